@@ -1,0 +1,55 @@
+# The shop again, as in ../shop, with as little as the scenarios of this directory need.
+
+variable "project" {
+  description = "The compose project that the shop runs as."
+  type        = string
+  default     = "shop"
+}
+
+locals {
+  # Checkouts that failed, as a share of all, over the last 4 seconds.
+  errors = <<-PROMQL
+    (sum(rate(http_requests_total{job="frontend",code=~"5.."}[4s])) or vector(0))
+      / sum(rate(http_requests_total{job="frontend"}[4s]))
+  PROMQL
+}
+
+prometheus "own" {
+  interval = "500ms"
+
+  scrape "frontend" {
+    target = target.frontend
+    port   = 8080
+  }
+
+  scrape "api" {
+    target = target.api
+    port   = 8080
+  }
+
+  scrape "store" {
+    target = target.store
+    port   = 8080
+  }
+}
+
+target "frontend" {
+  compose_project = var.project
+  compose_service = "frontend"
+}
+
+target "api" {
+  compose_project = var.project
+  compose_service = "api"
+}
+
+target "one_api" {
+  compose_project = var.project
+  compose_service = "api"
+  pick            = "one"
+}
+
+target "store" {
+  compose_project = var.project
+  compose_service = "store"
+}
