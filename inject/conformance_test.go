@@ -1,0 +1,81 @@
+package inject_test
+
+import (
+	"os"
+	"testing"
+	"time"
+
+	"gameday/inject"
+	"gameday/inject/injecttest"
+)
+
+func TestMain(m *testing.M) {
+	if os.Getenv(runnerEnv) != "" {
+		runnerProcess()
+		return
+	}
+	os.Exit(injecttest.Main(m))
+}
+
+func kind(t testing.TB, name string) inject.Kind {
+	t.Helper()
+	k, ok := inject.Lookup(name)
+	if !ok {
+		t.Fatalf("there is no kind %q", name)
+	}
+	return k
+}
+
+// down: the main process has ended, and nothing has started it again.
+func down(before, now injecttest.Seen) bool {
+	return now.State.Status == "exited" && now.State.FinishedAt.After(before.State.StartedAt)
+}
+
+func TestPause(t *testing.T) {
+	injecttest.Run(t, injecttest.Case{
+		Kind:     kind(t, "pause"),
+		Duration: time.Minute,
+		Effect:   func(_, now injecttest.Seen) bool { return now.State.Paused },
+		Late:     time.Second,
+	})
+}
+
+func TestStop(t *testing.T) {
+	injecttest.Run(t, injecttest.Case{
+		Kind:     kind(t, "stop"),
+		Args:     map[string]any{"grace": time.Second},
+		Duration: time.Minute,
+		Effect:   down,
+		Ends:     true,
+		Late:     2 * time.Second,
+	})
+}
+
+func TestKill(t *testing.T) {
+	injecttest.Run(t, injecttest.Case{
+		Kind:   kind(t, "kill"),
+		Effect: down,
+		Ends:   true,
+		Late:   time.Second,
+	})
+}
+
+func TestCrash(t *testing.T) {
+	injecttest.Run(t, injecttest.Case{
+		Kind:   kind(t, "crash"),
+		Effect: down,
+		Ends:   true,
+		Late:   time.Second,
+	})
+}
+
+func TestRestart(t *testing.T) {
+	injecttest.Run(t, injecttest.Case{
+		Kind: kind(t, "restart"),
+		Args: map[string]any{"grace": time.Second},
+		Effect: func(before, now injecttest.Seen) bool {
+			return now.State.Status == "running" && now.State.StartedAt.After(before.State.StartedAt)
+		},
+		Late: 2 * time.Second,
+	})
+}

@@ -1,0 +1,136 @@
+// Package inject does harm to containers on purpose, proves that it took effect, and undoes it.
+//
+// Each kind of fault is one file. A fault's life is the same for all: Plan (changes nothing), then Inject, Verify, Undo, Gone.
+// An undo is data, made by Plan before anything is touched: any process can carry it out, any number of times.
+package inject
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"time"
+
+	"gameday/inject/engine"
+)
+
+// ErrUntouched is wrapped by errors of Inject that say for certain that nothing was done to the container: it is not as
+// it was when planned, or the engine refused. Such a fault must not be undone, because whatever is the matter with the
+// container is somebody else's doing.
+var ErrUntouched = errors.New("nothing was done")
+
+// A Fault is one fault as a scenario declares it.
+type Fault struct {
+	Run      string // id of the run, for labels
+	Name     string // of the fault in the scenario
+	Kind     string
+	Duration time.Duration  // zero: not given
+	Args     map[string]any // time.Duration, string, int64, float64, bool or []string, by the names of the language
+}
+
+// Holds says whether a kind of fault lasts.
+type Holds int
+
+// A kind's duration is required, or may be left out: then it is left to the container's restart policy, and put back
+// by the runner if nothing did.
+const (
+	DurationRequired Holds = iota
+	DurationOptional
+)
+
+// A Kind is one way to do harm. Implementations keep no state: everything they need is in their arguments.
+type Kind interface {
+	// Doc describes the kind for help texts.
+	Doc() Doc
+	// Plan checks the fault's arguments and whether it can be done to this container, and returns what will be done,
+	// with its undo. It changes nothing. Its errors say what is in the way and what would be needed. A step is good for
+	// one life of the container's main process: plan again (see Prepare) just before the intent is written.
+	Plan(f Fault, c engine.Container, info engine.Info) (Step, error)
+	// Inject does it, if the container is still as it was when planned. An error may leave the effect in place, so the
+	// caller undoes, unless the error is ErrUntouched.
+	Inject(ctx context.Context, t Tools, s Step) error
+	// Verify waits until the effect is seen from outside, or ctx ends: then the fault was not injected.
+	Verify(ctx context.Context, t Tools, s Step) (Proof, error)
+	// Holding says whether an effect that was verified is still there; why not, in words, if not.
+	Holding(ctx context.Context, t Tools, s Step) (ok bool, why string, err error)
+	// Undo puts the container back. It is idempotent, and no error when the target is gone, was restarted or has healed.
+	Undo(ctx context.Context, t Tools, u Undo) error
+	// Gone waits until the fault is seen to be gone, or ctx ends: then a person is needed.
+	Gone(ctx context.Context, t Tools, u Undo) (Proof, error)
+}
+
+// Tools is what a kind works with.
+type Tools struct {
+	Engine engine.Engine
+	// Helper returns the tag of an image on the engine that holds gameday's own binary as /gameday, which understands
+	// `/gameday sidecar …`. It makes the image on first use.
+	Helper func(ctx context.Context) (tag string, err error)
+}
+
+// Doc describes a kind of fault.
+type Doc struct {
+	Kind    string
+	Summary string // one sentence: what it does to the container
+	Undo    string // one sentence: what its undo does
+	Proof   string // one sentence: how the effect is seen
+	Holds   Holds
+	// EndsItself: the effect may be over before its time without anybody's doing, because the engine or the restart
+	// policy starts the container again. Holding then says so, and that is as it should be.
+	EndsItself bool
+	ByHand     string // the docker command that undoes it, without the container's name: "docker unpause"
+	Args       []Arg
+	Example    string // HCL
+}
+
+// An Arg is one argument of a kind.
+type Arg struct {
+	Name    string
+	Type    string // "duration", "string", "number", "bool", "strings"
+	Default string // in words; empty: required
+	Summary string
+}
+
+// A Step is one fault on one container, planned.
+type Step struct {
+	Fault     Fault
+	Container engine.Container // as it was when planned
+	Does      string           // "pause shop-store-1: every process in it is frozen"
+	UndoWords string           // "unpause shop-store-1"
+	Undo      Undo
+	Warnings  []string // what a careful person wants to know before
+}
+
+// An Undo is all that it takes to put one container back, as data. It is written to the journal before Inject.
+type Undo struct {
+	Run    string          `json:"run"`
+	Fault  string          `json:"fault"`
+	Kind   string          `json:"kind"`
+	ID     string          `json:"id"` // of the container
+	Name   string          `json:"name"`
+	Before State           `json:"before"`
+	Extra  json.RawMessage `json:"extra,omitempty"` // what a kind needs beyond that
+}
+
+// State is what of a container is compared before and after.
+type State struct {
+	Status        string    `json:"status"`
+	StartedAt     time.Time `json:"started_at"`
+	RestartCount  int       `json:"restart_count"`
+	RestartPolicy string    `json:"restart_policy"`
+	Health        string    `json:"health,omitempty"` // "healthy", "unhealthy", "starting"; empty: no health check
+	Networks      []Net     `json:"networks,omitempty"`
+}
+
+// Net is a container's place in one network.
+type Net struct {
+	Name    string   `json:"name"`
+	IPv4    string   `json:"ipv4,omitempty"`
+	IPv6    string   `json:"ipv6,omitempty"`
+	Aliases []string `json:"aliases,omitempty"`
+}
+
+// Proof is what was seen from outside.
+type Proof struct {
+	Seen        string    // in words, past tense: "state was paused"
+	At          time.Time // when it was seen, by this machine's clock: the latest time by which it was true
+	Differences []string  // Gone only: what is not as it was before, and is no residue
+}

@@ -1,0 +1,16 @@
+// Command helper is what helper containers run in tests: the sidecar's commands and nothing else of gameday.
+package main
+
+import (
+	"os"
+
+	"gameday/inject/sidecar"
+)
+
+func main() {
+	args := os.Args[1:]
+	if len(args) > 0 && args[0] == "sidecar" {
+		args = args[1:]
+	}
+	os.Exit(sidecar.Main(args, os.Stdin, os.Stdout, os.Stderr))
+}

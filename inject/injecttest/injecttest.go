@@ -1,0 +1,270 @@
+// Package injecttest is the conformance suite that every kind of fault passes on a real Docker engine.
+package injecttest
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"gameday/inject"
+	"gameday/inject/engine"
+	"gameday/inject/engine/enginetest"
+)
+
+// A Case is a kind of fault as the suite exercises it. The target's main process ignores SIGTERM, so that a stop lasts for its
+// grace time; it dies of SIGUSR2 and survives SIGUSR1.
+type Case struct {
+	Kind inject.Kind
+	// Args and Duration are those of the fault.
+	Args     map[string]any
+	Duration time.Duration
+	// Effect says whether a target shows the fault, by what the docker command says about it. It is looked at once Verify
+	// has seen the effect.
+	Effect func(before, now Seen) bool
+	// Ends: the fault ends the main process, so it refuses targets that the engine would remove then.
+	Ends bool
+	// Late is the longest time after which a fault that was cut off may still take effect.
+	Late time.Duration
+}
+
+// Seen is what the docker command says about a container.
+type Seen struct {
+	Name         string
+	RestartCount int
+	State        struct {
+		Status          string
+		Running, Paused bool
+		StartedAt       time.Time
+		FinishedAt      time.Time
+		ExitCode        int
+	}
+}
+
+// Outside asks the docker command about a container.
+func Outside(t testing.TB, id string) Seen {
+	t.Helper()
+	var all []Seen
+	if err := json.Unmarshal([]byte(Docker(t, "inspect", id)), &all); err != nil || len(all) != 1 {
+		t.Fatalf("docker inspect %s: %v", id, err)
+	}
+	return all[0]
+}
+
+// Docker runs a docker command and returns what it prints.
+func Docker(t testing.TB, args ...string) string {
+	t.Helper()
+	out, err := exec.Command("docker", args...).CombinedOutput()
+	if err != nil {
+		t.Fatalf("docker %s: %v\n%s", strings.Join(args, " "), err, out)
+	}
+	return string(out)
+}
+
+// Tools connects to the engine of the environment. Its helper image holds the sidecar's commands alone.
+func Tools(t testing.TB) inject.Tools {
+	t.Helper()
+	e := enginetest.Open(t)
+	var once sync.Once
+	var tag string
+	var err error
+	return inject.Tools{Engine: e, Helper: func(ctx context.Context) (string, error) {
+		once.Do(func() { tag, err = helperImage(ctx, e) })
+		return tag, err
+	}}
+}
+
+var binary = sync.OnceValues(func() (string, error) {
+	dir, err := os.MkdirTemp("", "gameday-helper-")
+	if err != nil {
+		return "", err
+	}
+	path := filepath.Join(dir, "gameday")
+	cmd := exec.Command("go", "build", "-trimpath", "-ldflags=-s -w", "-o", path, "gameday/inject/injecttest/helper")
+	cmd.Env = append(os.Environ(), "CGO_ENABLED=0", "GOOS=linux", "GOFLAGS=-buildvcs=false")
+	if out, err := cmd.CombinedOutput(); err != nil {
+		return "", fmt.Errorf("build the helper: %w\n%s", err, out)
+	}
+	return path, nil
+})
+
+// helperTag is this process's own.
+func helperTag() string {
+	return "gameday-helper-test:" + strings.TrimPrefix(enginetest.RunLabel(), "test-")
+}
+
+// helperImage makes the image unless it is there.
+func helperImage(ctx context.Context, e engine.Engine) (string, error) {
+	path, err := binary()
+	if err != nil {
+		return "", err
+	}
+	img, err := engine.HelperImage(path)
+	if err != nil {
+		return "", err
+	}
+	img.Tag = helperTag()
+	img.Labels = map[string]string{engine.Label: enginetest.RunLabel()}
+	if has, err := e.HasImage(ctx, img.Tag); err != nil || has {
+		return img.Tag, err
+	}
+	_, err = e.BuildImage(ctx, img)
+	return img.Tag, err
+}
+
+// Main runs a package's tests, and removes the helper image after them. Call it from TestMain.
+func Main(m *testing.M) int {
+	code := m.Run()
+	path, err := binary()
+	if err != nil {
+		return code
+	}
+	defer os.RemoveAll(filepath.Dir(path))
+	e, err := engine.Connect(engine.Options{})
+	if err != nil {
+		return code
+	}
+	defer e.Close()
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	defer cancel()
+	if err := e.RemoveImage(ctx, helperTag()); err != nil {
+		fmt.Fprintln(os.Stderr, "remove the helper image:", err)
+		return max(code, 1)
+	}
+	return code
+}
+
+// env is what one test of the suite works with.
+type env struct {
+	t     *testing.T
+	c     Case
+	tools inject.Tools
+	info  engine.Info
+	run   string
+}
+
+func newEnv(t *testing.T, c Case) *env {
+	t.Helper()
+	tools := Tools(t)
+	info, err := tools.Engine.Info(enginetest.Context(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	v := &env{t: t, c: c, tools: tools, info: info, run: enginetest.Unique("test")}
+	t.Cleanup(v.noHelpers)
+	return v
+}
+
+// noHelpers checks that nothing of gameday's own is left of this test's run.
+func (v *env) noHelpers() {
+	if out := Docker(v.t, "ps", "-aq", "--filter", "label="+engine.Label+"="+v.run); out != "" {
+		v.t.Errorf("helpers are left behind: %s", out)
+		Docker(v.t, append([]string{"rm", "-f"}, strings.Fields(out)...)...)
+	}
+}
+
+func (v *env) fault() inject.Fault {
+	return inject.Fault{Run: v.run, Name: "f", Kind: v.c.Kind.Doc().Kind, Args: v.c.Args, Duration: v.c.Duration}
+}
+
+// target makes a container to harm. Its network is its own, so that nobody else takes its address while it is down.
+func (v *env) target(opts ...enginetest.Option) engine.Container {
+	v.t.Helper()
+	n := enginetest.TestNetwork(v.t, v.tools.Engine)
+	return v.plainTarget(append([]enginetest.Option{enginetest.Network(n.Name, "alias-of-target")}, opts...)...)
+}
+
+func (v *env) plainTarget(opts ...enginetest.Option) engine.Container {
+	v.t.Helper()
+	opts = append([]enginetest.Option{enginetest.Args("ignore", "print", "ready", "sleep")}, opts...)
+	c := enginetest.Workload(v.t, v.tools.Engine, enginetest.Unique("gameday-inject"), opts...)
+	for end := time.Now().Add(30 * time.Second); ; time.Sleep(5 * time.Millisecond) {
+		out, err := v.tools.Engine.Logs(enginetest.Context(v.t), c.ID)
+		if err == nil && strings.Contains(string(out), "ready") {
+			return c
+		}
+		if time.Now().After(end) {
+			v.t.Fatalf("%s does not get ready: %v", c.Name, err)
+		}
+	}
+}
+
+// plan plans the fault on a container as it is now.
+func (v *env) plan(c engine.Container) inject.Step {
+	v.t.Helper()
+	s, err := inject.Prepare(enginetest.Context(v.t), v.tools, v.fault(), c.ID, v.info)
+	if err != nil {
+		v.t.Fatal(err)
+	}
+	return s
+}
+
+// harm injects and verifies, and looks from outside.
+func (v *env) harm(s inject.Step) {
+	v.t.Helper()
+	before := Outside(v.t, s.Container.ID)
+	if err := v.c.Kind.Inject(enginetest.Context(v.t), v.tools, s); err != nil {
+		v.t.Fatal(err)
+	}
+	p, err := v.c.Kind.Verify(enginetest.Context(v.t), v.tools, s)
+	if err != nil {
+		v.t.Fatal(err)
+	}
+	if p.Seen == "" || p.At.IsZero() {
+		v.t.Errorf("a proof without words or time: %+v", p)
+	}
+	if now := Outside(v.t, s.Container.ID); !v.c.Effect(before, now) {
+		v.t.Errorf("Verify says %q, but docker inspect shows no effect: %+v", p.Seen, now)
+	}
+}
+
+// undo carries an undo out and fails the test if it cannot.
+func (v *env) undo(u inject.Undo) inject.Proof {
+	v.t.Helper()
+	p, err := inject.Perform(enginetest.Context(v.t), v.tools, u)
+	if err != nil {
+		v.t.Fatal(err)
+	}
+	if p.Seen == "" || p.At.IsZero() {
+		v.t.Errorf("a proof without words or time: %+v", p)
+	}
+	return p
+}
+
+// runs checks from outside that a container runs.
+func (v *env) runs(id string) Seen {
+	v.t.Helper()
+	now := Outside(v.t, id)
+	if now.State.Status != "running" {
+		v.t.Errorf("docker inspect shows %q, want running: %+v", now.State.Status, now)
+	}
+	return now
+}
+
+// same checks that nothing differs from before.
+func (v *env) same(p inject.Proof) {
+	v.t.Helper()
+	if len(p.Differences) > 0 {
+		v.t.Errorf("after the undo: %q", p.Differences)
+	}
+}
+
+// another is an undo as another process reads it from the journal.
+func another(t testing.TB, u inject.Undo) inject.Undo {
+	t.Helper()
+	text, err := json.Marshal(u)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var read inject.Undo
+	if err := json.Unmarshal(text, &read); err != nil {
+		t.Fatal(err)
+	}
+	return read
+}

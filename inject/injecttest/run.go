@@ -1,0 +1,361 @@
+package injecttest
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"gameday/inject"
+	"gameday/inject/engine"
+	"gameday/inject/engine/enginetest"
+)
+
+// Run runs the whole suite for a kind of fault.
+func Run(t *testing.T, c Case) {
+	tests := []struct {
+		name string
+		test func(*env)
+	}{
+		{"doc", testDoc},
+		{"life", testLife},
+		{"undone by another process", testAnotherProcess},
+		{"intent only", testIntentOnly},
+		{"target removed", testRemoved},
+		{"target restarted", testRestarted},
+		{"target renamed", testRenamed},
+		{"healed by somebody else", testHealed},
+		{"cut off", testCutOff},
+		{"two targets", testTwo},
+		{"hardened target", testHardened},
+		{"host network", testHostNetwork},
+		{"refused", testRefused},
+		{"changed since planned", testChanged},
+		{"did it, said error", testDidItSaidError},
+		{"engine away", testAway},
+		{"effect never seen", testNeverSeen},
+		{"undo never seen", testUndoNeverSeen},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			tt.test(newEnv(t, c))
+		})
+	}
+}
+
+func testDoc(v *env) {
+	d := v.c.Kind.Doc()
+	for what, text := range map[string]string{
+		"Kind": d.Kind, "Summary": d.Summary, "Undo": d.Undo, "Proof": d.Proof, "ByHand": d.ByHand, "Example": d.Example,
+	} {
+		if text == "" {
+			v.t.Errorf("Doc().%s is empty", what)
+		}
+	}
+	if !strings.Contains(d.Example, `fault "`+d.Kind+`" "`) {
+		v.t.Errorf("the example shows another kind:\n%s", d.Example)
+	}
+	for _, a := range d.Args {
+		if a.Name == "" || a.Type == "" || a.Summary == "" {
+			v.t.Errorf("an argument without name, type or summary: %+v", a)
+		}
+	}
+}
+
+func testLife(v *env) {
+	c := v.target()
+	s := v.plan(c)
+	if s.Does == "" || s.UndoWords == "" || !strings.Contains(s.Does, c.Name) || !strings.Contains(s.UndoWords, c.Name) {
+		v.t.Errorf("the words of a step name its target: does %q, undo %q", s.Does, s.UndoWords)
+	}
+	if now := v.runs(c.ID); !now.State.StartedAt.Equal(c.State.StartedAt) {
+		v.t.Errorf("planning changed the container: %+v", now)
+	}
+	v.harm(s)
+	ok, why, err := v.c.Kind.Holding(enginetest.Context(v.t), v.tools, s)
+	if err != nil {
+		v.t.Fatal(err)
+	}
+	if !ok && !v.c.Kind.Doc().EndsItself {
+		v.t.Errorf("right after it was verified the fault does not hold: %s", why)
+	}
+	p := v.undo(s.Undo)
+	v.same(p)
+	after := v.runs(c.ID)
+	if ok, why, err := v.c.Kind.Holding(enginetest.Context(v.t), v.tools, s); ok || why == "" || err != nil {
+		v.t.Errorf("after the undo Holding returned %v, %q, %v", ok, why, err)
+	}
+
+	v.same(v.undo(s.Undo)) // twice
+	if now := v.runs(c.ID); !now.State.StartedAt.Equal(after.State.StartedAt) {
+		v.t.Errorf("the second undo restarted the container: %+v", now)
+	}
+}
+
+func testAnotherProcess(v *env) {
+	c := v.target()
+	s := v.plan(c)
+	v.harm(s)
+	v.tools = Tools(v.t)
+	v.same(v.undo(another(v.t, s.Undo)))
+	v.runs(c.ID)
+}
+
+// The runner dies right after the intent is in the journal: nothing has happened, and the undo does nothing.
+func testIntentOnly(v *env) {
+	c := v.target()
+	s := v.plan(c)
+	v.tools = Tools(v.t)
+	v.same(v.undo(another(v.t, s.Undo)))
+	if now := v.runs(c.ID); !now.State.StartedAt.Equal(c.State.StartedAt) {
+		v.t.Errorf("the undo of nothing restarted the container: %+v", now)
+	}
+}
+
+func testRemoved(v *env) {
+	c := v.plainTarget()
+	s := v.plan(c)
+	v.harm(s)
+	Docker(v.t, "rm", "-f", c.ID)
+	if ok, why, err := v.c.Kind.Holding(enginetest.Context(v.t), v.tools, s); ok || !strings.Contains(why, "gone") || err != nil {
+		v.t.Errorf("Holding of a container that is gone returned %v, %q, %v", ok, why, err)
+	}
+	p := v.undo(s.Undo)
+	if !strings.Contains(p.Seen, "gone") || len(p.Differences) == 0 {
+		v.t.Errorf("the container is gone, and the proof says %+v", p)
+	}
+}
+
+func testRestarted(v *env) {
+	c := v.plainTarget()
+	s := v.plan(c)
+	v.harm(s)
+	Docker(v.t, "restart", "-t", "1", c.ID)
+	by := v.runs(c.ID)
+	v.undo(s.Undo)
+	if now := v.runs(c.ID); !now.State.StartedAt.Equal(by.State.StartedAt) {
+		v.t.Errorf("somebody had restarted it, and the undo did so again")
+	}
+	// What happens to it in its new life is nobody's business here.
+	Docker(v.t, "pause", c.ID)
+	v.undo(s.Undo)
+	if now := Outside(v.t, c.ID); !now.State.Paused {
+		v.t.Errorf("the undo took back what somebody else did after the fault: %+v", now)
+	}
+	Docker(v.t, "unpause", c.ID)
+}
+
+func testRenamed(v *env) {
+	c := v.plainTarget()
+	s := v.plan(c)
+	v.harm(s)
+	name := enginetest.Unique("gameday-renamed")
+	Docker(v.t, "rename", c.ID, name)
+	p := v.undo(s.Undo)
+	v.runs(c.ID)
+	if !slices.ContainsFunc(p.Differences, func(d string) bool { return strings.Contains(d, name) }) {
+		v.t.Errorf("nothing is said about the new name %s: %+v", name, p)
+	}
+}
+
+// A person does what ByHand says.
+func testHealed(v *env) {
+	c := v.target()
+	s := v.plan(c)
+	v.harm(s)
+	words := strings.Fields(inject.ByHand(s.Undo))
+	if len(words) < 3 || words[0] != "docker" || words[len(words)-1] != c.Name {
+		v.t.Fatalf("ByHand returned %q", words)
+	}
+	Docker(v.t, words[1:]...)
+	by := v.runs(c.ID)
+	if ok, why, err := v.c.Kind.Holding(enginetest.Context(v.t), v.tools, s); ok || why == "" || err != nil {
+		v.t.Errorf("somebody healed it, and Holding returned %v, %q, %v", ok, why, err)
+	}
+	v.same(v.undo(s.Undo))
+	if now := v.runs(c.ID); !now.State.StartedAt.Equal(by.State.StartedAt) {
+		v.t.Errorf("it was healed already, and the undo restarted it")
+	}
+}
+
+// The context ends somewhere in the middle of an injection. Whatever had come of it is undone, and nothing comes later.
+func testCutOff(v *env) {
+	delays := []time.Duration{0, time.Millisecond, 4 * time.Millisecond, 15 * time.Millisecond, 60 * time.Millisecond, 250 * time.Millisecond}
+	var wg sync.WaitGroup
+	var ids []string
+	for _, delay := range delays {
+		c := v.plainTarget()
+		ids = append(ids, c.ID)
+		s := v.plan(c)
+		wg.Go(func() {
+			ctx, cancel := context.WithTimeout(context.Background(), delay)
+			defer cancel()
+			if err := v.c.Kind.Inject(ctx, v.tools, s); err != nil && !errors.Is(err, context.DeadlineExceeded) {
+				v.t.Logf("after %v: %v", delay, err)
+			}
+			own, cancel := context.WithTimeout(context.Background(), time.Minute)
+			defer cancel()
+			if _, err := inject.Perform(own, v.tools, s.Undo); err != nil {
+				v.t.Errorf("after %v: %v", delay, err)
+			}
+		})
+	}
+	wg.Wait()
+	var after []Seen
+	for _, id := range ids {
+		after = append(after, v.runs(id))
+	}
+	time.Sleep(v.c.Late)
+	for i, id := range ids {
+		if now := v.runs(id); !now.State.StartedAt.Equal(after[i].State.StartedAt) {
+			v.t.Errorf("cut off after %v, the fault took effect after its undo", delays[i])
+		}
+	}
+}
+
+func testTwo(v *env) {
+	var wg sync.WaitGroup
+	steps := []inject.Step{v.plan(v.plainTarget()), v.plan(v.plainTarget())}
+	do := func(what func(ctx context.Context, s inject.Step) error) {
+		v.t.Helper()
+		for _, s := range steps {
+			wg.Go(func() {
+				if err := what(enginetest.Context(v.t), s); err != nil {
+					v.t.Errorf("%s: %v", s.Container.Name, err)
+				}
+			})
+		}
+		wg.Wait()
+	}
+	do(func(ctx context.Context, s inject.Step) error { return v.c.Kind.Inject(ctx, v.tools, s) })
+	do(func(ctx context.Context, s inject.Step) error {
+		_, err := v.c.Kind.Verify(ctx, v.tools, s)
+		return err
+	})
+	do(func(ctx context.Context, s inject.Step) error {
+		_, err := inject.Perform(ctx, v.tools, s.Undo)
+		return err
+	})
+	for _, s := range steps {
+		v.runs(s.Container.ID)
+	}
+}
+
+func testHardened(v *env) {
+	c := v.target(enginetest.With(func(s *engine.Spec) {
+		s.ReadOnly, s.CapDrop, s.User = true, []string{"ALL"}, "65534:65534"
+	}))
+	s := v.plan(c)
+	v.harm(s)
+	v.same(v.undo(s.Undo))
+	v.runs(c.ID)
+}
+
+func testHostNetwork(v *env) {
+	c := v.plainTarget(enginetest.Network("host"))
+	s := v.plan(c)
+	v.harm(s)
+	v.same(v.undo(s.Undo))
+	v.runs(c.ID)
+}
+
+func testRefused(v *env) {
+	e := v.tools.Engine
+	name := func() string { return enginetest.Unique("gameday-refused") }
+	tests := []struct {
+		what, want string
+		fault      func(*inject.Fault)
+		target     func() engine.Container
+	}{
+		{what: "not started", want: "does not run", target: func() engine.Container {
+			return enginetest.Create(v.t, e, name())
+		}},
+		{what: "exited", want: "does not run", target: func() engine.Container {
+			c := enginetest.Workload(v.t, e, name(), enginetest.Args("exit", "3"))
+			return enginetest.Eventually(v.t, e, c.ID, "its end", func(c engine.Container) bool { return c.State.Status == "exited" })
+		}},
+		{what: "paused", want: "paused already", target: func() engine.Container {
+			c := enginetest.Workload(v.t, e, name())
+			Docker(v.t, "pause", c.ID)
+			return enginetest.Eventually(v.t, e, c.ID, "the pause", func(c engine.Container) bool { return c.State.Paused })
+		}},
+		{what: "restarting", want: "restarting", target: func() engine.Container {
+			c := enginetest.Workload(v.t, e, name(), enginetest.Args("exit", "3"), enginetest.RestartPolicy("always"))
+			return enginetest.Eventually(v.t, e, c.ID, "its restart", func(c engine.Container) bool {
+				return c.State.Restarting
+			})
+		}},
+		{what: "a helper", want: "gameday's own", target: func() engine.Container {
+			return enginetest.Workload(v.t, e, name(), enginetest.Labels(map[string]string{engine.RoleLabel: "helper"}))
+		}},
+		{what: "an unknown argument", want: "no argument", fault: func(f *inject.Fault) { f.Args = map[string]any{"no_such": "x"} }},
+		{what: "a negative duration", want: "duration", fault: func(f *inject.Fault) { f.Duration = -time.Second }},
+	}
+	if v.c.Ends {
+		tests = append(tests, tests[0])
+		last := &tests[len(tests)-1]
+		last.what, last.want = "removed by the engine", "--rm"
+		last.target = func() engine.Container {
+			return enginetest.Workload(v.t, e, name(), enginetest.With(func(s *engine.Spec) { s.AutoRemove = true }))
+		}
+	}
+	if v.c.Kind.Doc().Holds == inject.DurationRequired {
+		tests = append(tests, tests[len(tests)-1])
+		last := &tests[len(tests)-1]
+		last.what, last.want, last.target = "no duration", "duration", nil
+		last.fault = func(f *inject.Fault) { f.Duration = 0 }
+	}
+	for _, a := range v.c.Kind.Doc().Args {
+		tests = append(tests, tests[0])
+		last := &tests[len(tests)-1]
+		last.what, last.want, last.target = "a wrong type for "+a.Name, a.Name, nil
+		last.fault = func(f *inject.Fault) { f.Args = map[string]any{a.Name: struct{}{}} }
+	}
+	fine := enginetest.Workload(v.t, e, name())
+	for _, tt := range tests {
+		v.t.Run(tt.what, func(t *testing.T) {
+			c, f := fine, v.fault()
+			if tt.target != nil {
+				c = tt.target()
+			}
+			if tt.fault != nil {
+				tt.fault(&f)
+			}
+			s, err := v.c.Kind.Plan(f, c, v.info)
+			if err == nil || !strings.Contains(err.Error(), tt.want) {
+				t.Errorf("Plan returned %+v, %v; want an error with %q", s, err, tt.want)
+			}
+		})
+	}
+}
+
+// A container is not as it was when planned: nothing is done to it.
+func testChanged(v *env) {
+	for what, change := range map[string][]string{
+		"restarted": {"restart", "-t", "0"},
+		"stopped":   {"stop", "-t", "0"},
+		"paused":    {"pause"},
+		"removed":   {"rm", "-f"},
+	} {
+		c := v.plainTarget()
+		s := v.plan(c)
+		Docker(v.t, append(slices.Clone(change), c.ID)...)
+		if err := v.c.Kind.Inject(enginetest.Context(v.t), v.tools, s); !errors.Is(err, inject.ErrUntouched) {
+			v.t.Errorf("%s: Inject returned %v, want ErrUntouched", what, err)
+		}
+	}
+	c := v.plainTarget()
+	s := v.plan(c)
+	ctx, cancel := context.WithCancel(context.Background())
+	cancel()
+	if err := v.c.Kind.Inject(ctx, v.tools, s); err == nil {
+		v.t.Error("Inject under a context that is over returned no error")
+	}
+	if now := v.runs(c.ID); !now.State.StartedAt.Equal(c.State.StartedAt) {
+		v.t.Errorf("Inject under a context that is over did something: %+v", now)
+	}
+}

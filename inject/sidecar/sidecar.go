@@ -1,0 +1,31 @@
+// Package sidecar is what gameday's own binary does inside its helper containers, beside the targets. It stands on its own:
+// it talks to no Docker engine, and its imports are few, so that a helper starts at once and stays small.
+package sidecar
+
+import (
+	"fmt"
+	"io"
+)
+
+// The exit codes of helpers. Only with ExitDone was anything done.
+const (
+	ExitDone     = 0
+	ExitUsage    = 2 // the arguments make no sense
+	ExitNotThere = 3 // what it should act on is not there, or is something else
+	ExitDenied   = 4 // the kernel does not let it, or cannot do it
+)
+
+// Main runs one command of a helper, given without the program's name, and returns its exit code. What was done goes to
+// stdout; what was not, and why, to stderr.
+func Main(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
+	if len(args) == 0 {
+		fmt.Fprintln(stderr, "sidecar: which command? This is what gameday runs in its helper containers; it knows: crash")
+		return ExitUsage
+	}
+	switch args[0] {
+	case "crash":
+		return crash(args[1:], stdout, stderr)
+	}
+	fmt.Fprintf(stderr, "sidecar: there is no command %q; it knows: crash\n", args[0])
+	return ExitUsage
+}
