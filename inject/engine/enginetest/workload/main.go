@@ -1,0 +1,103 @@
+// Workload is the program in the containers that tests make. Its arguments are done one after the other, and after the
+// last it sleeps:
+//
+//	print TEXT    writes a line to stdout
+//	printerr TEXT writes a line to stderr
+//	wait 100ms    waits
+//	exit 3        ends with an exit code
+//	ignore        does not end on SIGTERM from here on
+//	serve 8080    answers every HTTP request with "ok", from here on
+//	health        as a health check: exits with 0, or with 1 after a SIGUSR1 to the main process
+//	sleep         sleeps; nothing comes after it
+//
+// On SIGTERM it exits with 0, on SIGUSR1 it becomes unhealthy or healthy again, on SIGUSR2 it exits with 70.
+package main
+
+import (
+	"fmt"
+	"net"
+	"net/http"
+	"os"
+	"os/signal"
+	"strconv"
+	"sync/atomic"
+	"syscall"
+	"time"
+)
+
+const sick = "/tmp/sick"
+
+func main() {
+	var ignore atomic.Bool
+	signals := make(chan os.Signal, 8)
+	signal.Notify(signals, syscall.SIGTERM, syscall.SIGUSR1, syscall.SIGUSR2)
+	go handle(signals, &ignore)
+
+	args := os.Args[1:]
+	next := func(what string) string {
+		if len(args) == 0 {
+			fail(fmt.Errorf("%s needs an argument", what))
+		}
+		arg := args[0]
+		args = args[1:]
+		return arg
+	}
+	for len(args) > 0 {
+		switch what := next(""); what {
+		case "print":
+			fmt.Println(next(what))
+		case "printerr":
+			fmt.Fprintln(os.Stderr, next(what))
+		case "wait":
+			d, err := time.ParseDuration(next(what))
+			fail(err)
+			time.Sleep(d)
+		case "exit":
+			code, err := strconv.Atoi(next(what))
+			fail(err)
+			os.Exit(code)
+		case "ignore":
+			ignore.Store(true)
+		case "serve":
+			l, err := net.Listen("tcp", ":"+next(what))
+			fail(err)
+			go func() {
+				fail(http.Serve(l, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { fmt.Fprintln(w, "ok") })))
+			}()
+		case "health":
+			if _, err := os.Stat(sick); err == nil {
+				os.Exit(1)
+			}
+			return
+		case "sleep":
+			args = nil
+		default:
+			fail(fmt.Errorf("there is no %q", what))
+		}
+	}
+	select {}
+}
+
+func handle(signals <-chan os.Signal, ignore *atomic.Bool) {
+	for s := range signals {
+		switch s {
+		case syscall.SIGTERM:
+			if !ignore.Load() {
+				os.Exit(0)
+			}
+		case syscall.SIGUSR1:
+			if err := os.Remove(sick); err != nil {
+				fail(os.WriteFile(sick, nil, 0o600))
+			}
+		case syscall.SIGUSR2:
+			os.Exit(70)
+		}
+	}
+}
+
+func fail(err error) {
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "workload:", err)
+		os.Exit(64)
+	}
+}
