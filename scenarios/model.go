@@ -1,0 +1,162 @@
+package scenarios
+
+import "time"
+
+// A Workspace is all that a file or a directory says. Everything in it has been checked.
+type Workspace struct {
+	Files     []File // in name order
+	Variables []Variable
+	Sources   []*Source
+	Targets   []*Target
+	Scenarios []*Scenario
+}
+
+// A File is one file of the workspace.
+type File struct {
+	Name     string // base name
+	Path     string // as it was opened
+	Source   []byte // as it stands
+	Redacted []byte // the same with every literal secret replaced: the only form that may be copied
+}
+
+// A Variable is a variable with the value in force.
+type Variable struct {
+	Name      string
+	Value     string // JSON text; "(sensitive)" when it is
+	Sensitive bool
+}
+
+// A Range is a place in a file.
+type Range struct {
+	File         string // as it was opened
+	Line, Column int    // count from 1
+}
+
+// A Source is a block `prometheus "name"`. With URL it is a server, without it the embedded engine.
+type Source struct {
+	Name  string
+	Range Range
+
+	URL         string
+	URLSecret   bool // the url came from env(): it must not be shown
+	Headers     map[string]string
+	BearerToken string
+	BasicAuth   *BasicAuth
+	TLS         *TLS
+	Timeout     time.Duration // of one query; default 10 s
+
+	Interval time.Duration // of scraping; default 1 s
+	Scrapes  []Scrape
+}
+
+// BasicAuth holds the credentials of a server.
+type BasicAuth struct{ Username, Password string }
+
+// TLS says how to talk to a server over https.
+type TLS struct {
+	CAFile, CertFile, KeyFile, ServerName string
+	InsecureSkipVerify                    bool
+}
+
+// A Scrape is a block `scrape "job"`: where the embedded engine gets its samples from. Exactly one of Target and URL is set.
+type Scrape struct {
+	Job      string
+	Range    Range
+	Target   *Target
+	Port     int
+	Path     string // default "/metrics"
+	Scheme   string // default "http"
+	URL      string
+	Interval time.Duration // 0: the source's
+}
+
+// A Target is a block `target "name"`: which containers are meant. All criteria that are given must match.
+type Target struct {
+	Name           string
+	Range          Range
+	ContainerName  string // exact
+	NameRegex      string // RE2, matches anywhere
+	Labels         map[string]string
+	ComposeProject string
+	ComposeService string
+	Image          string
+	Pick           Pick
+}
+
+// A Pick says how many of the matching containers are taken. The zero Pick takes all.
+type Pick struct {
+	Count   int // > 0: so many
+	Percent int // > 0: this share, rounded up
+}
+
+// A Scenario is a block `scenario "name"`.
+type Scenario struct {
+	Name        string
+	Range       Range
+	Title       string
+	Description string
+	Tags        []string
+	Source      *Source // nil when neither hypothesis nor guardrail asks for numbers
+	Baseline    time.Duration
+	Recovery    time.Duration
+	Assumptions []Assumption
+	Hypotheses  []*Hypothesis
+	Guardrails  []*Guardrail
+	BlastRadius BlastRadius
+	Faults      []*Fault
+}
+
+// An Assumption is a block `assumption "name"`.
+type Assumption struct{ Name, Description string }
+
+// A Phase is where a hypothesis is judged: "baseline", "fault" or "recovery".
+type Phase string
+
+// A Hypothesis is a block `hypothesis "name"`.
+type Hypothesis struct {
+	Name        string
+	Range       Range
+	Description string
+	Query       string
+	Expect      *Condition
+	Phases      []Phase       // default all three, in order
+	Every       time.Duration // 0: the source's default
+	Tolerate    time.Duration
+	Within      time.Duration // 0: not given; excludes Tolerate
+	MatchAny    bool
+	NoData      string // "inconclusive" (default), "holds", "violates"
+}
+
+// A Guardrail is a block `guardrail "name"`.
+type Guardrail struct {
+	Name        string
+	Range       Range
+	Description string
+	Query       string
+	AbortWhen   *Condition
+	For         time.Duration
+	Every       time.Duration
+	NoData      string // "abort" (default), "ignore"
+}
+
+// BlastRadius is a block `blast_radius`; zero values mean no limit.
+type BlastRadius struct {
+	MaxTargets  int
+	MaxDuration time.Duration // from the first fault to the last undo
+	Protect     []*Target
+	Range       Range
+}
+
+// A Fault is a block `fault "kind" "name"`.
+type Fault struct {
+	Kind        string
+	Name        string
+	Range       Range
+	Description string
+	Target      *Target
+	Start       time.Duration // from the end of the baseline, or of After
+	After       *Fault
+	Duration    time.Duration  // 0: not given
+	Args        map[string]any // the kind's own: time.Duration, string, int64, float64, bool, []string
+	ArgNames    []string       // the names in Args in the order of the language
+}

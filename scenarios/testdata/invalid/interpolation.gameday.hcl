@@ -1,0 +1,3 @@
+locals {
+  c = "${a b}" # ERROR: Extra characters after interpolation expression
+}

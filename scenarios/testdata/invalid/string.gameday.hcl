@@ -1,0 +1,7 @@
+locals {
+  a = "never closed # ERROR: Invalid multi-line string
+}
+
+target "api" {
+  name = "x"
+}

@@ -1,0 +1,3 @@
+target "api" {
+  name = # ERROR: Invalid expression
+}

@@ -1,0 +1,3 @@
+locals {
+  a = "sum(up) %{job}" # ERROR: Invalid template control keyword
+}

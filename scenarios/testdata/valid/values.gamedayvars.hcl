@@ -1,0 +1,1 @@
+error_budget = 0.02
