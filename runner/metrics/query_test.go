@@ -1,0 +1,148 @@
+package metrics
+
+import (
+	"strings"
+	"testing"
+	"time"
+)
+
+func TestCheck(t *testing.T) {
+	tests := map[string]string{
+		"up":                              "",
+		"1 + 1":                           "",
+		"sum(rate(x[5s])) or vector(0)":   "",
+		"max_over_time(rate(x[5s])[1m:])": "",
+		`x{code=~"5.."} offset 5s`:        "",
+		"x @ 1600000000":                  "",
+
+		"":                            "empty",
+		" \n":                         "empty",
+		"up[5m]":                      "as in rate(up[5m])",
+		"up[5m:1s]":                   "range vector",
+		`"text"`:                      "string",
+		"sum(up":                      "line 1, column",
+		"sum by (job)\n(up) +\n* 2":   "line 3, column 1",
+		"rate(up)":                    "as in rate(x[15s])",
+		"sum(up[5s])":                 "range vector",
+		"no_such(up)":                 "no_such",
+		"{}":                          "name a metric",
+		`x{a=~"("}`:                   "line 1",
+		"x{a=\"\xff\"}":               "UTF-8",
+		"up and":                      "line 1",
+		strings.Repeat("x", 16<<10+1): "at most",
+	}
+	for query, want := range tests {
+		err := Check(query)
+		if (err != nil) != (want != "") || (err != nil && !strings.Contains(err.Error(), want)) {
+			t.Errorf("Check(%.40q) = %v, want %q in it", query, err, want)
+		}
+	}
+}
+
+func TestLookback(t *testing.T) {
+	tests := map[string]time.Duration{
+		"up":                                   0,
+		"1":                                    0,
+		"vector(time())":                       0,
+		"rate(x[15s])":                         15 * time.Second,
+		"sum(rate(x[15s])) / sum(rate(y[1m]))": time.Minute,
+		"x offset 5m":                          5 * time.Minute,
+		"rate(x[1m] offset 5m)":                6 * time.Minute,
+		"max_over_time(rate(x[1m])[10m:5s])":   11 * time.Minute,
+		"max_over_time(rate(x[1m] offset 1m)[10m:5s] offset 1h)": 72 * time.Minute,
+		"rate(x[1m] offset -5m)":                                 0,
+		"x offset -5m or rate(y[10s])":                           10 * time.Second,
+		"histogram_quantile(0.9, sum by (le) (rate(b[30s])))":    30 * time.Second,
+		"topk(scalar(max_over_time(k[2m])), x)":                  2 * time.Minute,
+		"max_over_time(max_over_time(x[200y])[200y:1d])":         1<<63 - 1,
+	}
+	for query, want := range tests {
+		if got, err := Lookback(query); err != nil || got != want {
+			t.Errorf("Lookback(%q) = %v, %v, want %v", query, got, err, want)
+		}
+	}
+	if _, err := Lookback("up["); err == nil {
+		t.Error("no error for a query that is not valid")
+	}
+}
+
+func TestHints(t *testing.T) {
+	tests := map[string]string{
+		`sum(rate(x{code=~"5.."}[15s])) / sum(rate(x[15s]))`:                     `(sum(rate(x{code=~"5.."}[15s])) or vector(0)) / …`,
+		`(sum(rate(x{code=~"5.."}[15s]))) / sum(rate(x[15s]))`:                   "or vector(0)",
+		`(sum(rate(x{code=~"5.."}[15s])) or vector(0)) / sum(rate(x[15s]))`:      "",
+		`100 * sum(rate(x{status="error"}[1m])) / sum(rate(x[1m])) < bool 5`:     "or vector(0)",
+		`sum by (job) (rate(x{code=~"5.."}[15s])) / sum by (job) (rate(x[15s]))`: "0 * …",
+		`sum(rate(x{job="shop"}[15s])) / sum(rate(y[15s]))`:                      "",
+		`sum(rate(x[15s]))`: "",
+		`up == 1`:           "== bool",
+		`up == bool 1`:      "",
+		`sum(up == 1)`:      "",
+		`histogram_quantile(0.9, sum(rate(x_bucket[15s])))`:                "by (le",
+		`histogram_quantile(0.9, sum by (le) (rate(x_bucket[15s])))`:       "",
+		`histogram_quantile(0.9, sum without (le) (rate(x_bucket[15s])))`:  "by (le",
+		`histogram_quantile(0.9, sum without (pod) (rate(x_bucket[15s])))`: "",
+		`histogram_quantile(0.9, sum(rate(native[15s])))`:                  "",
+		`sum(`: "",
+	}
+	for query, want := range tests {
+		hints := Hints(query)
+		if (len(hints) > 0) != (want != "") || !strings.Contains(strings.Join(hints, "\n"), want) {
+			t.Errorf("Hints(%q) = %q, want %q in it", query, hints, want)
+		}
+		for _, hint := range hints {
+			if strings.Contains(hint, "%!") {
+				t.Errorf("Hints(%q): %s", query, hint)
+			}
+		}
+	}
+}
+
+// The deepest queries that are read at all.
+func TestDeepQueries(t *testing.T) {
+	for _, query := range []string{
+		strings.Repeat("(", maxQueryLength),
+		strings.Repeat("(", 8000) + "up" + strings.Repeat(")", 8000),
+		strings.Repeat("-", 16000) + "up",
+		"up" + strings.Repeat("+up", 5000),
+		strings.Repeat("abs(", 3000) + "up" + strings.Repeat(")", 3000),
+	} {
+		err := Check(query)
+		if d, _ := Lookback(query); d != 0 {
+			t.Errorf("Lookback(%.20q…) = %s", query, d)
+		}
+		if hints := Hints(query); len(hints) != 0 {
+			t.Errorf("Hints(%.20q…) = %q", query, hints)
+		}
+		if err != nil && len(err.Error()) > 1000 {
+			t.Errorf("Check(%.20q…): an error of %d bytes", query, len(err.Error()))
+		}
+	}
+}
+
+func FuzzCheck(f *testing.F) {
+	for _, query := range []string{
+		"up", "sum(rate(x{code=~\"5..\"}[15s])) / sum(rate(x[15s]))", "max_over_time(rate(x[1m] offset 5m)[10m:5s] @ end())",
+		`"s"`, "x[5m]", "{", "-(((1", "a and on () b", "x offset -999y", "histogram_quantile(0.9, {__name__=~\"a_bucket\"})", "\xff", "1 == bool 2",
+		"info(x, {a=\"b\"})", "sum by (é) (x)",
+	} {
+		f.Add(query)
+	}
+	f.Fuzz(func(t *testing.T, query string) {
+		err := Check(query)
+		lookback, lookbackErr := Lookback(query)
+		if (err == nil) != (lookbackErr == nil) {
+			t.Errorf("Check says %v, Lookback %v", err, lookbackErr)
+		}
+		if lookback < 0 {
+			t.Errorf("Lookback is %s", lookback)
+		}
+		hints := Hints(query)
+		if err != nil && len(hints) > 0 {
+			t.Errorf("hints for a query that is not valid: %q", hints)
+		}
+		if err != nil && err.Error() == "" {
+			t.Error("an error without a text")
+		}
+	})
+}
