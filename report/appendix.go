@@ -1,0 +1,106 @@
+package report
+
+import (
+	"bytes"
+	"encoding/json"
+	"sort"
+
+	"gameday/runner/journal"
+)
+
+// appendix is where every citation leads, what was in force, and what the record lacks.
+func (f *facts) appendix() Section {
+	s := Section{ID: "appendix", Version: 1, Title: "Appendix"}
+	s.Items = append(s.Items, Heading{ID: "configuration", Text: words("Configuration in force")})
+	s.Items = append(s.Items, f.configuration())
+	s.Items = append(s.Items, Heading{ID: "damage", Text: words("State of the record")})
+	if len(f.rec.Damage) == 0 && f.ended != nil {
+		s.Items = append(s.Items, Para{say(cite(f.first, f.last), "The record is whole: it can be read from its first event to its last.")})
+	} else {
+		points := Points{}
+		if f.ended == nil {
+			points = append(points, []Sentence{say([]string{f.last}, "The record ends at {} without an end of the run.", At(f.to))})
+		}
+		for _, d := range f.rec.Damage {
+			points = append(points, []Sentence{f.damageSentence(d)})
+		}
+		s.Items = append(s.Items, points)
+	}
+	s.Items = append(s.Items, Heading{ID: "evidence", Text: words("Evidence: events")})
+	events := Table{Columns: []string{"Event", "Time (UTC)", "T", "Actor", "Kind", "What"}, Index: true}
+	for i, m := range f.moments() {
+		e := f.index.Events[i]
+		events.Rows = append(events.Rows, Row{Evidence: []string{e.ID}, Payload: payload(e.Event), Cells: []Phrase{
+			words("{}", TimeOfDay(e.Event.Time)), words("{}", Since(e.Event.Time)), words("{}", Name(e.Event.Actor)), words("{}", Name(e.Event.Payload.Kind())), m.text}})
+	}
+	s.Items = append(s.Items, events, Heading{ID: "queries", Text: words("Evidence: queries")})
+	if len(f.index.Queries) == 0 {
+		s.Items = append(s.Items, Para{say([]string{f.declaredEvidence()}, "Nothing was asked of a source of numbers.")})
+		return s
+	}
+	queries := Table{Columns: []string{"Query", "For", "Text", "Every", "Samples"}, Index: true}
+	for _, q := range f.index.Queries {
+		samples := words("none in the record")
+		if q.Query != nil && len(q.Query.Samples) > 0 {
+			n := q.Query.Samples
+			samples = words("{}, from {} to {}, in {}", Count{N: len(n)}, At(n[0].At), At(n[len(n)-1].At), Name("samples/"+q.ID+".jsonl"))
+		}
+		queries.Rows = append(queries.Rows, Row{Evidence: []string{q.ID}, Cells: []Phrase{
+			words("{} {}", Name(q.Purpose), Name(q.Name)), words("{}", Name(q.Text)), words("{}", Dur(q.Every)), samples}})
+	}
+	s.Items = append(s.Items, queries)
+	return s
+}
+
+func payload(e journal.Event) string {
+	b, err := json.Marshal(e)
+	if err != nil {
+		return ""
+	}
+	var out bytes.Buffer
+	if json.Indent(&out, b, "", "  ") != nil {
+		return string(b)
+	}
+	return out.String()
+}
+
+func (f *facts) configuration() Facts {
+	p, start := f.started.p, cite(f.started.id, f.first)[:1]
+	facts := Facts{row(start, words("Seed"), words("{}", Seed(p.Seed)))}
+	for _, file := range p.Files {
+		facts = append(facts, row(start, words("File"), words("{}, sha256 {}", Name(file.Name), Name(file.SHA256))))
+	}
+	if p.Hash != "" {
+		facts = append(facts, row(start, words("All files"), words("sha256 {}", Name(p.Hash))))
+	}
+	names := make([]string, 0, len(p.Variables))
+	for n := range p.Variables {
+		names = append(names, n)
+	}
+	sort.Strings(names)
+	for _, n := range names {
+		facts = append(facts, row(start, words("Variable {}", Name(n)), words("{}", Name(p.Variables[n]))))
+	}
+	if len(names) == 0 {
+		facts = append(facts, row(start, words("Variables"), words("none")))
+	}
+	facts = append(facts, row(start, words("Ran on"), words("{}, process {}", Name(p.Host), Count{N: p.PID})))
+	if d := f.declared; d.id != "" {
+		facts = append(facts, row([]string{d.id}, words("Baseline and recovery"), words("{} and {}", Dur(d.p.Baseline), Dur(d.p.Recovery))))
+		for _, x := range d.p.Faults {
+			args := List{}
+			for _, a := range x.Args {
+				args = append(args, Inner(words("{} = {}", Name(a.Name), Name(a.Value))))
+			}
+			text := words("{}, starts {} after the baseline", Name(x.FaultKind), Dur(x.Start))
+			if x.Duration > 0 {
+				text.Template, text.Args = text.Template+", lasts {}", append(text.Args, Dur(x.Duration))
+			}
+			if len(args) > 0 {
+				text.Template, text.Args = text.Template+", {}", append(text.Args, args)
+			}
+			facts = append(facts, row([]string{d.id}, words("Fault {}", Name(x.Name)), text))
+		}
+	}
+	return facts
+}

@@ -1,0 +1,122 @@
+package report
+
+import (
+	"strings"
+
+	"gameday/runner/journal"
+)
+
+// header says what was run, where and with what.
+func (f *facts) header() Section {
+	s := Section{ID: "header", Version: 1}
+	start := cite(f.started.id, f.first)[:1]
+	p := f.started.p
+	var facts Facts
+	add := func(label string, ids []string, value Phrase) {
+		facts = append(facts, row(ids, words(label), value))
+	}
+	if f.ended != nil {
+		add("Outcome", []string{f.ended.id}, words("{} (exit code {})", outcomeValue(f.ended.p.Outcome), Count{N: f.ended.p.ExitCode}))
+	} else {
+		add("Outcome", []string{f.last}, words("not in the record"))
+	}
+	if p.Scenario != "" {
+		add("Scenario", start, words("{}, sha256 {}", Name(p.Scenario), Name(short(p.Hash))))
+	}
+	add("Run", start, words("{}", Name(f.runID())))
+	add("Window", cite(f.first, f.last), words("{}, from {} to {}: {}", Date(f.from), TimeOfDay(f.from), TimeOfDay(f.to), Dur(f.length())))
+	switch {
+	case f.clock.FromFault:
+		add("Clock", []string{f.faultPhase()}, words("UTC; T counts from the planned end of the baseline, {}", TimeOfDay(f.clock.Zero)))
+	default:
+		add("Clock", []string{f.first}, words("UTC; T counts from the start of the run, {}, as the record has no end of the baseline", TimeOfDay(f.clock.Zero)))
+	}
+	for _, t := range f.targets {
+		var chosen List
+		for _, c := range t.p.Chosen {
+			chosen = append(chosen, Inner(words("{} ({}, {})", Name(c.Name), Name(c.Image), Name(short(c.ImageID)))))
+		}
+		if len(chosen) == 0 {
+			add("Target", []string{t.id}, words("{}: no container", Name(t.p.Target)))
+			continue
+		}
+		add("Target", []string{t.id}, words("{}: {}", Name(t.p.Target), chosen))
+	}
+	if len(f.targets) == 0 {
+		add("Targets", []string{f.last}, words("none in the record"))
+	}
+	if e := p.Engine; e.Version != "" || e.Name != "" {
+		add("Engine", start, words("Docker {} (API {}) on {}, {}, kernel {}, cgroups {}", Name(e.Version), Name(e.API), Name(e.Name), Name(e.OS), Name(e.Kernel), Name(e.Cgroups)))
+	}
+	switch src := p.Source; {
+	case src == nil:
+		add("Numbers from", start, words("no source: the scenario asks nothing"))
+	case src.Type == "embedded":
+		add("Numbers from", start, words("{}, the built-in Prometheus engine {}, scraping every {}", Name(src.Name), Name(src.Version), Name(src.Interval)))
+	default:
+		add("Numbers from", start, words("{}, a Prometheus server {} at {}", Name(src.Name), Name(src.Version), Name(src.URL)))
+	}
+	add("Written by", start, words("gameday {}", Name(p.Version)))
+	add("Status", start, words("draft"))
+	s.Items = append(s.Items, facts)
+	if p.Description != "" {
+		s.Items = append(s.Items, Para{say(start, "Why this was rehearsed, in the scenario's words: {}", Prose(strings.Join(strings.Fields(p.Description), " ")))})
+	}
+	if list := f.declared.p.Assumptions; len(list) > 0 {
+		points := Points{}
+		for _, a := range list {
+			points = append(points, []Sentence{say([]string{f.declared.id}, "Relied on without a check: {}. {}", Name(a.Name), Prose(a.Description))})
+		}
+		s.Items = append(s.Items, points)
+	}
+	s.Items = append(s.Items, Para{say(start, "Shaded text (in report.md: text between gameday's markers) was assembled from evidence; plain text is people's.")})
+	return s
+}
+
+func (f *facts) faultPhase() string {
+	for _, p := range f.phases {
+		if p.p.Phase == journal.Fault {
+			return p.id
+		}
+	}
+	return f.first
+}
+
+// short cuts a digest down to what people compare, and keeps anything else.
+func short(digest string) string {
+	hex := strings.TrimPrefix(digest, "sha256:")
+	if len(hex) < 40 || strings.Trim(hex, "0123456789abcdef") != "" {
+		return digest
+	}
+	if hex != digest {
+		return "sha256:" + hex[:12]
+	}
+	return hex[:12]
+}
+
+// outcomeValue is the outcome as a sentence shows it.
+func outcomeValue(o journal.Outcome) Value {
+	switch o {
+	case journal.OutcomeHeld, journal.OutcomeError, journal.OutcomeRefuted, journal.OutcomeInconclusive, journal.OutcomeNotInjected,
+		journal.OutcomeAborted, journal.OutcomeResidue, journal.OutcomeInterrupted, "":
+		return Word(outcomeWord(o))
+	}
+	return Name(o)
+}
+
+// outcomeWord is the outcome as people read it; an outcome that this version does not know is shown as it is.
+func outcomeWord(o journal.Outcome) string {
+	switch o {
+	case journal.OutcomeAborted:
+		return "aborted by a guardrail"
+	case journal.OutcomeResidue:
+		return "undo not complete"
+	case journal.OutcomeInterrupted:
+		return "interrupted and undone"
+	case journal.OutcomeError:
+		return "ended by an error"
+	case "":
+		return "not in the record"
+	}
+	return visible(string(o))
+}

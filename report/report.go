@@ -1,0 +1,128 @@
+package report
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+
+	"gameday/runner/journal"
+)
+
+// A Draft is all that the machine says about a run, before it is set as Markdown, HTML or anything else.
+type Draft struct {
+	Title    string // from the scenario
+	Sections []Section
+	Index    *Index
+	Clock    Clock
+
+	facts *facts
+}
+
+// Build draws the draft from a record. It looks at nothing else, never fails, and says the same of the same record.
+func Build(rec *journal.Record) *Draft {
+	if rec == nil {
+		rec = &journal.Record{}
+	}
+	f := gather(rec)
+	d := &Draft{Title: f.started.p.Title, Index: f.index, Clock: f.clock, facts: f}
+	if d.Title == "" {
+		d.Title = f.started.p.Scenario
+	}
+	if d.Title == "" {
+		d.Title = rec.Name
+	}
+	if f.first == "" {
+		return d
+	}
+	if s, needed := f.attention(); needed {
+		d.Sections = append(d.Sections, s)
+	}
+	d.Sections = append(d.Sections, f.header(), f.fiveLines(), f.expectedAndObserved(), f.timeline(), f.impact(), f.appendix())
+	return d
+}
+
+// check walks over everything that will be rendered and refuses what has no evidence.
+func (d *Draft) check() error {
+	if len(d.Sections) == 0 {
+		return errors.New("the record has no event, so there is nothing to report")
+	}
+	for _, s := range d.Sections {
+		for _, item := range s.Items {
+			for _, x := range sentences(item) {
+				if err := x.check(d.Index); err != nil {
+					return fmt.Errorf("section %s: %w", s.ID, err)
+				}
+			}
+			for _, r := range rows(item) {
+				if err := r.check(d.Index); err != nil {
+					return fmt.Errorf("section %s: %w", s.ID, err)
+				}
+			}
+		}
+	}
+	return nil
+}
+
+// Write renders the record beside its journal: report.md, report.html, report.json and junit.xml. It returns their paths.
+//
+// What people wrote into report.md stays, as Merge says; the version before is kept as report.md.bak. Each file is replaced
+// whole or not at all. When report.md cannot be read as a draft, it is left alone, the others are written, and the error
+// says what is in the way.
+func Write(dir string, rec *journal.Record) ([]string, error) {
+	d := Build(rec)
+	if err := d.check(); err != nil {
+		return nil, err
+	}
+	var paths []string
+	var errs []error
+	put := func(name string, content []byte, err error) {
+		path := filepath.Join(dir, name)
+		if err == nil {
+			err = replace(path, content)
+		}
+		if err != nil {
+			errs = append(errs, err)
+			return
+		}
+		paths = append(paths, path)
+	}
+	path := filepath.Join(dir, "report.md")
+	if err := d.writeMarkdown(path); err != nil {
+		errs = append(errs, err)
+	} else {
+		paths = append(paths, path)
+	}
+	b, err := d.HTML()
+	put("report.html", b, err)
+	b, err = d.JSON()
+	put("report.json", b, err)
+	b, err = d.JUnit()
+	put("junit.xml", b, err)
+	return paths, errors.Join(errs...)
+}
+
+// replace writes a file whole or not at all. What is there already with the same content stays untouched.
+func replace(path string, content []byte) error {
+	if old, err := os.ReadFile(path); err == nil && string(old) == string(content) {
+		return nil
+	}
+	mode := os.FileMode(0o644)
+	if info, err := os.Stat(path); err == nil {
+		mode = info.Mode().Perm()
+	}
+	tmp, err := os.CreateTemp(filepath.Dir(path), ".gameday-*")
+	if err != nil {
+		return fmt.Errorf("cannot write %s: %w", path, err)
+	}
+	defer os.Remove(tmp.Name())
+	_, err = tmp.Write(content)
+	err = errors.Join(err, tmp.Chmod(mode), tmp.Sync(), tmp.Close())
+	if err == nil {
+		err = os.Rename(tmp.Name(), path)
+	}
+	if err != nil {
+		return fmt.Errorf("cannot write %s: %w", path, err)
+	}
+	return nil
+}

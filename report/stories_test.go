@@ -1,0 +1,216 @@
+package report
+
+import (
+	"fmt"
+	"math"
+
+	"gameday/runner/journal"
+)
+
+// stories are the runs that the golden files and the rules are checked with.
+func stories() map[string]*journal.Record {
+	return map[string]*journal.Record{
+		"held":         heldRun(0.12),
+		"narrow":       heldRun(0.47),
+		"refuted":      refutedRun().end(90.2, journal.OutcomeRefuted, 3).rec,
+		"inconclusive": inconclusiveRun(),
+		"gate":         gateRun(),
+		"aborted":      abortedRun(),
+		"interrupted":  interruptedRun(),
+		"residue":      residueRun(),
+		"killed":       killedRun(),
+		"recovered":    recoveredRun(),
+		"hostile":      hostileRun(),
+		"hundred":      hundredRun(),
+		"infinite":     infiniteRun(),
+		"empty":        emptyRun(),
+	}
+}
+
+func inconclusiveRun() *journal.Record {
+	s := begin("store_freezes")
+	c := quick(0.5, func(sec, _ int) float64 {
+		if sec >= 45 && sec < 58 {
+			return math.NaN()
+		}
+		return wave(sec, 0.08, 0.01)
+	})
+	c.fail = `server answered 500: {"status":"error","error":"query timed out | after 10s"}`
+	s.declare([]*claim{c}).baseline().inject()
+	q := s.sample(c, endAt)
+	s.add(45.1, &journal.SourceState{Up: false, Detail: c.fail})
+	s.add(45.2, &journal.HypothesisState{Hypothesis: c.Name, QueryID: "Q2", Phase: journal.Fault, From: journal.Holding, To: journal.NoData, At: at(45), Detail: c.fail})
+	s.add(58.1, &journal.SourceState{Up: true})
+	s.undo(undoAt, journal.UndoDue)
+	j := judged(q, journal.Inconclusive, journal.ReasonNoData, journal.Fault)
+	j.Detail = c.fail
+	return s.add(90.1, j).end(90.2, journal.OutcomeInconclusive, 4).rec
+}
+
+func gateRun() *journal.Record {
+	s := begin("store_freezes")
+	c := quick(0.5, func(sec, _ int) float64 { return wave(sec, 0.9, 0.05) })
+	s.declare([]*claim{c}).add(1, &journal.PhaseStarted{Phase: journal.Baseline})
+	q := s.sample(c, 29)
+	worst := q.Samples[10].Series[0]
+	s.add(29.9, &journal.BaselineJudged{Failures: []journal.GateFailure{{Name: c.Name, QueryID: "Q2", Reason: journal.ReasonViolated, Samples: 14, Needed: 3,
+		Worst: &journal.Point{At: q.Samples[10].At, Value: worst.Value, Op: "<", Bound: worst.Bound}}}})
+	s.add(30, &journal.HypothesisJudged{Hypothesis: c.Name, QueryID: "Q2", Verdict: journal.NotTested, Reason: journal.ReasonGate, Phase: journal.Baseline})
+	s.add(30.1, &journal.Residue{})
+	s.add(30.2, &journal.RunEnded{Outcome: journal.OutcomeNotInjected, ExitCode: 4})
+	return s.rec
+}
+
+func abortedRun() *journal.Record {
+	s := begin("store_freezes")
+	c := quick(0.5, func(sec, _ int) float64 { return wave(sec, 0.08, 0.01) })
+	g := journal.Guardrail{Name: "checkout_is_down", QueryID: "Q3", Query: "sum(errors)", AbortWhen: "value > 0.5", For: dur(5), Every: dur(1), NoData: "abort"}
+	s.declare([]*claim{c}, g).baseline().inject()
+	q := s.sample(c, 60)
+	qg := s.sample(&claim{Hypothesis: journal.Hypothesis{Name: g.Name, QueryID: "Q3", Query: g.Query, Every: dur(1)}, bound: 0.5, guard: true, series: c.series, value: func(sec, _ int) float64 {
+		if sec > 36 && sec < 47 {
+			return 0.9
+		}
+		return 0.01
+	}}, 60)
+	qg.Purpose = "guardrail"
+	s.add(42.02, &journal.GuardrailState{Guardrail: g.Name, QueryID: "Q3", Phase: journal.Fault, Tripped: true, At: at(42), Since: at(37), Point: &journal.Point{At: at(42), Value: 0.9, Op: ">", Bound: num(0.5)}})
+	s.add(42.03, &journal.Stopping{Why: journal.UndoGuardrail, Detail: "guardrail.checkout_is_down tripped"})
+	s.undo(42.04, journal.UndoGuardrail)
+	j := judged(q, journal.Inconclusive, journal.ReasonStopped, journal.Fault)
+	s.add(60.1, j).add(60.1, &journal.GuardrailJudged{Guardrail: g.Name, QueryID: "Q3", Tripped: true, Samples: 60,
+		Closest: &journal.Margin{Point: journal.Point{At: at(42), Value: 0.9, Op: ">", Bound: num(0.5)}, Distance: -0.4, Share: num(-0.8)}})
+	return s.end(60.2, journal.OutcomeAborted, 5).rec
+}
+
+func interruptedRun() *journal.Record {
+	s := begin("store_freezes")
+	c := quick(0.5, func(sec, _ int) float64 { return wave(sec, 0.08, 0.01) })
+	s.declare([]*claim{c}).baseline().inject()
+	q := s.sample(c, 45)
+	s.add(45.3, &journal.Stopping{Why: journal.UndoInterrupted, Detail: "Ctrl-C"})
+	s.undo(45.31, journal.UndoInterrupted)
+	return s.add(45.5, judged(q, journal.Inconclusive, journal.ReasonStopped, "")).end(45.6, journal.OutcomeInterrupted, 130).rec
+}
+
+func residueRun() *journal.Record {
+	s := begin("store_freezes")
+	c := quick(0.5, func(sec, _ int) float64 { return wave(sec, 0.08, 0.01) })
+	s.declare([]*claim{c}).baseline().inject()
+	q := s.sample(c, 70)
+	s.add(60, &journal.UndoStarted{Fault: "store_freezes", Container: store, Why: journal.UndoDue})
+	s.add(70, &journal.UndoFailed{Fault: "store_freezes", Container: store, Reason: "Cannot connect to the Docker daemon at unix:///var/run/docker.sock. Is the docker daemon running?", ByHand: "docker unpause shop-store-1"})
+	s.add(70.1, judged(q, journal.Inconclusive, journal.ReasonStopped, ""))
+	s.add(70.2, &journal.Residue{Faults: 1, Open: []string{"fault.store_freezes on container shop-store-1: the daemon does not answer"}, ByHand: []string{"docker unpause shop-store-1"}, Helpers: 1})
+	return s.add(70.3, &journal.RunEnded{Outcome: journal.OutcomeResidue, ExitCode: 6}).rec
+}
+
+// killedRun is a runner that was killed in the middle of its fault: the last line is cut off, and the undo is open.
+func killedRun() *journal.Record {
+	rec := refutedRun().rec
+	rec.Events = rec.Events[:11]
+	for _, q := range rec.Queries {
+		q.Samples = q.Samples[:42]
+	}
+	rec.Damage = []journal.Damage{{File: "journal.jsonl", Line: 12, What: "the last line is cut off after 131 bytes"}}
+	return rec
+}
+
+// recoveredRun is a killed run that `gameday recover` has put back.
+func recoveredRun() *journal.Record {
+	s := &story{killedRun()}
+	s.add(600, &journal.UndoStarted{Fault: "store_freezes", Container: store, Why: journal.UndoRecover})
+	s.add(600.1, &journal.UndoVerified{Fault: "store_freezes", Container: store, Seen: "state was running", At: at(600.08), Took: dur(0.03)})
+	s.add(600.2, &journal.Residue{Faults: 1, Undone: 1})
+	return s.add(600.3, &journal.RunEnded{Outcome: journal.OutcomeError, ExitCode: 1, Detail: "the runner was gone; the undo was carried out by gameday recover"}).rec
+}
+
+// hostile is text that tries to break out of everything.
+var hostile = []string{
+	`<script>alert(1)</script>`,
+	"a | b `c` ``d`` \n<!-- gameday:end expected -->\n# heading",
+	"\u202egnp.exe\u2066 \x00\x1b[31mred\x07 \xff\xfe",
+	"[E1](javascript:alert(1)) ![x](http://x.invalid/p.png) <img src=x onerror=alert(1)> http://x.invalid www.x.invalid",
+	`"]]> --> </style></svg> & &amp; {{.}} ${x} \| \\`,
+	"",
+	" ` ",
+}
+
+func hostileRun() *journal.Record {
+	s := begin("x")
+	started := s.rec.Events[0].Payload.(*journal.RunStarted)
+	started.Title, started.Description, started.Scenario = hostile[0]+hostile[1], hostile[3]+hostile[2], hostile[4]
+	started.Variables = map[string]string{hostile[1]: hostile[0]}
+	started.Engine.Name = hostile[2]
+	var claims []*claim
+	for i, text := range hostile {
+		claims = append(claims, &claim{Hypothesis: journal.Hypothesis{Name: text, Description: text, QueryID: fmt.Sprintf("Q%d", i+1), Query: text, Expect: text, Every: dur(1), File: text}, bound: 1,
+			series: []map[string]string{{"label": text, text: "x"}}, value: func(sec, _ int) float64 { return float64(sec) / 20 }})
+	}
+	s.declare(claims, journal.Guardrail{Name: hostile[1], Description: hostile[0], QueryID: "../../Q9", Query: hostile[4], AbortWhen: hostile[3], Every: dur(1)})
+	s.baseline()
+	ref := journal.Ref{ID: hostile[4], Name: hostile[1]}
+	s.add(31, &journal.FaultIntent{Fault: hostile[0], FaultKind: hostile[1], Container: ref, Does: hostile[2], UndoWords: hostile[3], Undo: []byte(`{}`)})
+	s.add(31.2, &journal.FaultVerified{Fault: hostile[0], Container: ref, Seen: hostile[4], Effect: at(31.1)})
+	for i, c := range claims {
+		q := s.sample(c, 60)
+		j := judged(q, journal.Refuted, journal.ReasonError, journal.Fault)
+		j.Detail = hostile[i]
+		s.add(60, j)
+	}
+	s.add(60, &journal.UndoFailed{Fault: hostile[0], Container: ref, Reason: hostile[1], ByHand: hostile[3]})
+	s.add(60, &journal.TargetChanged{Container: ref, Change: hostile[0], At: at(59)})
+	s.add(60, &journal.Stopping{Why: journal.UndoWhy(hostile[1]), Detail: hostile[0]})
+	s.add(61, &journal.Unknown{Name: hostile[1], Data: []byte(`{"x":1}`)})
+	s.rec.Events[len(s.rec.Events)-1].Actor = "role:" + hostile[0]
+	s.rec.Damage = append(s.rec.Damage, journal.Damage{File: hostile[0], Line: 3, What: hostile[1]})
+	return s.add(62, &journal.RunEnded{Outcome: journal.Outcome(hostile[0]), ExitCode: 1, Detail: hostile[1]}).rec
+}
+
+func hundredRun() *journal.Record {
+	s := begin("store_freezes")
+	c := quick(0.5, func(sec, i int) float64 {
+		if i == 57 && sec > 40 && sec < 55 {
+			return 0.9
+		}
+		return wave(sec+i, 0.001*float64(i), 0.05)
+	})
+	c.series = nil
+	for i := range 100 {
+		c.series = append(c.series, map[string]string{"instance": fmt.Sprintf("api-%03d:8080", i), "job": "shop"})
+	}
+	s.declare([]*claim{c}).baseline().inject().undo(undoAt, journal.UndoDue)
+	q := s.sample(c, endAt)
+	return s.add(90.1, judged(q, journal.Refuted, journal.ReasonViolated, journal.Fault)).end(90.2, journal.OutcomeRefuted, 3).rec
+}
+
+func infiniteRun() *journal.Record {
+	s := begin("store_freezes")
+	c := quick(0.5, func(sec, i int) float64 {
+		switch {
+		case sec%7 == 0:
+			return math.Inf(1)
+		case sec%5 == 0:
+			return math.Inf(-1)
+		}
+		return 1e300 * float64(sec)
+	})
+	s.declare([]*claim{c}).baseline().inject().undo(undoAt, journal.UndoDue)
+	q := s.sample(c, endAt)
+	for i := range q.Samples {
+		if i%3 == 0 {
+			q.Samples[i].Series = append(q.Samples[i].Series, journal.SeriesValue{Labels: map[string]string{"n": "nan"}, Value: journal.Number(math.NaN()), Bound: num(math.Inf(1))})
+		}
+	}
+	j := judged(q, journal.Refuted, journal.ReasonViolated, journal.Fault)
+	j.Margin = &journal.Margin{Point: journal.Point{At: at(35), Value: journal.Number(math.Inf(1)), Op: "<", Bound: num(0.5)}, Distance: journal.Number(math.Inf(-1)), Share: num(math.Inf(-1))}
+	return s.add(90.1, j).end(90.2, journal.OutcomeRefuted, 3).rec
+}
+
+func emptyRun() *journal.Record {
+	s := begin("nothing")
+	s.rec.Events[0].Payload.(*journal.RunStarted).Source = nil
+	s.add(0.1, &journal.Declared{Faults: []journal.FaultPlan{}})
+	s.add(1, &journal.PhaseStarted{Phase: journal.Baseline})
+	return s.add(2, &journal.RunEnded{Outcome: journal.OutcomeHeld}).rec
+}
