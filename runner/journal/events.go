@@ -258,7 +258,8 @@ type LeftOut struct {
 
 // PhaseStarted marks the beginning of a phase.
 type PhaseStarted struct {
-	Phase Phase `json:"phase"`
+	Phase Phase      `json:"phase"`
+	Zero  *time.Time `json:"zero,omitempty"` // of the fault phase: the end of the baseline, from which the faults' starts count
 }
 
 // Kind returns "phase.started".
@@ -521,17 +522,18 @@ type PhaseJudged struct {
 	Gaps       []Stretch  `json:"gaps,omitempty"` // stretches without data
 }
 
-// A Stretch is an interval seen through samples: it began between After and First, and ended between Last and Before.
+// A Stretch is an interval seen through samples: it began between After and First, and ended between Last and Before. Where one
+// of the two is nil, the phase's own end stands for it.
 type Stretch struct {
-	After     *time.Time `json:"after,omitempty"`  // the last sample before it; nil at the start of the phase
+	After     *time.Time `json:"after,omitempty"`  // the last holding sample before it; nil if there is none in the phase
 	First     time.Time  `json:"first"`            // its first sample
 	Last      time.Time  `json:"last"`             // its last sample
-	Before    *time.Time `json:"before,omitempty"` // the first sample after it; nil if it lasted to the end
+	Before    *time.Time `json:"before,omitempty"` // the first holding sample after it; nil if there is none in the phase
 	Length    Duration   `json:"length"`           // at least this long: Last − First
 	AtMost    Duration   `json:"at_most"`          // at most this long: Before − After
 	Worst     *Point     `json:"worst,omitempty"`
-	Tolerated bool       `json:"tolerated,omitempty"`
-	Detail    string     `json:"detail,omitempty"` // of a gap: why, verbatim
+	Tolerated bool       `json:"tolerated,omitempty"` // it does not count: within tolerate, or in the recovery before the claim held for good
+	Detail    string     `json:"detail,omitempty"`    // of a gap: why, verbatim
 }
 
 // Margin is the closest approach to the bound in the fault and recovery phases, where expect is one comparison.

@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"sort"
 )
 
@@ -74,26 +75,44 @@ func lines(b []byte, do func(n int, line []byte)) (n int, rest []byte) {
 
 func (r *Record) readEvents(b []byte) {
 	next := 1
-	n, rest := lines(b, func(n int, line []byte) {
+	read := func(n int, line []byte) error {
 		var e Event
 		if err := json.Unmarshal(line, &e); err != nil {
-			r.damage(FileName, n, "this line cannot be read (%d bytes)", len(line))
-			return
+			return err
 		}
+		// Numbers out of order are named, but no event is thrown away for it: it may be the one that has to be undone.
 		switch {
+		case e.Seq == next+1:
+			r.damage(FileName, n, "event %d is missing", next)
 		case e.Seq > next:
 			r.damage(FileName, n, "events %d to %d are missing", next, e.Seq-1)
 		case e.Seq < next:
-			r.damage(FileName, n, "event %d stands where event %d was to be; it is left out", e.Seq, next)
-			return
+			r.damage(FileName, n, "event %d stands where event %d was to be", e.Seq, next)
 		}
 		next = e.Seq + 1
 		r.Events = append(r.Events, e)
-	})
-	if len(rest) > 0 {
-		r.cut = true
-		r.damage(FileName, n+1, "the last line is cut off after %d bytes", len(rest))
+		return nil
 	}
+	r.cut = r.readLines(FileName, b, read)
+}
+
+// readLines reads the lines of a file. It says whether the last one has no end; it counts all the same if only the end of the
+// line is missing.
+func (r *Record) readLines(name string, b []byte, read func(n int, line []byte) error) (cut bool) {
+	n, rest := lines(b, func(n int, line []byte) {
+		if read(n, line) != nil {
+			r.damage(name, n, "this line cannot be read (%d bytes)", len(line))
+		}
+	})
+	if len(rest) == 0 {
+		return false
+	}
+	if read(n+1, rest) != nil {
+		r.damage(name, n+1, "the last line is cut off after %d bytes", len(rest))
+	} else {
+		r.damage(name, n+1, "the last line is whole, but has no end; what came after it is missing")
+	}
+	return true
 }
 
 func (r *Record) readSamples(dir string) {
@@ -118,28 +137,39 @@ func (r *Record) readSamples(dir string) {
 		r.Queries[id] = &q
 		name := SamplesDir + "/" + filepath.Base(id) + ".jsonl"
 		b, err := os.ReadFile(filepath.Join(dir, filepath.Base(id)+".jsonl"))
-		if err != nil {
-			if r.sampling() {
-				r.damage(name, 0, "the samples of %s %s are missing", q.Purpose, q.Name)
-			}
+		switch {
+		case errors.Is(err, fs.ErrNotExist) && !r.sampling():
+			continue
+		case errors.Is(err, fs.ErrNotExist):
+			r.damage(name, 0, "the samples of %s %s are missing", q.Purpose, q.Name)
+			continue
+		case err != nil:
+			r.damage(name, 0, "the samples of %s %s cannot be read: %v", q.Purpose, q.Name, reason(err))
 			continue
 		}
-		n, rest := lines(b, func(n int, line []byte) {
+		r.readLines(name, b, func(n int, line []byte) error {
 			if n == 1 {
-				return // the query itself, which the journal has too
+				var header Query // the journal has it too
+				return json.Unmarshal(line, &header)
 			}
 			var s Sample
 			if err := json.Unmarshal(line, &s); err != nil {
-				r.damage(name, n, "this line cannot be read (%d bytes)", len(line))
-				return
+				return err
 			}
 			q.Samples = append(q.Samples, s)
+			return nil
 		})
-		if len(rest) > 0 {
-			r.damage(name, n+1, "the last line is cut off after %d bytes", len(rest))
-		}
 		sort.SliceStable(q.Samples, func(i, j int) bool { return q.Samples[i].At.Before(q.Samples[j].At) })
 	}
+}
+
+// reason is an error without the path, which is another one on every machine.
+func reason(err error) error {
+	var p *fs.PathError
+	if errors.As(err, &p) {
+		return p.Err
+	}
+	return err
 }
 
 // sampling says whether the run came as far as to sample.
@@ -167,26 +197,19 @@ func (r *Record) Started() *RunStarted { return r.Events[0].Payload.(*RunStarted
 
 // OpenIntents returns the intents whose undo was not seen, newest first: what may still be in force.
 func OpenIntents(events []Event) []*FaultIntent {
-	type key struct{ fault, id string }
-	open := map[key]*FaultIntent{}
-	var order []key
+	var open []*FaultIntent
+	close := func(fault, id string) {
+		open = slices.DeleteFunc(open, func(p *FaultIntent) bool { return p.Fault == fault && p.Container.ID == id })
+	}
 	for _, e := range events {
 		switch p := e.Payload.(type) {
 		case *FaultIntent:
-			k := key{p.Fault, p.Container.ID}
-			if open[k] == nil {
-				order = append(order, k)
-			}
-			open[k] = p
+			close(p.Fault, p.Container.ID)
+			open = append(open, p)
 		case *UndoVerified:
-			delete(open, key{p.Fault, p.Container.ID})
+			close(p.Fault, p.Container.ID)
 		}
 	}
-	var out []*FaultIntent
-	for i := len(order) - 1; i >= 0; i-- {
-		if p := open[order[i]]; p != nil {
-			out = append(out, p)
-		}
-	}
-	return out
+	slices.Reverse(open)
+	return open
 }

@@ -21,8 +21,14 @@ var ErrReserve = errors.New("the disk is full")
 // ErrBusy means that another process is writing this journal: its runner is alive.
 var ErrBusy = errors.New("another process is writing this journal")
 
-// reserveSize is enough for some hundred events: every undo of a large run.
-const reserveSize = 256 << 10
+// The space set aside is enough for some hundred events: every undo of a large run. It is given back piece by piece, as the
+// journal needs it, since whatever else fills the disk would take it at once.
+const (
+	reserveSize  = 256 << 10
+	reservePiece = 8 << 10
+)
+
+var errClosed = errors.New("the record is closed")
 
 // A Writer appends to a journal. It is safe for concurrent use. At most one process writes a journal at a time; the lock goes
 // with the process, however it ends, so that whoever can take it knows that the runner has gone.
@@ -33,22 +39,50 @@ type Writer struct {
 	start time.Time
 
 	mu      sync.Mutex
-	f       file
-	size    int64 // up to which the file holds whole lines
+	f       *log
 	seq     int
 	full    bool // the reserve is in use
+	reserve int64
 	actor   string
-	samples map[string]file
+	samples map[string]*log
 	last    []Event
 }
 
-// A file is what the writer needs of an *os.File.
+// A file is what the writer needs of an *os.File that was opened to append.
 type file interface {
 	io.Writer
 	Sync() error
 	Truncate(size int64) error
 	Close() error
 }
+
+// A log is a file of whole lines.
+type log struct {
+	file
+	size int64 // up to which the file holds what was written
+	torn bool  // its last line has no end, and could not be taken back
+}
+
+// add appends a whole line or nothing. If the disk is so broken that half a line stays, the next one begins on its own line.
+func (l *log) add(line []byte) error {
+	if l.torn {
+		line = append([]byte{'\n'}, line...)
+	}
+	n, err := l.Write(line)
+	if err == nil {
+		l.size, l.torn = l.size+int64(n), false
+		return nil
+	}
+	if n > 0 {
+		if terr := l.Truncate(l.size); terr != nil {
+			l.size, l.torn = l.size+int64(n), true
+			return errors.Join(err, terr)
+		}
+	}
+	return err
+}
+
+func isFull(err error) bool { return errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT) }
 
 // Create makes the run directory <root>/<id> and an empty journal in it. start is the run's start, with a monotonic reading.
 func Create(root, id string, start time.Time) (*Writer, error) {
@@ -59,21 +93,29 @@ func Create(root, id string, start time.Time) (*Writer, error) {
 	if err := os.Mkdir(dir, 0o755); err != nil {
 		return nil, fmt.Errorf("cannot make the run directory: %w; name another place with --runs", err)
 	}
-	if err := os.Mkdir(filepath.Join(dir, SamplesDir), 0o755); err != nil {
-		return nil, err
-	}
-	if err := writeReserve(filepath.Join(dir, reserveName)); err != nil {
-		return nil, fmt.Errorf("cannot set space aside for the record: %w", err)
-	}
-	w, err := open(dir, "runner")
+	w, err := begin(root, dir)
 	if err != nil {
+		os.RemoveAll(dir) // nothing is in it: the run did not begin
 		return nil, err
 	}
 	w.start = start
+	return w, nil
+}
+
+func begin(root, dir string) (*Writer, error) {
+	if err := os.Mkdir(filepath.Join(dir, SamplesDir), 0o755); err != nil {
+		return nil, fmt.Errorf("cannot make the run directory: %w", err)
+	}
+	if err := writeReserve(filepath.Join(dir, reserveName)); err != nil {
+		return nil, fmt.Errorf("cannot set space aside for the record: %w; make some room, or name another place with --runs", err)
+	}
+	w, err := open(dir, "runner", os.O_CREATE)
+	if err != nil {
+		return nil, err
+	}
 	for _, d := range []string{dir, root} {
 		if err := syncDir(d); err != nil {
-			w.Close()
-			return nil, err
+			return nil, errors.Join(err, w.Close())
 		}
 	}
 	return w, nil
@@ -82,29 +124,30 @@ func Create(root, id string, start time.Time) (*Writer, error) {
 // Reopen opens the journal of a run whose runner has gone, to append to it under another actor's name. ErrBusy if it has not gone.
 // A last line that was cut off is kept as it is.
 func Reopen(dir, actor string) (*Writer, error) {
+	if !IsRun(dir) {
+		_, err := Read(dir)
+		return nil, err
+	}
+	w, err := open(dir, actor, 0)
+	if err != nil {
+		return nil, err
+	}
+	// Read only now: until the lock was free its runner may have been writing.
 	rec, err := Read(dir)
 	if err != nil {
-		return nil, err
-	}
-	w, err := open(dir, actor)
-	if err != nil {
-		return nil, err
+		return nil, errors.Join(err, w.close())
 	}
 	w.start = rec.Events[0].Time
-	w.seq = rec.Events[len(rec.Events)-1].Seq
-	if rec.cut {
-		if _, err := w.f.Write([]byte("\n")); err != nil {
-			w.Close()
-			return nil, fmt.Errorf("cannot append to %s: %w", FileName, err)
-		}
-		w.size++
+	for _, e := range rec.Events {
+		w.seq = max(w.seq, e.Seq)
 	}
+	w.f.torn = rec.cut
 	return w, nil
 }
 
-// Busy says whether a process is writing the journal in dir.
+// Busy says whether a process is writing the journal in dir. It changes nothing there.
 func Busy(dir string) (bool, error) {
-	l := flock.New(filepath.Join(dir, FileName))
+	l := flock.New(filepath.Join(dir, FileName), flock.SetFlag(os.O_RDONLY))
 	got, err := l.TryRLock()
 	if err != nil {
 		return false, err
@@ -115,18 +158,14 @@ func Busy(dir string) (bool, error) {
 	return true, nil
 }
 
-func open(dir, actor string) (*Writer, error) {
+// open opens the journal in dir under the lock.
+func open(dir, actor string, create int) (*Writer, error) {
 	path := filepath.Join(dir, FileName)
-	f, err := os.OpenFile(path, os.O_WRONLY|os.O_APPEND|os.O_CREATE, 0o644)
+	f, err := os.OpenFile(path, os.O_WRONLY|os.O_APPEND|create, 0o644)
 	if err != nil {
 		return nil, fmt.Errorf("cannot open the journal: %w", err)
 	}
-	fi, err := f.Stat()
-	if err != nil {
-		f.Close()
-		return nil, err
-	}
-	l := flock.New(path)
+	l := flock.New(path, flock.SetFlag(os.O_RDONLY))
 	got, err := l.TryLock()
 	if err == nil && !got {
 		err = ErrBusy
@@ -135,7 +174,15 @@ func open(dir, actor string) (*Writer, error) {
 		f.Close()
 		return nil, fmt.Errorf("%s: %w", dir, err)
 	}
-	return &Writer{dir: dir, lock: l, now: time.Now, f: f, size: fi.Size(), actor: actor, samples: map[string]file{}}, nil
+	fi, err := f.Stat()
+	if err != nil {
+		return nil, errors.Join(err, f.Close(), l.Close())
+	}
+	w := &Writer{dir: dir, lock: l, now: time.Now, f: &log{file: f, size: fi.Size()}, actor: actor, samples: map[string]*log{}}
+	if fi, err := os.Stat(filepath.Join(dir, reserveName)); err == nil {
+		w.reserve = fi.Size()
+	}
+	return w, nil
 }
 
 // Dir returns the run directory.
@@ -159,41 +206,44 @@ func (w *Writer) append(actor string, p Payload, durable bool) (Event, error) {
 	if err != nil {
 		return e, fmt.Errorf("journal: %s: %w", p.Kind(), err)
 	}
-	line = append(line, '\n')
-	err = w.write(line)
-	if errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT) {
-		w.full = true
-		os.Remove(filepath.Join(w.dir, reserveName))
-		err = w.write(line)
+	if w.f == nil {
+		return e, fmt.Errorf("cannot write the journal in %s: %w", w.dir, errClosed)
 	}
-	if err == nil && durable {
-		err = w.f.Sync()
+	err = w.insist(func() error { return w.f.add(append(line, '\n')) })
+	if err == nil {
+		// From here on the number is taken, even if it cannot be made sure that the line is on the disk.
+		w.seq = e.Seq
+		w.last = append(w.last, e)
+		if durable {
+			err = w.insist(w.f.Sync)
+		}
 	}
 	if err != nil {
 		return e, fmt.Errorf("cannot write the journal in %s: %w", w.dir, err)
 	}
-	w.seq = e.Seq
-	w.last = append(w.last, e)
 	if w.full {
 		return e, fmt.Errorf("%w: the record of the run in %s goes on in the space set aside for its end", ErrReserve, w.dir)
 	}
 	return e, nil
 }
 
-// write appends a whole line or nothing.
-func (w *Writer) write(line []byte) error {
-	n, err := w.f.Write(line)
-	if err != nil {
-		if n > 0 {
-			if terr := w.f.Truncate(w.size); terr != nil {
-				w.size += int64(n)
-				return errors.Join(err, terr)
-			}
+// insist does something to the journal, and while the disk is full does it again with more and more of the reserve given back.
+func (w *Writer) insist(do func() error) error {
+	for {
+		err := do()
+		if err == nil || !isFull(err) {
+			return err
 		}
-		return err
+		w.full = true
+		if w.reserve == 0 {
+			return err
+		}
+		w.reserve = max(w.reserve-reservePiece, 0)
+		if terr := os.Truncate(filepath.Join(w.dir, reserveName), w.reserve); terr != nil {
+			w.reserve = 0
+			os.Remove(filepath.Join(w.dir, reserveName))
+		}
 	}
-	w.size += int64(n)
-	return nil
 }
 
 // Events returns what this writer has written so far.
@@ -210,12 +260,17 @@ func (w *Writer) BeginQuery(q Query) error {
 		return fmt.Errorf("cannot record samples: %w", err)
 	}
 	w.mu.Lock()
-	w.samples[q.ID] = f
+	if w.f == nil {
+		w.mu.Unlock()
+		return errors.Join(fmt.Errorf("cannot record samples: %w", errClosed), f.Close())
+	}
+	w.samples[q.ID] = &log{file: f}
 	w.mu.Unlock()
 	return w.sampleLine(q.ID, q)
 }
 
-// Sample appends one sample of a query that was begun.
+// Sample appends one sample of a query that was begun. On a full disk it fails, and from then on always: what space is left is
+// the journal's.
 func (w *Writer) Sample(queryID string, s Sample) error { return w.sampleLine(queryID, s) }
 
 func (w *Writer) sampleLine(id string, v any) error {
@@ -226,10 +281,18 @@ func (w *Writer) sampleLine(id string, v any) error {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	f := w.samples[id]
-	if f == nil {
-		return fmt.Errorf("samples of %s: the query was not begun, or the record is closed", id)
+	switch {
+	case w.f == nil:
+		err = errClosed
+	case f == nil:
+		err = errors.New("the query was not begun")
+	case w.full:
+		err = syscall.ENOSPC
+	default:
+		err = f.add(append(line, '\n'))
+		w.full = isFull(err)
 	}
-	if _, err := f.Write(append(line, '\n')); err != nil {
+	if err != nil {
 		return fmt.Errorf("cannot record samples of %s in %s: %w", id, w.dir, err)
 	}
 	return nil
@@ -249,22 +312,26 @@ func (w *Writer) SaveScenario(files map[string][]byte) error {
 	return nil
 }
 
-// Close ends the record and lets go of the lock.
+// Close ends the record and lets go of the lock. What is written after it fails.
 func (w *Writer) Close() error {
+	err := w.close()
+	os.Remove(filepath.Join(w.dir, reserveName))
+	return err
+}
+
+func (w *Writer) close() error {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if w.f == nil {
 		return nil
 	}
-	err := w.f.Sync()
+	var errs []error
 	for _, f := range w.samples {
-		err = errors.Join(err, f.Sync(), f.Close())
+		errs = append(errs, f.Sync(), f.Close())
 	}
-	clear(w.samples)
-	err = errors.Join(err, w.f.Close())
+	errs = append(errs, w.f.Sync(), w.f.Close(), w.lock.Close())
 	w.f = nil
-	os.Remove(filepath.Join(w.dir, reserveName))
-	return errors.Join(err, w.lock.Close())
+	return errors.Join(errs...)
 }
 
 func writeReserve(path string) error {
