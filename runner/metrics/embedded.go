@@ -128,14 +128,14 @@ func (e *Embedded) Start(ctx context.Context) error {
 	}
 	e.dir = e.config.Dir
 	if e.dir == "" {
-		dir, err := os.MkdirTemp("", "gameday-metrics-")
+		dir, err := temporaryDir()
 		if err != nil {
 			return fmt.Errorf("no place for the samples: %w; set TMPDIR to a directory that can be written", err)
 		}
 		e.dir, e.temporary = dir, true
 	}
 	log := logger(e.config.Log)
-	db, err := openStorage(e.dir, log, e.registry)
+	db, err := openStorage(e.dir, e.temporary, log, e.registry)
 	if err != nil {
 		e.removeTemporary()
 		return fmt.Errorf("the samples cannot be kept in %s: %w; is the disk full, or is the directory read-only?", e.dir, err)

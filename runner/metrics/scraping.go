@@ -6,10 +6,12 @@ import (
 	"log/slog"
 	"maps"
 	"net/url"
+	"reflect"
 	"slices"
 	"strings"
 	"sync"
 	"time"
+	"unsafe"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/common/model"
@@ -162,15 +164,25 @@ type scraper struct {
 	once    sync.Once
 }
 
+func scrapeOptions() *scrape.Options {
+	options := &scrape.Options{
+		DiscoveryReloadInterval:  model.Duration(reloadInterval),
+		DiscoveryReloadOnStartup: true,
+	}
+	// Prometheus looks up this machine's full name to spread its scrapes, and that lookup has no limit: where the name server
+	// is away, nothing would be scraped for half a minute. Any name will do, but there is no public option for it.
+	if name := reflect.ValueOf(options).Elem().FieldByName("fqdn"); name.IsValid() && name.Kind() == reflect.String {
+		*(*string)(unsafe.Pointer(name.UnsafeAddr())) = "gameday"
+	}
+	return options
+}
+
 func startScraper(c EmbeddedConfig, db *tsdb.DB, log *slog.Logger, registry prometheus.Registerer) (*scraper, error) {
 	loaded, err := scrapeConfig(c.Interval, c.Scrapes)
 	if err != nil {
 		return nil, err
 	}
-	manager, err := scrape.NewManager(&scrape.Options{
-		DiscoveryReloadInterval:  model.Duration(reloadInterval),
-		DiscoveryReloadOnStartup: true,
-	}, log, nil, nil, db, registry)
+	manager, err := scrape.NewManager(scrapeOptions(), log, nil, nil, db, registry)
 	if err != nil {
 		return nil, err
 	}

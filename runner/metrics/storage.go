@@ -10,20 +10,58 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/prometheus/tsdb"
+	"github.com/prometheus/prometheus/tsdb/fileutil"
 )
 
 // closeLimit bounds Close. Saving 18 million samples takes under a second.
 const closeLimit = 30 * time.Second
 
-func openStorage(dir string, log *slog.Logger, registry prometheus.Registerer) (*tsdb.DB, error) {
+func openStorage(dir string, temporary bool, log *slog.Logger, registry prometheus.Registerer) (*tsdb.DB, error) {
 	options := tsdb.DefaultOptions()
 	// The write-ahead log stays on: a run that dies keeps its samples in it.
-	options.NoLockfile = true // the run directory has its own lock, and a crash would leave the file behind
+	// A run directory has its own lock, and a crash would leave the file behind. In a temporary one it tells whether somebody
+	// is still there.
+	options.NoLockfile = !temporary
 	// One block for the whole run, written at its end, and nothing ever dropped.
 	options.MinBlockDuration = (24 * time.Hour).Milliseconds()
 	options.MaxBlockDuration = options.MinBlockDuration
 	options.RetentionDuration = 0
 	return tsdb.Open(dir, log, registry, options, nil)
+}
+
+const (
+	temporaryPrefix = "gameday-metrics-"
+	lockName        = "lock" // the storage's own
+	// abandonedAfter is how old a temporary directory has to be, so that one which is being set up is left alone.
+	abandonedAfter = time.Minute
+)
+
+// temporaryDir makes a directory for samples that nobody keeps, and removes those of processes that were killed.
+func temporaryDir() (string, error) {
+	old, _ := filepath.Glob(filepath.Join(os.TempDir(), temporaryPrefix+"*"))
+	for _, dir := range old {
+		removeAbandoned(dir, time.Now().Add(-abandonedAfter))
+	}
+	return os.MkdirTemp("", temporaryPrefix)
+}
+
+// removeAbandoned removes a temporary directory that nobody holds the lock of any more: the kernel gives it up with the
+// process. A directory without a lock is not taken for ours.
+func removeAbandoned(dir string, before time.Time) {
+	info, err := os.Lstat(dir)
+	if err != nil || !info.IsDir() || info.ModTime().After(before) {
+		return
+	}
+	lock := filepath.Join(dir, lockName)
+	if info, err := os.Lstat(lock); err != nil || !info.Mode().IsRegular() {
+		return
+	}
+	held, _, err := fileutil.Flock(lock)
+	if err != nil {
+		return
+	}
+	os.RemoveAll(dir)
+	held.Release()
 }
 
 // saveAndClose writes everything as one block and leaves nothing else. Where the block cannot be written, the write-ahead

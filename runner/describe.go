@@ -1,0 +1,118 @@
+package runner
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"sort"
+	"time"
+
+	"crypto/sha256"
+	"encoding/hex"
+
+	"gameday/runner/journal"
+)
+
+// describe is the plan as the record keeps it.
+func (r *Run) describe() (*journal.RunStarted, *journal.Declared, []*journal.TargetResolved) {
+	p, sc, info := r.plan, r.plan.Scenario, r.setup.Info
+	host, _ := os.Hostname()
+	started := &journal.RunStarted{Run: r.id, Version: r.setup.Version, Scenario: sc.Name, Title: sc.Title, Description: sc.Description, Tags: sc.Tags,
+		Hash: hash(p.Workspace.Files), Variables: map[string]string{}, Seed: p.Seed, Host: host, PID: os.Getpid(),
+		Engine: journal.Engine{ID: info.ID, Name: info.Name, Version: info.Version, API: info.API, Kernel: info.Kernel, OS: info.OS,
+			Cgroups: info.CgroupVersion, Endpoint: info.Endpoint}}
+	for _, f := range p.Workspace.Files {
+		sum := sha256.Sum256(f.Redacted)
+		started.Files = append(started.Files, journal.File{Name: f.Name, SHA256: hex.EncodeToString(sum[:])})
+	}
+	for _, v := range p.Workspace.Variables {
+		started.Variables[v.Name] = v.Value
+	}
+	if r.source != nil {
+		i := r.source.Info()
+		started.Source = &journal.Source{Name: i.Name, Type: i.Type, URL: i.URL, Version: i.Version}
+		if i.Interval > 0 {
+			started.Source.Interval = i.Interval.String()
+		}
+	}
+	var targets []*journal.TargetResolved
+	for _, t := range p.Targets {
+		tr := &journal.TargetResolved{Target: t.Target.Name, Selector: t.Target.Selector(), Pick: t.Target.Pick.String(), LeftOut: t.LeftOut}
+		for _, c := range t.Chosen {
+			tr.Chosen = append(tr.Chosen, journal.Container{ID: c.ID, Name: c.Name, Image: c.Image, ImageID: c.ImageID, Service: c.ComposeService(),
+				StartedAt: c.State.StartedAt, RestartPolicy: c.RestartPolicy, Health: c.State.Health})
+		}
+		targets = append(targets, tr)
+	}
+	return started, r.declaration(), targets
+}
+
+func (r *Run) declaration() *journal.Declared {
+	p, sc := r.plan, r.plan.Scenario
+	d := &journal.Declared{Baseline: journal.Duration(sc.Baseline), Recovery: journal.Duration(sc.Recovery)}
+	for _, a := range sc.Assumptions {
+		d.Assumptions = append(d.Assumptions, journal.Assumption{Name: a.Name, Description: a.Description})
+	}
+	for _, q := range p.Queries {
+		if h := q.Hypothesis; h != nil {
+			match := "all"
+			if h.MatchAny {
+				match = "any"
+			}
+			d.Hypotheses = append(d.Hypotheses, journal.Hypothesis{Name: h.Name, Description: h.Description, QueryID: q.ID, Query: h.Query,
+				Expect: h.Expect.String(), Phases: phases(h.Phases), Every: journal.Duration(q.Every), Lookback: journal.Duration(q.Lookback),
+				Tolerate: journal.Duration(h.Tolerate), Within: journal.Duration(h.Within), Match: match, NoData: h.NoData,
+				File: filepath.Base(h.Range.File), Line: h.Range.Line})
+			continue
+		}
+		g := q.Guardrail
+		d.Guardrails = append(d.Guardrails, journal.Guardrail{Name: g.Name, Description: g.Description, QueryID: q.ID, Query: g.Query,
+			AbortWhen: g.AbortWhen.String(), For: journal.Duration(g.For), Every: journal.Duration(q.Every), NoData: g.NoData,
+			File: filepath.Base(g.Range.File), Line: g.Range.Line})
+	}
+	for _, f := range p.Faults {
+		fp := journal.FaultPlan{Name: f.Fault.Name, FaultKind: f.Fault.Kind, Description: f.Fault.Description, Target: f.Fault.Target.Name,
+			Start: journal.Duration(f.Start), Duration: journal.Duration(f.Fault.Duration), File: filepath.Base(f.Fault.Range.File), Line: f.Fault.Range.Line}
+		var does, undo []string
+		for _, s := range f.Steps {
+			fp.Containers = append(fp.Containers, s.Container.Name)
+			does, undo = append(does, s.Does), append(undo, s.UndoWords)
+		}
+		fp.Does, fp.Undo = joinWords(does), joinWords(undo)
+		for _, name := range f.Fault.ArgNames {
+			fp.Args = append(fp.Args, journal.Argument{Name: name, Value: argument(f.Fault.Args[name])})
+		}
+		d.Faults = append(d.Faults, fp)
+	}
+	d.BlastRadius = journal.BlastRadius{MaxTargets: sc.BlastRadius.MaxTargets, MaxDuration: journal.Duration(sc.BlastRadius.MaxDuration)}
+	protected := map[string]bool{}
+	for _, t := range sc.BlastRadius.Protect {
+		d.BlastRadius.Protect = append(d.BlastRadius.Protect, t.Name)
+		for _, c := range p.target(t.Name).Chosen {
+			protected[c.Name] = true
+		}
+	}
+	for name := range protected {
+		d.BlastRadius.Protected = append(d.BlastRadius.Protected, name)
+	}
+	sort.Strings(d.BlastRadius.Protected)
+	return d
+}
+
+func joinWords(words []string) string {
+	out := ""
+	for i, w := range words {
+		if i > 0 {
+			out += "; "
+		}
+		out += w
+	}
+	return out
+}
+
+func argument(v any) string {
+	if d, ok := v.(time.Duration); ok {
+		return d.String()
+	}
+	return fmt.Sprint(v)
+}

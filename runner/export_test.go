@@ -1,0 +1,22 @@
+package runner
+
+import (
+	"context"
+	"time"
+
+	"gameday/inject"
+	"gameday/inject/engine"
+)
+
+// AbortAt is Abort for a lock of another name.
+func AbortAt(ctx context.Context, e engine.Engine, lock string) (*Holder, error) {
+	return abort(ctx, e, lock)
+}
+
+// LockedAt is Locked for a lock of another name.
+func LockedAt(ctx context.Context, e engine.Engine, lock string) (*Holder, error) {
+	return locked(ctx, e, lock)
+}
+
+// LimitUndo makes each undo of a run give up sooner.
+func (r *Run) LimitUndo(d time.Duration) { r.undoLimit = func(inject.Undo) time.Duration { return d } }

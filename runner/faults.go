@@ -1,0 +1,353 @@
+package runner
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"gameday/inject"
+	"gameday/inject/engine"
+	"gameday/runner/journal"
+)
+
+const (
+	// prepareLead is how long before its time a fault is fitted to its container once more and written down.
+	prepareLead = 500 * time.Millisecond
+	// prepareLimit is how long the look at a container before that may take.
+	prepareLimit = 15 * time.Second
+	// verifyLimit is how long an effect may take to be seen from outside.
+	verifyLimit = 15 * time.Second
+	// holdCheck is how often a fault in force is looked at when the engine tells of nothing.
+	holdCheck = time.Second
+)
+
+// injectAll lives through all faults of the plan and returns when the last one is undone.
+func (r *Run) injectAll(ctx context.Context) {
+	first, last := span(r.plan.Faults)
+	// The first fault is prepared like any other, so that it too is in time.
+	base := time.Now().Add(100 * time.Millisecond).Add(-first)
+	r.mu.Lock()
+	r.phaseEnds = base.Add(last)
+	r.mu.Unlock()
+	var begin sync.Once
+	begun := func() {
+		begin.Do(func() {
+			r.mu.Lock()
+			r.faultStart = time.Now()
+			r.mu.Unlock()
+			zero := base.UTC().Round(0)
+			r.enter(journal.PhaseStarted{Phase: journal.Fault, Zero: &zero}, base.Add(last))
+		})
+	}
+	var wg sync.WaitGroup
+	ends := map[string]<-chan struct{}{} // by container: the end of the last fault that is planned for it so far
+	for _, f := range r.plan.Faults {
+		for _, step := range f.Steps {
+			over := make(chan struct{})
+			l := &life{r: r, fault: f, step: step, due: base.Add(f.Start), begun: begun, before: ends[step.Container.ID]}
+			ends[step.Container.ID] = over
+			wg.Go(func() {
+				defer close(over)
+				l.live(ctx)
+			})
+		}
+	}
+	wg.Wait()
+	r.mu.Lock()
+	r.lastUndo = time.Now()
+	r.mu.Unlock()
+}
+
+// A life is that of one fault on one container: intent, injected, verified, undone, verified gone.
+type life struct {
+	r     *Run
+	fault PlannedFault
+	step  inject.Step
+	kind  inject.Kind
+	due   time.Time
+	begun func() // called right before the first injection of the run
+	// before is closed when the fault before this one on the same container has come to its end; nil: there is none.
+	before <-chan struct{}
+}
+
+func (l *life) ref() journal.Ref {
+	return journal.Ref{ID: l.step.Container.ID, Name: l.step.Container.Name}
+}
+
+func (l *life) name() string { return l.fault.Fault.Name }
+
+func (l *life) show(s FaultState, until time.Time) {
+	l.r.mu.Lock()
+	defer l.r.mu.Unlock()
+	st := l.r.faults[stepKey(l.fault, l.step)]
+	st.State, st.Until = s, until
+}
+
+func (l *life) live(ctx context.Context) {
+	l.show(FaultPlanned, l.due)
+	l.kind, _ = inject.Lookup(l.fault.Fault.Kind)
+	if !l.r.stopped.sleep(time.Until(l.due)-prepareLead) || !l.alone() {
+		return
+	}
+	if err := l.prepare(ctx); err != nil {
+		l.failed(err)
+		return
+	}
+	// From here on there is an undo in the journal, and it is carried out whatever happens.
+	why := journal.UndoDue
+	touched := false
+	if l.r.stopped.sleep(time.Until(l.due)) {
+		l.postpone(time.Now())
+		l.begun()
+		err := l.inject(ctx)
+		touched = !errors.Is(err, inject.ErrUntouched)
+		if err != nil {
+			l.failed(err)
+			why = journal.UndoError
+		} else {
+			why = l.hold(ctx)
+		}
+	}
+	if stop, _ := l.r.stopped.why(); stop != "" {
+		why = stop
+	}
+	if !touched {
+		// An undo of what was never done could undo what somebody else did.
+		l.show(FaultUndone, time.Time{})
+		l.close(inject.Proof{Seen: "nothing was done to it", At: time.Now()}, 0)
+		return
+	}
+	l.undo(why)
+}
+
+// alone waits until the fault before this one on the same container is undone, however long that takes, and says whether the
+// run still goes on: what the other fault does must not be taken for the container's own state.
+func (l *life) alone() bool {
+	if l.before != nil {
+		select {
+		case <-l.before:
+		case <-l.r.stopped.ch:
+		}
+	}
+	return !l.r.stopped.is()
+}
+
+// postpone moves a fault that could not begin, or was not in force, at its time: its duration counts from when it was.
+func (l *life) postpone(to time.Time) {
+	if to.After(l.due) {
+		l.due = to
+	}
+	end := l.due.Add(l.fault.Fault.Duration)
+	l.r.mu.Lock()
+	defer l.r.mu.Unlock()
+	if end.After(l.r.phaseEnds) {
+		l.r.phaseEnds = end
+	}
+}
+
+// prepare fits the fault to the container as it is now, and writes down the intent with its undo.
+func (l *life) prepare(ctx context.Context) error {
+	ctx, cancel := l.r.untilStopped(ctx)
+	defer cancel()
+	ctx, cancelLimit := context.WithTimeout(ctx, prepareLimit)
+	defer cancelLimit()
+	c, err := l.r.setup.Engine.Container(ctx, l.step.Container.ID)
+	if err != nil {
+		return fmt.Errorf("%s cannot be looked at: %w", l.step.Container.Name, err)
+	}
+	step, err := l.kind.Plan(declared(l.r.id, l.fault.Fault), c, l.r.setup.Info)
+	if err != nil {
+		return err
+	}
+	undo, err := json.Marshal(step.Undo)
+	if err != nil {
+		return err
+	}
+	l.step = step
+	k := stepKey(l.fault, step)
+	l.r.mu.Lock()
+	l.r.intents++
+	l.r.open[k] = openUndo{fmt.Sprintf("fault.%s on %s was not seen to be gone", l.name(), c.Name), inject.ByHand(step.Undo)}
+	l.r.mu.Unlock()
+	err = l.r.commit(&journal.FaultIntent{Fault: l.name(), FaultKind: l.fault.Fault.Kind, Container: l.ref(), Does: step.Does,
+		UndoWords: step.UndoWords, Undo: undo, Planned: journal.Duration(l.fault.Start)})
+	if err != nil && !errors.Is(err, journal.ErrReserve) {
+		// The intent is not on the disk and nothing was done.
+		l.r.mu.Lock()
+		l.r.intents--
+		delete(l.r.open, k)
+		l.r.mu.Unlock()
+		return err
+	}
+	return nil
+}
+
+// inject does it and waits until it is seen. The end of the run cancels it.
+func (l *life) inject(ctx context.Context) error {
+	ctx, cancel := l.r.untilStopped(ctx)
+	defer cancel()
+	l.show(FaultInjecting, l.due)
+	done := l.r.watcher.acting(l.step.Container.ID)
+	defer done()
+	called := time.Now()
+	err := l.kind.Inject(ctx, l.r.setup.Tools, l.step)
+	if err != nil {
+		return err
+	}
+	l.r.write(&journal.FaultInjected{Fault: l.name(), Container: l.ref(), Called: called.UTC(), Took: journal.Duration(time.Since(called))})
+	verify, cancelVerify := context.WithTimeout(ctx, verifyLimit)
+	defer cancelVerify()
+	proof, err := l.kind.Verify(verify, l.r.setup.Tools, l.step)
+	if err != nil {
+		return err
+	}
+	l.r.write(&journal.FaultVerified{Fault: l.name(), Container: l.ref(), Seen: proof.Seen, Effect: proof.At.UTC()})
+	// A stop takes its grace time until it is in force: the duration is that of the effect.
+	l.postpone(proof.At)
+	return nil
+}
+
+// failed ends the run: a fault that was not seen to take effect tests nothing. When the run is ending anyway, that is the reason.
+func (l *life) failed(err error) {
+	l.show(FaultFailed, time.Time{})
+	reason := err.Error()
+	l.r.write(&journal.FaultNotInjected{Fault: l.name(), Container: l.ref(), Reason: reason})
+	if l.r.stopped.is() {
+		return
+	}
+	l.r.mu.Lock()
+	if l.r.notDone == "" {
+		l.r.notDone = fmt.Sprintf("fault.%s on %s: %s", l.name(), l.step.Container.Name, reason)
+	}
+	l.r.mu.Unlock()
+	l.r.Stop(journal.UndoError, fmt.Sprintf("fault.%s was not injected", l.name()))
+}
+
+// hold waits until the fault is over and says why. A fault without a duration is left to the restart policy, for as long as the
+// scenario gives the system to recover.
+func (l *life) hold(ctx context.Context) journal.UndoWhy {
+	end := l.due.Add(l.fault.Fault.Duration)
+	left := l.fault.Fault.Duration == 0
+	if left {
+		end = time.Now().Add(l.r.plan.Scenario.Recovery)
+		l.r.mu.Lock()
+		if l.r.phaseEnds.Before(end) {
+			l.r.phaseEnds = end
+		}
+		l.r.mu.Unlock()
+	}
+	l.show(FaultInForce, end)
+	hint, cancel := l.r.watcher.subscribe(l.step.Container.ID)
+	defer cancel()
+	timer := time.NewTimer(time.Until(end))
+	defer timer.Stop()
+	check := time.NewTicker(holdCheck)
+	defer check.Stop()
+	// An engine that hangs must not keep the undo waiting.
+	look, cancelLook := l.r.untilStopped(ctx)
+	defer cancelLook()
+	look, cancelLimit := context.WithDeadline(look, end)
+	defer cancelLimit()
+	var blind error // why the last look failed
+	for {
+		// Checked first, for what happened before the hints began.
+		ok, why, err := l.kind.Holding(look, l.r.setup.Tools, l.step)
+		if err == nil || look.Err() == nil {
+			blind = err
+		}
+		if err == nil && !ok {
+			switch {
+			case l.removed(look):
+				l.endedEarly(end, why)
+				return journal.UndoDue
+			case left:
+				// A restart policy may be quicker than the sampling, and a phase without samples proves nothing.
+				l.r.stopped.sleep(time.Until(l.due.Add(l.r.plan.watchable())))
+				return journal.UndoRestarted
+			case !l.kind.Doc().EndsItself:
+				l.endedEarly(end, why)
+				return journal.UndoDue
+			}
+		}
+		select {
+		case <-timer.C:
+			if blind != nil {
+				l.wasBlind(blind)
+			}
+			if left {
+				return journal.UndoPutBack
+			}
+			return journal.UndoDue
+		case <-l.r.stopped.ch:
+			return journal.UndoInterrupted // live asks for the reason itself
+		case <-hint:
+		case <-check.C:
+		}
+	}
+}
+
+// removed says whether the container is gone for good.
+func (l *life) removed(ctx context.Context) bool {
+	_, err := l.r.setup.Engine.Container(ctx, l.step.Container.ID)
+	return errors.Is(err, engine.ErrNotFound)
+}
+
+// endedEarly writes down that the fault was over before its time, by somebody else's doing.
+func (l *life) endedEarly(end time.Time, why string) {
+	if time.Until(end) > 0 {
+		l.lost(why)
+	}
+}
+
+// wasBlind: nobody can tell whether the fault was in force to its end, and a verdict must not rest on it.
+func (l *life) wasBlind(err error) {
+	l.lost(fmt.Sprintf("whether it was in force to the end cannot be told, because %s could not be looked at: %v", l.step.Container.Name, err))
+}
+
+func (l *life) lost(why string) {
+	l.r.write(&journal.FaultEndedEarly{Fault: l.name(), Container: l.ref(), Reason: why})
+	l.r.mu.Lock()
+	defer l.r.mu.Unlock()
+	if l.r.endedEarly == "" {
+		l.r.endedEarly = fmt.Sprintf("%s: %s", l.step.Container.Name, why)
+	}
+}
+
+// undo puts the container back, under its own time limit and whatever becomes of the record.
+func (l *life) undo(why journal.UndoWhy) {
+	l.show(FaultUndoing, time.Time{})
+	l.r.commit(&journal.UndoStarted{Fault: l.name(), Container: l.ref(), Why: why})
+	done := l.r.watcher.acting(l.step.Container.ID)
+	defer done()
+	ctx, cancel := context.WithTimeout(context.Background(), l.r.undoLimit(l.step.Undo))
+	defer cancel()
+	began := time.Now()
+	proof, err := inject.Perform(ctx, l.r.setup.Tools, l.step.Undo)
+	k := stepKey(l.fault, l.step)
+	if err != nil {
+		l.show(FaultStuck, time.Time{})
+		l.r.mu.Lock()
+		o := l.r.open[k]
+		o.what += ": " + err.Error()
+		l.r.open[k] = o
+		l.r.mu.Unlock()
+		l.r.commit(&journal.UndoFailed{Fault: l.name(), Container: l.ref(), Reason: err.Error(), ByHand: inject.ByHand(l.step.Undo)})
+		// Nothing more is injected over it.
+		l.r.Stop(journal.UndoError, fmt.Sprintf("fault.%s on %s could not be undone", l.name(), l.step.Container.Name))
+		return
+	}
+	l.show(FaultUndone, time.Time{})
+	l.close(proof, time.Since(began))
+}
+
+// close ends the fault's life for this container: it is seen to be gone.
+func (l *life) close(proof inject.Proof, took time.Duration) {
+	l.r.mu.Lock()
+	delete(l.r.open, stepKey(l.fault, l.step))
+	l.r.mu.Unlock()
+	l.r.commit(&journal.UndoVerified{Fault: l.name(), Container: l.ref(), Seen: proof.Seen, At: proof.At.UTC(), Took: journal.Duration(took),
+		Differences: proof.Differences})
+}

@@ -1,0 +1,204 @@
+package runner_test
+
+import (
+	"bytes"
+	"errors"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"gameday/inject/engine"
+	"gameday/inject/engine/fake"
+	"gameday/runner"
+	"gameday/runner/journal"
+)
+
+// A container of somebody else's that has the lock's name is nobody's lock, and stays.
+func TestLockNameIsTaken(t *testing.T) {
+	s, f := fakeStage(t)
+	c := s.container()
+	other := f.AddContainer(engine.Container{Name: s.setup.Lock})
+	r := s.prepare(s.embedded(target("t", c), steady+pauseFor("f", "t", "1s")), nil)
+	_, err := r.Execute(t.Context())
+	if err == nil {
+		t.Fatal("it ran")
+	}
+	says(t, err.Error(), s.setup.Lock, "rename it")
+	if got := s.status(other); got != "running" {
+		t.Errorf("it is %s", got)
+	}
+}
+
+// A journal whose beginning is damaged, and which speaks of faults, keeps the lock: nobody can tell what is in force.
+func TestJournalWithoutABeginning(t *testing.T) {
+	s, f := fakeStage(t)
+	c := s.container()
+	e := s.rehearse(s.embedded(target("t", c), steady+pauseFor("f", "t", "1s")),
+		on(func(*runner.Run, *journal.FaultVerified) { f.Fail("Unpause", engine.ErrPermission, -1) }))
+	s.residue(e, c)
+	f.Fail("Unpause", nil, 0)
+	path := filepath.Join(e.Dir, journal.FileName)
+	whole, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(path, append([]byte("#"), whole...), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	s.refused(c)
+	_, err = runner.Recover(t.Context(), s.setup, e.Dir)
+	if err == nil {
+		t.Fatal("it was recovered")
+	}
+	says(t, err.Error(), path, "by hand", s.setup.Lock)
+	s.refused(c)
+	if err := os.WriteFile(path, whole, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	s.recovers(e, c)
+}
+
+// The engine is away at the end of a run without residue: that is an error, and the lock holds nobody up later.
+func TestEngineGoesAwayInTheRecovery(t *testing.T) {
+	s, f := fakeStage(t)
+	c := s.container()
+	text := s.embedded(target("t", c), steady+pauseFor("f", "t", "1s"))
+	e := s.rehearse(text, func(_ *runner.Run, ev journal.Event) {
+		if p, ok := ev.Payload.(*journal.PhaseStarted); ok && p.Phase == journal.Recovery {
+			f.Disconnect()
+		}
+	})
+	s.cameTo(e, journal.OutcomeError, runner.ExitError)
+	if e.err == nil {
+		t.Error("Execute has no error")
+	}
+	says(t, e.rec.Ended().Detail, "docker ps -a --filter label=gameday="+e.Run)
+	f.Reconnect()
+	e = s.rehearse(text, nil)
+	s.ended(e, journal.OutcomeHeld, runner.ExitHeld)
+	s.clean(e, c)
+}
+
+// A run that asks for no numbers needs none.
+func TestWithoutNumbers(t *testing.T) {
+	s, _ := fakeStage(t)
+	c := s.container()
+
+	e := s.rehearse(target("t", c)+"scenario \"s\" {\n  baseline = \"200ms\"\n  recovery = \"200ms\"\n"+pauseFor("f", "t", "1s")+"}\n", nil)
+	s.cameTo(e, e.Outcome, e.Exit)
+	s.clean(e, c)
+	if e.rec.Started().Source != nil {
+		t.Errorf("%+v", e.rec.Started().Source)
+	}
+	one[*journal.FaultVerified](t, e)
+}
+
+// The runner is killed right before and right after it has done something.
+func TestKilledAtOtherMoments(t *testing.T) {
+	for _, kind := range []string{"fault.intent", "fault.injected", "undo.started"} {
+		t.Run(kind, func(t *testing.T) {
+			s := realStage(t)
+			c := s.container()
+			dir := s.killedRun(s.embedded(target("t", c), steady+pauseFor("f", "t", "1s")), kind)
+			out, err := runner.Recover(t.Context(), s.setup, dir)
+			if err != nil || len(out.Open) != 0 || len(out.Damage) != 0 {
+				t.Errorf("%+v, %v", out, err)
+			}
+			rec, err := journal.Read(dir)
+			if err != nil {
+				t.Fatal(err)
+			}
+			e := ending{Result: runner.Result{Run: filepath.Base(dir), Dir: dir}, rec: rec}
+			s.clean(e, c)
+			s.drafts(e)
+		})
+	}
+}
+
+// The helper image is made once, of a static binary, and removed by whoever made it.
+func TestTools(t *testing.T) {
+	t.Parallel()
+	f := fake.New()
+	dir := t.TempDir()
+	path := filepath.Join(dir, "gameday")
+	build := exec.Command("go", "build", "-o", path, "gameday/inject/injecttest/helper")
+	build.Env = append(os.Environ(), "CGO_ENABLED=0", "GOFLAGS=-buildvcs=false")
+	if out, err := build.CombinedOutput(); err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	asked := 0
+	first, cleanup := runner.NewTools(f, func() (string, error) { asked++; return path, nil })
+	var tags []string
+	for range 2 {
+		tag, err := first.Helper(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		tags = append(tags, tag)
+	}
+	if tags[0] != tags[1] || asked != 1 {
+		t.Errorf("%q, the binary was asked for %d times", tags, asked)
+	}
+	second, cleanupSecond := runner.NewTools(f, func() (string, error) { return path, nil })
+	if tag, err := second.Helper(t.Context()); err != nil || tag != tags[0] {
+		t.Errorf("%s, %v", tag, err)
+	}
+	has := func() bool {
+		has, err := f.HasImage(t.Context(), tags[0])
+		return err == nil && has
+	}
+	if cleanupSecond(); !has() {
+		t.Error("who has not made it has removed it")
+	}
+	if cleanup(); has() {
+		t.Error("it is left behind")
+	}
+	text := filepath.Join(dir, "text")
+	if err := os.WriteFile(text, []byte("text"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	bad, _ := runner.NewTools(f, func() (string, error) { return text, nil })
+	if _, err := bad.Helper(t.Context()); err == nil || !strings.Contains(err.Error(), "CGO_ENABLED=0") {
+		t.Errorf("a helper of a text file: %v", err)
+	}
+}
+
+// What a run leaves in its directory is what the design promises, and no secret is in it.
+func TestRunDirectory(t *testing.T) {
+	s, _ := fakeStage(t)
+	c := s.container()
+	p := servePrometheus(t, "ok")
+	const secret = "hunter2-hunter2"
+	text := strings.Replace(remote(p.url, target("t", c), strict+pauseFor("f", "t", "1s")), "timeout", "bearer_token = \""+secret+"\"\n  timeout", 1)
+	e := s.rehearse(text, nil)
+	s.cameTo(e, e.Outcome, e.Exit)
+	var files []string
+	err := filepath.WalkDir(e.Dir, func(path string, d os.DirEntry, err error) error {
+		if err != nil || d.IsDir() {
+			return err
+		}
+		b, err := os.ReadFile(path)
+		if bytes.Contains(b, []byte(secret)) {
+			t.Errorf("%s has the secret", path)
+		}
+		rel, rerr := filepath.Rel(e.Dir, path)
+		files = append(files, rel)
+		return errors.Join(err, rerr)
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := []string{"journal.jsonl", "junit.xml", "report.html", "report.json", "report.md", "samples/Q1.jsonl", "scenario/s.gameday.hcl"}
+	slices.Sort(files)
+	for _, w := range want {
+		if !slices.Contains(files, w) {
+			t.Errorf("%s is missing in %q", w, files)
+		}
+	}
+	if slices.ContainsFunc(files, func(f string) bool { return strings.HasPrefix(f, ".reserve") }) {
+		t.Errorf("the space that was set aside is left: %q", files)
+	}
+}

@@ -1,0 +1,45 @@
+package runner
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"gameday/inject"
+	"gameday/inject/engine"
+	"gameday/runner/journal"
+)
+
+// residue says what was left behind, after removing gameday's own helpers.
+func (r *Run) residue() journal.Residue {
+	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
+	defer cancel()
+	out := journal.Residue{Faults: r.intents, Undone: r.intents - len(r.open)}
+	for _, k := range r.faultOrder {
+		if o, ok := r.open[k]; ok {
+			out.Open = append(out.Open, o.what)
+			out.ByHand = append(out.ByHand, o.byHand)
+		}
+	}
+	err := inject.Sweep(ctx, r.setup.Tools, r.id)
+	err = errors.Join(err, removeAborts(ctx, r.setup.Engine, r.id))
+	out.Helpers, err = countHelpers(ctx, r.setup.Engine, r.id, err)
+	if err != nil {
+		r.keep(fmt.Errorf("whether helper containers are left could not be made sure: %w; look with docker ps -a --filter label=%s=%s", err, engine.Label, r.id))
+	}
+	return out
+}
+
+// countHelpers counts what gameday made for a run and is still there, but for the lock and a request to stop. It joins what
+// went wrong to an earlier error.
+func countHelpers(ctx context.Context, e engine.Engine, run string, earlier error) (int, error) {
+	all, err := e.Containers(ctx)
+	n := 0
+	for _, c := range all {
+		if role := c.Labels[engine.RoleLabel]; c.Labels[engine.Label] == run && c.Own() && role != roleLock && role != roleAbort {
+			n++
+		}
+	}
+	return n, errors.Join(earlier, err)
+}

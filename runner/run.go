@@ -1,0 +1,303 @@
+package runner
+
+import (
+	"context"
+	"errors"
+	"os"
+	"path/filepath"
+	"sync"
+	"time"
+
+	"gameday/inject"
+	"gameday/runner/journal"
+	"gameday/runner/metrics"
+)
+
+// A Run is one rehearsal of one scenario. It is used once.
+type Run struct {
+	setup   Setup
+	plan    *Plan
+	id      string
+	observe func(journal.Event)
+
+	journal *journal.Writer
+	// recording puts events in one order, for the journal and for the observer alike.
+	recording sync.Mutex
+	recorded  bool // the record has begun and has not ended: nothing else may be written
+	announced bool // why the run is ended stands in the record
+	audience  *audience
+	undoLimit func(inject.Undo) time.Duration
+
+	source  metrics.Source
+	watcher *watcher
+	sampler *sampler
+	stopped *stop
+
+	mu         sync.Mutex
+	phase      journal.Phase
+	phaseEnds  time.Time
+	start      time.Time
+	faultStart time.Time
+	lastUndo   time.Time
+	notDone    string // why a fault was not injected
+	endedEarly string
+	open       map[string]openUndo // by fault and container
+	intents    int
+	samples    map[string][]journal.Sample
+	live       map[string]*liveQuery
+	faults     map[string]*FaultStatus
+	faultOrder []string
+	recordErr  error
+}
+
+type openUndo struct{ what, byHand string }
+
+// NewRun prepares a run of a plan that was made for the same id. observe, which may be nil, is called for every event that is
+// written down, in order. The run does not wait for it.
+func NewRun(s Setup, p *Plan, id string, observe func(journal.Event)) *Run {
+	if observe == nil {
+		observe = func(journal.Event) {}
+	}
+	r := &Run{setup: s, plan: p, id: id, observe: observe, stopped: newStop(), undoLimit: inject.UndoLimit, open: map[string]openUndo{},
+		samples: map[string][]journal.Sample{}, live: map[string]*liveQuery{}, faults: map[string]*FaultStatus{}}
+	for _, q := range p.Queries {
+		r.live[q.ID] = &liveQuery{state: journal.Waiting}
+	}
+	for _, f := range p.Faults {
+		for _, st := range f.Steps {
+			k := stepKey(f, st)
+			r.faultOrder = append(r.faultOrder, k)
+			r.faults[k] = &FaultStatus{Name: f.Fault.Name, Kind: f.Fault.Kind, Container: st.Container.Name, State: FaultPlanned}
+		}
+	}
+	return r
+}
+
+func stepKey(f PlannedFault, st inject.Step) string { return f.Fault.Name + "/" + st.Container.ID }
+
+// Dir is the run directory.
+func (r *Run) Dir() string { return filepath.Join(r.setup.Runs, r.id) }
+
+// Stop ends the run: everything is undone at once. The first reason counts.
+func (r *Run) Stop(why journal.UndoWhy, detail string) {
+	if r.stopped.now(why, detail) {
+		r.announceStop()
+	}
+}
+
+// A Result is how a run ended.
+type Result struct {
+	Run     string
+	Dir     string
+	Outcome journal.Outcome
+	Exit    int
+}
+
+// Execute rehearses. When ctx ends everything is undone, as with Stop. An error means that the run could not begin, and then
+// nothing was done, or that the record could not be written to its end.
+func (r *Run) Execute(ctx context.Context) (Result, error) {
+	res := Result{Run: r.id, Dir: r.Dir()}
+	abs, err := filepath.Abs(r.Dir())
+	if err != nil {
+		return res, err
+	}
+	r.start = time.Now()
+	r.journal, err = journal.Create(r.setup.Runs, r.id, r.start)
+	if err != nil {
+		return res, err
+	}
+	release, err := lock(ctx, r.setup, r.id, abs)
+	if err != nil {
+		r.journal.Close()
+		os.RemoveAll(r.Dir()) // nothing is in it: the run did not begin
+		return res, err
+	}
+	r.audience = newAudience(r.observe)
+	stopFollowing := context.AfterFunc(ctx, func() { r.Stop(journal.UndoInterrupted, context.Cause(ctx).Error()) })
+	defer stopFollowing()
+
+	outcome, detail := r.rehearse()
+	residue := r.residue()
+	if len(residue.Open) > 0 {
+		outcome = journal.OutcomeResidue
+	} else if err := r.firstError(); err != nil && WorseExit(ExitCode(outcome), ExitError) == ExitError {
+		// A record with a hole in it is no ground for a verdict.
+		outcome, detail = journal.OutcomeError, err.Error()
+	}
+	r.write(&residue)
+	r.write(&journal.RunEnded{Outcome: outcome, ExitCode: ExitCode(outcome), Detail: detail})
+	res.Outcome, res.Exit = outcome, ExitCode(outcome)
+
+	if len(residue.Open) == 0 {
+		// A lock over open undos stays: it keeps the next run from starting over them.
+		end, cancel := context.WithTimeout(context.Background(), 15*time.Second)
+		defer cancel()
+		err = release(end)
+	}
+	err = errors.Join(err, r.closeRecord(), r.firstError())
+	r.audience.leave()
+	return res, err
+}
+
+// untilStopped returns a context that also ends when the run is to end.
+func (r *Run) untilStopped(ctx context.Context) (context.Context, context.CancelFunc) {
+	ctx, cancel := context.WithCancel(ctx)
+	go func() {
+		select {
+		case <-r.stopped.ch:
+			cancel()
+		case <-ctx.Done():
+		}
+	}()
+	return ctx, cancel
+}
+
+// rehearse is the run from its first event to its verdicts. Whatever it meets, no fault is in force when it returns, or it
+// stands in the residue.
+func (r *Run) rehearse() (outcome journal.Outcome, detail string) {
+	ctx, cancel := context.WithCancel(context.Background())
+	var wg sync.WaitGroup
+	defer r.endNumbers()
+	defer wg.Wait()
+	defer cancel()
+	// The source is asked first, so that the record begins with what it is; that changes nothing. Its failure is recorded.
+	noNumbers := r.beginNumbers(ctx)
+	err := errors.Join(r.declare(), noNumbers)
+	if err == nil {
+		err = r.beginWatching(ctx, &wg)
+	}
+	if why, detail := r.stopped.why(); why == journal.UndoInterrupted {
+		return journal.OutcomeInterrupted, detail
+	}
+	if err != nil {
+		return journal.OutcomeError, err.Error()
+	}
+	r.awaitFirstScrape(ctx)
+	r.beginSampling(ctx, &wg)
+
+	first, _ := span(r.plan.Faults)
+	r.enter(journal.PhaseStarted{Phase: journal.Baseline}, r.start.Add(r.plan.Scenario.Baseline+first))
+	r.stopped.sleep(time.Until(r.phaseEnd()))
+	r.settleSamples(time.Now())
+	passed := false
+	if !r.stopped.is() {
+		passed = r.judgeBaseline()
+	}
+	if passed {
+		r.injectAll(ctx)
+		if why, _ := r.stopped.why(); why == "" || why == journal.UndoGuardrail {
+			r.enter(journal.PhaseStarted{Phase: journal.Recovery}, time.Now().Add(r.plan.Scenario.Recovery))
+			r.stopped.linger(time.Until(r.phaseEnd()))
+		}
+	}
+	// Nothing is asked any more, and what was asked has its answer, before verdicts are made of it.
+	cancel()
+	wg.Wait()
+	if r.sampler != nil {
+		r.sampler.wg.Wait()
+	}
+	return r.verdicts(passed)
+}
+
+func (r *Run) judgeBaseline() bool {
+	r.mu.Lock()
+	h := r.history()
+	h.FaultStart = time.Now()
+	r.mu.Unlock()
+	judged, m := gate(r.plan.Queries, h)
+	if r.sampler != nil {
+		r.sampler.setMedians(m)
+	}
+	r.mu.Lock()
+	for id, q := range r.live {
+		q.medians = m[id]
+	}
+	r.mu.Unlock()
+	return r.write(&judged) == nil && judged.Passed
+}
+
+// verdicts judges and says how the run ended.
+func (r *Run) verdicts(passed bool) (journal.Outcome, string) {
+	r.mu.Lock()
+	h := r.history()
+	h.End = time.Now()
+	why, detail := r.stopped.why()
+	h.Stopped = why != ""
+	notDone := r.notDone
+	r.mu.Unlock()
+
+	worst := journal.Held
+	for _, q := range r.plan.Queries {
+		if q.Hypothesis != nil {
+			v := judge(q, h)
+			if v.Verdict == journal.NotTested && v.Reason == journal.ReasonNotInjected {
+				v.Detail = notDone
+			}
+			if rank[v.Verdict] > rank[worst] {
+				worst = v.Verdict
+			}
+			r.write(v)
+			continue
+		}
+		l := r.live[q.ID]
+		r.write(judgeGuardrail(q, h, l.tripped, l.blind))
+	}
+	switch {
+	case notDone != "":
+		return journal.OutcomeNotInjected, notDone
+	case why == journal.UndoInterrupted:
+		return journal.OutcomeInterrupted, detail
+	case why == journal.UndoGuardrail:
+		return journal.OutcomeAborted, detail
+	case why != "":
+		return journal.OutcomeError, detail
+	case !passed:
+		return journal.OutcomeNotInjected, "the baseline was not as it should be"
+	}
+	if len(r.plan.Scenario.Hypotheses) == 0 {
+		return journal.OutcomeInconclusive, NoHypothesis
+	}
+	switch worst {
+	case journal.Held:
+		if h.EndedEarly != "" {
+			return journal.OutcomeInconclusive, h.EndedEarly
+		}
+		return journal.OutcomeHeld, ""
+	case journal.Refuted:
+		return journal.OutcomeRefuted, ""
+	default:
+		return journal.OutcomeInconclusive, ""
+	}
+}
+
+// history is what is known by now. The caller holds the mutex.
+func (r *Run) history() History {
+	h := History{Start: r.start, FaultStart: r.faultStart, LastUndo: r.lastUndo, Injected: r.notDone == "" && !r.faultStart.IsZero(),
+		EndedEarly: r.endedEarly, Medians: map[string]medians{}, Samples: map[string][]journal.Sample{}}
+	for id, s := range r.samples {
+		h.Samples[id] = sorted(s)
+	}
+	for id, l := range r.live {
+		h.Medians[id] = l.medians
+	}
+	return h
+}
+
+func (r *Run) currentPhase() journal.Phase {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.phase
+}
+
+func (r *Run) phaseEnd() time.Time {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.phaseEnds
+}
+
+func (r *Run) enter(p journal.PhaseStarted, ends time.Time) {
+	r.mu.Lock()
+	r.phase, r.phaseEnds = p.Phase, ends
+	r.mu.Unlock()
+	r.write(&p)
+}

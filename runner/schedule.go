@@ -1,0 +1,77 @@
+package runner
+
+import (
+	"sort"
+	"time"
+
+	"gameday/inject"
+	"gameday/scenarios"
+)
+
+// A PlannedFault is a fault with its time and what it does to each container.
+type PlannedFault struct {
+	Fault *scenarios.Fault
+	Start time.Duration // counted from the end of the baseline
+	Steps []inject.Step // one per container, ordered by name
+}
+
+// End is when the fault is to be over; that of a fault without a duration is its start.
+func (f PlannedFault) End() time.Duration { return f.Start + f.Fault.Duration }
+
+// schedule gives every fault its time, ordered by it. `after` chains have no cycles: the language sees to that.
+func schedule(faults []*scenarios.Fault) []PlannedFault {
+	starts := map[*scenarios.Fault]time.Duration{}
+	var start func(f *scenarios.Fault) time.Duration
+	start = func(f *scenarios.Fault) time.Duration {
+		if s, ok := starts[f]; ok {
+			return s
+		}
+		s := f.Start
+		if f.After != nil {
+			s += start(f.After) + f.After.Duration
+		}
+		starts[f] = s
+		return s
+	}
+	out := make([]PlannedFault, 0, len(faults))
+	for _, f := range faults {
+		out = append(out, PlannedFault{Fault: f, Start: start(f)})
+	}
+	sort.SliceStable(out, func(i, j int) bool { return out[i].Start < out[j].Start })
+	return out
+}
+
+// span is the time from the first fault's start to the last planned end.
+func span(faults []PlannedFault) (first, last time.Duration) {
+	for i, f := range faults {
+		if i == 0 || f.Start < first {
+			first = f.Start
+		}
+		last = max(last, f.End())
+	}
+	return first, last
+}
+
+// overlaps returns the pairs of faults that would be in force on one container at the same time, with that container's name.
+func overlaps(faults []PlannedFault) (pairs []overlap) {
+	for i, a := range faults {
+		for _, b := range faults[i+1:] {
+			if b.Start >= a.End() && b.Start != a.Start {
+				continue
+			}
+			for _, sa := range a.Steps {
+				for _, sb := range b.Steps {
+					if sa.Container.ID == sb.Container.ID {
+						pairs = append(pairs, overlap{a, b, sa.Container.Name})
+					}
+				}
+			}
+		}
+	}
+	return pairs
+}
+
+type overlap struct {
+	a, b      PlannedFault
+	container string
+}

@@ -1,0 +1,234 @@
+package runner
+
+import (
+	"context"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+
+	"gameday/inject/engine"
+	"gameday/runner/journal"
+)
+
+// A watcher follows the engine's events for the containers in reach and tells the run what happened to them.
+type watcher struct {
+	engine engine.Engine
+	run    string
+	reach  map[string]string // id → name: targets, scraped containers and their neighbours
+	target map[string]bool   // ids that a fault is planned for
+
+	changed func(journal.TargetChanged)
+	started func(id string) // a container in reach runs again, perhaps under another address; "" stands for any of them
+	abort   func()          // somebody asks the run to stop
+	lost    func(err error) // the events broke off; they are taken up again
+	hints   map[string][]chan struct{}
+	mu      sync.Mutex
+	calls   map[string]time.Time // id → until when what happens to it is gameday's own doing
+}
+
+// subscribe returns a channel that gets a hint whenever something happens to a container.
+func (w *watcher) subscribe(id string) (hint <-chan struct{}, cancel func()) {
+	ch := make(chan struct{}, 1)
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.hints == nil {
+		w.hints = map[string][]chan struct{}{}
+	}
+	w.hints[id] = append(w.hints[id], ch)
+	return ch, func() {
+		w.mu.Lock()
+		defer w.mu.Unlock()
+		for i, c := range w.hints[id] {
+			if c == ch {
+				w.hints[id] = append(w.hints[id][:i:i], w.hints[id][i+1:]...)
+			}
+		}
+	}
+}
+
+// acting marks what happens to a container as gameday's own doing until done is called, and a moment longer: the engine tells of
+// it with a delay.
+func (w *watcher) acting(id string) (done func()) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.calls == nil {
+		w.calls = map[string]time.Time{}
+	}
+	w.calls[id] = time.Now().Add(time.Hour)
+	return func() {
+		w.mu.Lock()
+		defer w.mu.Unlock()
+		w.calls[id] = time.Now().Add(300 * time.Millisecond)
+	}
+}
+
+func (w *watcher) ours(id string) bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return time.Now().Before(w.calls[id])
+}
+
+// follow reads events until ctx ends, taking them up again when they break off. events is the stream already open.
+func (w *watcher) follow(ctx context.Context, events <-chan engine.Event) {
+	for {
+		opened := time.Now()
+		for ev := range events {
+			if ev.Err != nil {
+				if ctx.Err() == nil {
+					w.lost(ev.Err)
+				}
+				continue
+			}
+			w.handle(ev)
+		}
+		for {
+			if ctx.Err() != nil {
+				return
+			}
+			// A stream that breaks at once again and again must not be asked for without a pause.
+			select {
+			case <-ctx.Done():
+				return
+			case <-time.After(200*time.Millisecond - time.Since(opened)):
+			}
+			opened = time.Now()
+			again, err := w.engine.Events(ctx)
+			if err == nil {
+				events = again
+				// Whatever happened meanwhile was not seen.
+				w.hintAll()
+				w.started("")
+				if all, err := w.engine.Containers(ctx); err == nil {
+					w.lookForAbort(all)
+				}
+				break
+			}
+		}
+	}
+}
+
+// lookForAbort finds a request to stop whose event was not seen.
+func (w *watcher) lookForAbort(all []engine.Container) {
+	for _, c := range all {
+		if c.Labels[engine.Label] == w.run && c.Labels[engine.RoleLabel] == roleAbort {
+			w.abort()
+		}
+	}
+}
+
+func (w *watcher) hintAll() {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for _, chans := range w.hints {
+		for _, ch := range chans {
+			select {
+			case ch <- struct{}{}:
+			default:
+			}
+		}
+	}
+}
+
+func (w *watcher) handle(ev engine.Event) {
+	if ev.Action == "create" && ev.Labels[engine.Label] == w.run && ev.Labels[engine.RoleLabel] == roleAbort {
+		w.abort()
+		return
+	}
+	name, known := w.reach[ev.ID]
+	if !known {
+		return
+	}
+	change := ""
+	switch ev.Action {
+	case "die":
+		change = "died"
+	case "start":
+		change = "started"
+		w.started(ev.ID)
+	case "pause":
+		change = "paused"
+	case "unpause":
+		change = "unpaused"
+	case "destroy":
+		change = "removed"
+	case "oom":
+		change = "oom"
+	default:
+		if h, ok := strings.CutPrefix(ev.Action, "health_status: "); ok && (h == "healthy" || h == "unhealthy") {
+			change = h
+		}
+	}
+	if change != "" {
+		tc := journal.TargetChanged{Container: journal.Ref{ID: ev.ID, Name: name}, Change: change, At: ev.Time.UTC(),
+			Target: w.target[ev.ID], Ours: w.ours(ev.ID) && change != "healthy" && change != "unhealthy"}
+		if code, err := strconv.Atoi(ev.Labels["exitCode"]); err == nil && change == "died" {
+			tc.ExitCode = &code
+		}
+		w.changed(tc)
+	}
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for _, ch := range w.hints[ev.ID] {
+		select {
+		case ch <- struct{}{}:
+		default:
+		}
+	}
+}
+
+// beginWatching opens the engine's event stream.
+func (r *Run) beginWatching(ctx context.Context, wg *sync.WaitGroup) error {
+	// The events first: what happens between the two is then in both.
+	events, err := r.setup.Engine.Events(ctx)
+	if err != nil {
+		return err
+	}
+	all, err := r.setup.Engine.Containers(ctx)
+	if err != nil {
+		return err
+	}
+	r.watcher = &watcher{engine: r.setup.Engine, run: r.id, reach: r.reach(all), target: map[string]bool{},
+		changed: func(tc journal.TargetChanged) { r.writeBy("container:"+tc.Container.Name, &tc) },
+		started: func(id string) { wg.Go(func() { r.refreshEndpoints(ctx) }) },
+		abort:   func() { r.Stop(journal.UndoInterrupted, "gameday abort") },
+		lost:    func(err error) {},
+	}
+	for _, c := range r.plan.Containers() {
+		r.watcher.target[c.ID] = true
+	}
+	r.watcher.lookForAbort(all)
+	wg.Go(func() { r.watcher.follow(ctx, events) })
+	return nil
+}
+
+// reach is every container whose changes belong into the record: the targets, and who shares a network or a compose project with one.
+func (r *Run) reach(all []engine.Container) map[string]string {
+	networks, projects := map[string]bool{}, map[string]bool{}
+	reach := map[string]string{}
+	for _, t := range r.plan.Targets {
+		for _, c := range t.Chosen {
+			reach[c.ID] = c.Name
+			for _, n := range c.Networks {
+				networks[n.NetworkID] = true
+			}
+			if p := c.ComposeProject(); p != "" {
+				projects[p] = true
+			}
+		}
+	}
+	for _, c := range all {
+		if c.Own() {
+			continue
+		}
+		near := projects[c.ComposeProject()]
+		for _, n := range c.Networks {
+			// The default bridge connects what has nothing to do with each other.
+			near = near || networks[n.NetworkID] && n.Network != "bridge" && n.Network != "host" && n.Network != "none"
+		}
+		if near {
+			reach[c.ID] = c.Name
+		}
+	}
+	return reach
+}
