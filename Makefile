@@ -1,0 +1,33 @@
+# `make demo` and `make test` do all the set-up there is; see README.md.
+
+GO      ?= go
+VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo development)
+BINARY  := bin/gameday
+
+# The tests judge gameday against servers of others; .ci/tools sees that they are there.
+export PATH := $(CURDIR)/bin/tools/usr/bin:$(PATH)
+
+.PHONY: build demo test race bench tools clean
+
+# The binary is static, because it is also what runs inside helper containers that hold nothing else.
+build:
+	CGO_ENABLED=0 $(GO) build -trimpath -ldflags '-s -w -X main.version=$(VERSION)' -o $(BINARY) ./cmd/gameday
+
+demo: build
+	./$(BINARY) demo
+
+tools:
+	@./.ci/tools
+
+test: tools
+	CGO_ENABLED=0 $(GO) test -timeout 15m ./...
+
+# The packages with goroutines of their own, under the race detector (which needs a C compiler).
+race: tools
+	CGO_ENABLED=1 $(GO) test -race -short -timeout 15m ./runner/... ./inject/engine/... ./examples/shop
+
+bench:
+	CGO_ENABLED=0 $(GO) test -run '^$$' -bench . -benchmem ./...
+
+clean:
+	rm -rf bin
