@@ -1,0 +1,158 @@
+package examples_test
+
+import (
+	"os"
+	"strings"
+	"testing"
+	"time"
+
+	"gameday/examples/etcd"
+	"gameday/examples/shop"
+	"gameday/examples/workload/workloadtest"
+	"gameday/inject/injecttest"
+	"gameday/report"
+	"gameday/runner"
+	"gameday/runner/journal"
+	"gameday/scenarios"
+)
+
+func TestMain(m *testing.M) { os.Exit(injecttest.Main(m)) }
+
+// TestFaultsOnTheShop rehearses the scenario of each kind of fault, and expects what README.md says. The demo's own two are
+// rehearsed with the command line, where the shop's log is asked as well.
+func TestFaultsOnTheShop(t *testing.T) {
+	t.Parallel()
+	stage := workloadtest.New(t)
+	s, err := shop.Up(t.Context(), stage.Engine, shop.Options{
+		Run: stage.Run, Prefix: stage.Prefix, Image: stage.Image, Command: []string{"/gameday", "role", "shop"},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() {
+		if err := s.Down(t.Context()); err != nil {
+			t.Error(err)
+		}
+	}()
+	for _, file := range []string{"stop", "crash", "restart"} {
+		t.Run(file, func(t *testing.T) {
+			healthy(t, stage)
+			rehearse(t, stage, "faults", scenarios.Options{Vars: []string{"project=" + stage.Prefix}}, file, journal.OutcomeHeld)
+		})
+	}
+}
+
+// TestEtcd rehearses on a system that is not ours, judged by its own metrics.
+func TestEtcd(t *testing.T) {
+	t.Parallel()
+	stage := workloadtest.New(t)
+	s, err := etcd.Up(t.Context(), stage.Engine, etcd.Options{
+		Run: stage.Run, Prefix: stage.Prefix, Image: stage.Image, Command: []string{"/gameday", "role", "etcd-writer"},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() {
+		if err := s.Down(t.Context()); err != nil {
+			t.Error(err)
+		}
+	}()
+	for _, dir := range []string{"leader_freezes", "leader_crashes"} {
+		t.Run(dir, func(t *testing.T) {
+			leader, err := s.Leader(t.Context())
+			if err != nil {
+				t.Fatal(err)
+			}
+			o := scenarios.Options{Vars: []string{"project=" + stage.Prefix, "leader=" + leader}}
+			rehearse(t, stage, "etcd/"+dir, o, dir, journal.OutcomeHeld)
+			now, err := s.Leader(t.Context())
+			if err != nil {
+				t.Fatal(err)
+			}
+			if now == leader && dir == "leader_freezes" {
+				t.Errorf("%s led before and leads now: etcd saw nothing of the fault", leader)
+			}
+		})
+	}
+}
+
+// rehearse runs the scenario whose name begins with or contains name, and checks its outcome, its drafts, and that no container is
+// other than running afterwards.
+func rehearse(t *testing.T, stage *workloadtest.Stage, dir string, o scenarios.Options, name string, want journal.Outcome) {
+	t.Helper()
+	o.CheckQuery = runner.CheckQuery
+	ws, ds := scenarios.Load(dir, o)
+	if ds.HasErrors() {
+		t.Fatal(ds[0].Error())
+	}
+	var sc *scenarios.Scenario
+	for _, x := range ws.Scenarios {
+		if strings.Contains(x.Name, name) || x.Faults[0].Kind == name {
+			sc = x
+		}
+	}
+	if sc == nil {
+		t.Fatalf("no scenario for %s in %s", name, dir)
+	}
+	setup := runner.Setup{Engine: stage.Engine, Version: "test", Runs: t.TempDir(), Lock: "gameday-lock-" + stage.Prefix, Tools: injecttest.Tools(t)}
+	if err := setup.Connect(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	id := journal.NewID(sc.Name, time.Now())
+	plan, err := runner.MakePlan(t.Context(), setup, ws, sc, id, 1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	res, err := runner.NewRun(setup, plan, id, func(e journal.Event) {
+		t.Logf("%v %s", time.Duration(e.Offset).Round(time.Millisecond), e.Payload.Kind())
+	}).Execute(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	rec, err := journal.Read(res.Dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, e := range rec.Events {
+		if b, ok := e.Payload.(*journal.BaselineJudged); ok {
+			for _, f := range b.Failures {
+				t.Logf("baseline: %s: %s, %d samples, %+v %s", f.Name, f.Reason, f.Samples, f.Worst, f.Detail)
+			}
+		}
+		if v, ok := e.Payload.(*journal.HypothesisJudged); ok {
+			t.Logf("%s: %s (%s) %s", v.Hypothesis, v.Verdict, v.Reason, v.Detail)
+		}
+	}
+	if res.Outcome != want {
+		t.Errorf("%s ended as %s, want %s; %+v", sc.Name, res.Outcome, want, rec.Ended())
+	}
+	if _, err := report.Write(res.Dir, rec); err != nil {
+		t.Error(err)
+	}
+	all, err := stage.Engine.Containers(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range all {
+		if c.ComposeProject() == stage.Prefix && c.State.Status != "running" {
+			t.Errorf("%s is %s after the run", c.Name, c.State.Status)
+		}
+	}
+}
+
+// healthy waits until the shop is as it was before the last scenario.
+func healthy(t *testing.T, stage *workloadtest.Stage) {
+	t.Helper()
+	workloadtest.Await(t, "all healthy", func() bool {
+		all, err := stage.Engine.Containers(t.Context())
+		if err != nil {
+			return false
+		}
+		for _, c := range all {
+			if c.ComposeProject() == stage.Prefix && c.State.Health != "healthy" {
+				return false
+			}
+		}
+		return true
+	})
+}
