@@ -152,7 +152,8 @@ func TestEngineStaysAway(t *testing.T) {
 func TestEngineRefusesTheUndo(t *testing.T) {
 	s, f := fakeStage(t)
 	c := s.container()
-	e := s.rehearse(s.embedded(target("t", c), steady+pauseFor("f", "t", "1s")), on(func(*runner.Run, *journal.FaultVerified) { f.Fail("Unpause", engine.ErrPermission, -1) }))
+	e := s.rehearse(s.embedded(target("t", c), steady+pauseFor("f", "t", "1s")),
+		on(func(*runner.Run, *journal.FaultVerified) { f.Fail("Unpause", engine.ErrPermission, -1) }))
 	s.residue(e, c)
 
 	// Recover fails in the same way first, and leaves the lock where it is.

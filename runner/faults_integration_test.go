@@ -310,14 +310,19 @@ func TestRemovedWhileLeftToThePolicy(t *testing.T) {
 // A target that somebody has paused before the fault is not touched, and not unpaused either.
 func TestTargetIsNotAsPlanned(t *testing.T) {
 	s := realStage(t)
-	c := s.container()
-	e := s.rehearse(s.embedded(target("t", c), steady+pauseFor("f", "t", "2s")),
-		on(func(*runner.Run, *journal.BaselineJudged) { injecttest.Docker(t, "pause", c.Name) }))
+	a, c := s.container(), s.container()
+	e := s.rehearse(s.embedded(target("a", a)+target("t", c), steady+pauseFor("first", "a", "4s")+`
+  fault "pause" "second" {
+    target   = target.t
+    start    = "3s"
+    duration = "1s"
+  }
+`), on(func(*runner.Run, *journal.FaultVerified) { injecttest.Docker(t, "pause", c.Name) }))
 	s.ended(e, journal.OutcomeNotInjected, runner.ExitInconclusive)
 	if got := s.status(c); got != "paused" {
 		t.Errorf("it is %s: gameday undid what somebody else did", got)
 	}
-	s.clean(e)
+	s.clean(e, a)
 	says(t, one[*journal.FaultNotInjected](t, e).Reason, c.Name, "paused")
 }
 

@@ -63,7 +63,7 @@ func (e *LockedError) Error() string {
 	case h.Alive && h.Here:
 		return msg + "; wait for it, or end it with `gameday abort`"
 	case h.Alive:
-		return msg + ", another machine; wait for it, or end it with `gameday abort`; if that machine is gone for good, put its targets back by hand and then remove the lock: docker rm -f " + LockName
+		return msg + ", which is another machine or has lost the run's directory; wait for it, or end it with `gameday abort`; if that run is gone for good, put its targets back by hand and then remove the lock: docker rm -f " + LockName
 	default:
 		return msg + fmt.Sprintf("; its runner has gone and left faults open: put them back with `gameday recover %s`", h.Dir)
 	}

@@ -274,7 +274,7 @@ func TestWarnings(t *testing.T) {
 	}
 }
 
-// Exporters that name no content type, a path with a query, and the address as instance.
+// Exporters that name no content type or the devices of containers, a path with a query, and the address as instance.
 func TestPlainExporter(t *testing.T) {
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if r.URL.Path != "/probe" {
@@ -283,6 +283,7 @@ func TestPlainExporter(t *testing.T) {
 		}
 		w.Header()["Content-Type"] = nil
 		fmt.Fprintf(w, "asked{module=%q} 1\n", r.URL.Query().Get("module"))
+		fmt.Fprint(w, "traffic{device=\"eth0\"} 1\ntraffic{device=\"veth3f9c\"} 1\n")
 	}))
 	defer server.Close()
 	address := server.Listener.Addr().String()
@@ -303,6 +304,7 @@ func TestPlainExporter(t *testing.T) {
 	metricstest.Await(t, source, "asked", func(r metrics.Result) bool {
 		return len(r.Series) == 1 && r.Series[0].Labels["module"] == "a b" && r.Series[0].Labels["instance"] == address && r.Series[0].Labels["job"] == `odd "job": {name}`
 	})
+	metricstest.Await(t, source, "traffic", func(r metrics.Result) bool { return len(r.Series) == 1 && r.Series[0].Labels["device"] == "eth0" })
 	metricstest.Await(t, source, `up{job="missing"}`, func(r metrics.Result) bool { return len(r.Series) == 1 && r.Series[0].Value == 0 })
 	for _, status := range source.Targets() {
 		if status.Job == "missing" && !strings.Contains(status.LastError, "404") {

@@ -99,6 +99,8 @@ func scrapeConfig(interval time.Duration, scrapes []Scrape) (*config.Config, err
 			"scrape_timeout":  model.Duration(min(every, longestScrape)).String(),
 			// Small exporters send no content type; without this, nothing of them is read.
 			"fallback_scrape_protocol": string(config.PrometheusText0_0_4),
+			// Every container that starts or stops brings a host's exporter new series of a device with a random name.
+			"metric_relabel_configs": []object{{"source_labels": []string{"device"}, "regex": "veth.*", "action": "drop"}},
 		}
 		if query != "" {
 			params, err := url.ParseQuery(query)
@@ -122,7 +124,7 @@ func scrapeConfig(interval time.Duration, scrapes []Scrape) (*config.Config, err
 	}
 	loaded, err := config.Load(string(text), promslog.NewNopLogger())
 	if err != nil {
-		return nil, fmt.Errorf("Prometheus refuses the scrape jobs: %w", err)
+		return nil, fmt.Errorf("the embedded Prometheus refuses the scrape jobs: %w", err)
 	}
 	return loaded, nil
 }
