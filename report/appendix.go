@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"sort"
+	"strings"
 
 	"gameday/runner/journal"
 )
@@ -31,7 +32,7 @@ func (f *facts) appendix() Section {
 	for i, m := range f.moments() {
 		e := f.index.Events[i]
 		events.Rows = append(events.Rows, Row{Evidence: []string{e.ID}, Payload: payload(e.Event), Cells: []Phrase{
-			words("{}", TimeOfDay(e.Event.Time)), words("{}", Since(e.Event.Time)), words("{}", Name(e.Event.Actor)), words("{}", Name(e.Event.Payload.Kind())), m.text}})
+			words("{}", Exact(e.Event.Time)), words("{}", Since(e.Event.Time)), words("{}", Name(e.Event.Actor)), words("{}", Name(e.Event.Payload.Kind())), m.text}})
 	}
 	s.Items = append(s.Items, events, Heading{ID: "queries", Text: words("Evidence: queries")})
 	if len(f.index.Queries) == 0 {
@@ -46,10 +47,22 @@ func (f *facts) appendix() Section {
 			samples = words("{}, from {} to {}, in {}", Count{N: len(n)}, At(n[0].At), At(n[len(n)-1].At), Name("samples/"+q.ID+".jsonl"))
 		}
 		queries.Rows = append(queries.Rows, Row{Evidence: []string{q.ID}, Cells: []Phrase{
-			words("{} {}", Name(q.Purpose), Name(q.Name)), words("{}", Name(q.Text)), words("{}", Dur(q.Every)), samples}})
+			words("{} {}", Name(q.Purpose), Name(q.Name)), words("{}", Name(oneLine(q.Text))), words("{}", Dur(q.Every)), samples}})
 	}
 	s.Items = append(s.Items, queries)
 	return s
+}
+
+// oneLine is a query as one line to read; one with a comment in it needs its lines, and keeps them.
+func oneLine(query string) string {
+	if query = strings.TrimSpace(query); strings.Contains(query, "#") {
+		return query
+	}
+	lines := strings.Split(query, "\n")
+	for i, l := range lines {
+		lines[i] = strings.TrimSpace(l)
+	}
+	return strings.Join(lines, " ")
 }
 
 func payload(e journal.Event) string {

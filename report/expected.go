@@ -2,6 +2,7 @@ package report
 
 import (
 	"fmt"
+	"math"
 	"time"
 
 	"gameday/runner/journal"
@@ -31,10 +32,7 @@ func (f *facts) expectedAndObserved() Section {
 			text = append(text, say([]string{h.declared}, "The claim: {}", Prose(h.Description)))
 		}
 		text = append(text, f.reasonSentence(h))
-		points := Points{}
-		for _, x := range f.stretches(h) {
-			points = append(points, []Sentence{x})
-		}
+		points := f.stretches(h)
 		if h.judged != nil && h.judged.p.HeldAgain != nil {
 			a := h.judged.p.HeldAgain
 			if a.AtMost == 0 {
@@ -100,26 +98,26 @@ func (f *facts) observed(h *hypothesis) Phrase {
 	if h.judged == nil {
 		for _, s := range h.states {
 			if s.p.Refuted && s.p.Point != nil {
-				return words("{} at {}", Against{s.p.Point.Value, s.p.Point.Op, s.p.Point.Bound}, At(s.p.Point.At))
+				return words("{} at {}", against(s.p.Point), At(s.p.Point.At))
 			}
 		}
-		return words("the record ends before it was judged")
+		return words("{} before it was judged", f.cut())
 	}
-	worst, phase := worstPoint(h.judged.p)
-	if worst == nil && h.verdict == journal.NotTested {
+	if h.verdict == journal.NotTested {
 		return words("nothing that counts")
 	}
+	worst, phase := worstPoint(h.judged.p)
 	if worst == nil {
 		return words("no value")
 	}
 	longest := longest(phase)
-	p := words("{} at {}", Against{worst.Value, worst.Op, worst.Bound}, At(worst.At))
+	if again := h.judged.p.HeldAgain; phase.Phase == journal.Recovery && h.verdict == journal.Held && longest != nil && again != nil && again.AtMost > 0 {
+		return words("held for good {} after the last undo; before that {} at {}", Lasting{time.Duration(again.AtLeast), time.Duration(again.AtMost)}, against(worst), At(worst.At))
+	}
+	p := words("{} at {}", against(worst), At(worst.At))
 	if longest != nil && longest.AtMost > 0 {
 		p.Template += ", for {}"
 		p.Args = append(p.Args, Lasting{time.Duration(longest.Length), time.Duration(longest.AtMost)})
-	}
-	if phase.Phase == journal.Recovery && h.verdict == journal.Held && longest != nil {
-		p.Template += ", while it recovered"
 	}
 	return p
 }
@@ -168,25 +166,29 @@ func longest(p *journal.PhaseJudged) *journal.Stretch {
 
 // margin is how much room was left to the bound, or how far beyond it the value went.
 func (h *hypothesis) margin() Phrase {
+	if h.verdict == journal.NotTested {
+		return words("none: it was not tested")
+	}
 	if h.judged == nil || h.judged.p.Margin == nil {
+		if h.judged != nil {
+			if p, _ := worstPoint(h.judged.p); p != nil && (p.Op == "==" || p.Op == "!=") {
+				return words("none: it is met or it is not")
+			}
+		}
 		return words("not in the record")
 	}
 	return marginPhrase(h.judged.p.Margin)
 }
 
 func marginPhrase(m *journal.Margin) Phrase {
-	word, distance, share := "left", float64(m.Distance), m.Share
+	distance, template := float64(m.Distance), "{} left"
 	if distance < 0 {
-		word, distance = "beyond", -distance
+		distance, template = -distance, "{} beyond"
 	}
-	if share == nil || !finite(float64(*share)) {
-		return words("{} {}", Num(distance), Word(word))
+	if m.Share == nil || !(math.Abs(float64(*m.Share)) < 1) { // a share says more only where it is a part
+		return words(template, Num(distance))
 	}
-	s := float64(*share)
-	if s < 0 {
-		s = -s
-	}
-	return words("{} {} ({} of the bound)", Num(distance), Word(word), Percent(s))
+	return words(template+" ({} of the bound)", Num(distance), Percent(math.Abs(float64(*m.Share))))
 }
 
 // reasonSentence says on what the verdict rests.
@@ -194,9 +196,9 @@ func (f *facts) reasonSentence(h *hypothesis) Sentence {
 	v, name := Verdict(h.verdict), Name(h.Name)
 	if h.judged == nil {
 		if h.verdict == journal.Refuted {
-			return say(h.rests, "{} is {}: it was seen violated for longer than tolerated; the record ends before the run was judged.", name, v)
+			return say(h.rests, "{} is {}: it was seen violated for longer than tolerated; {} before it was judged.", name, v, f.cut())
 		}
-		return say(h.rests, "{} is {}: the record ends before it was judged.", name, v)
+		return say(h.rests, "{} is {}: {} before it was judged.", name, v, f.cut())
 	}
 	j := h.judged.p
 	detail := func(template string, args ...Value) Sentence {
@@ -249,62 +251,65 @@ func (f *facts) reasonSentence(h *hypothesis) Sentence {
 // mostStretches of one kind are written out for one phase of a hypothesis.
 const mostStretches = 3
 
-// stretches writes out when a claim did not hold, and when there was no data.
-func (f *facts) stretches(h *hypothesis) []Sentence {
+// stretches writes out when a claim did not hold, and when there was no data: a point for each.
+func (f *facts) stretches(h *hypothesis) Points {
 	if h.judged == nil {
 		return nil
 	}
-	var out []Sentence
+	var out Points
 	for _, p := range h.judged.p.Phases {
 		for i, s := range p.Violations {
 			if i == mostStretches {
-				out = append(out, say(h.rests, "The {} phase has {} violations; the others are in the record.", Name(p.Phase), Count{N: len(p.Violations)}))
+				out = append(out, []Sentence{say(h.rests, "The {} phase has {} violations; the others are in the record.", Name(p.Phase), Count{N: len(p.Violations)})})
 				break
 			}
-			text := "Violated in the {} phase: it began {}"
+			text := "In the {} phase it was violated"
 			if p.Phase == journal.Recovery && h.verdict == journal.Held {
-				text = "Still violated in the {} phase, which does not count while it recovers: it began {}"
+				text = "In the {} phase, where this does not count against it, it was still violated"
 			}
-			out = append(out, stretchSentence(h.rests, text, p.Phase, s))
+			out = append(out, stretchSentences(h.rests, text, p.Phase, s))
 		}
 		for i, s := range p.Gaps {
 			if i == mostStretches {
-				out = append(out, say(h.rests, "The {} phase has {} gaps; the others are in the record.", Name(p.Phase), Count{N: len(p.Gaps)}))
+				out = append(out, []Sentence{say(h.rests, "The {} phase has {} gaps; the others are in the record.", Name(p.Phase), Count{N: len(p.Gaps)})})
 				break
 			}
-			out = append(out, stretchSentence(h.rests, "No data in the {} phase: it began {}", p.Phase, s))
+			out = append(out, stretchSentences(h.rests, "In the {} phase there was no data", p.Phase, s))
 		}
 	}
 	return out
 }
 
-func stretchSentence(ids []string, template string, phase journal.Phase, s journal.Stretch) Sentence {
+// stretchSentences say from when to when a stretch lasted, and then what was seen in it.
+func stretchSentences(ids []string, template string, phase journal.Phase, s journal.Stretch) []Sentence {
 	args := []Value{Name(phase), Between{s.After, s.First}}
+	if s.After != nil {
+		template += " from"
+	}
 	if s.Before != nil {
-		template += ", ended {}"
+		template += " {} until {}: {}"
 		args = append(args, Between{&s.Last, *s.Before})
 	} else {
-		template += ", was still so at the last sample of the phase, {}"
+		template += " {} and still when last seen, at {}: {}"
 		args = append(args, At(s.Last))
 	}
-	template += ", and lasted {}"
 	args = append(args, Lasting{time.Duration(s.Length), time.Duration(s.AtMost)})
 	if s.Tolerated {
 		template += ", which was tolerated"
 	}
+	out := []Sentence{say(ids, template+".", args...)}
 	if s.Worst != nil {
-		template += "; worst {} at {}"
-		args = append(args, Against{s.Worst.Value, s.Worst.Op, s.Worst.Bound}, At(s.Worst.At))
+		template, args := "Worst: {} at {}", []Value{against(s.Worst), At(s.Worst.At)}
 		if len(s.Worst.Labels) > 0 {
-			template += " in {}"
+			template += ", in {}"
 			args = append(args, Labels(s.Worst.Labels))
 		}
+		out = append(out, say(ids, template+".", args...))
 	}
 	if s.Detail != "" {
-		template += "; the source said {}"
-		args = append(args, Quote(s.Detail))
+		out = append(out, say(ids, "The source said {}.", Quote(s.Detail)))
 	}
-	return say(ids, template+".", args...)
+	return out
 }
 
 // guardrailSentence says whether a guardrail ended the run, and how near it came.
@@ -323,11 +328,11 @@ func (f *facts) guardrailSentence(g *guardrail) Sentence {
 		return say(ids, "It stopped the run at {}: {} had been true since {}.", At(s.at), Name(g.AbortWhen), At(s.p.Since))
 	}
 	if g.judged == nil {
-		return say(cite(g.declared, f.last), "It would have stopped the run at {}; the record ends before it was summed up.", Name(g.AbortWhen))
+		return say(cite(g.declared, f.last), "It would have stopped the run at {}; {} before it was summed up.", Name(g.AbortWhen), f.cut())
 	}
 	ids := cite(g.declared, g.judged.id, f.query(g.QueryID))
 	if m := g.judged.p.Closest; m != nil {
-		return say(ids, "It would have stopped the run at {} and did not trip; the nearest it came was {} at {}.", Name(g.AbortWhen), Num(m.Point.Value), At(m.Point.At))
+		return say(ids, "It would have stopped the run at {} and did not trip; the nearest it came while it guarded, in the fault phase, was {} at {}.", Name(g.AbortWhen), Num(m.Point.Value), At(m.Point.At))
 	}
 	return say(ids, "It would have stopped the run at {} and did not trip.", Name(g.AbortWhen))
 }

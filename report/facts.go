@@ -58,6 +58,11 @@ func (f *fault) open() bool {
 	return f.undone == nil && (f.intent != nil || f.injected != nil || f.verified != nil)
 }
 
+// untouched says that the fault was prepared and closed again without anything having been done to the container.
+func (f *fault) untouched() bool {
+	return f.undone != nil && f.injected == nil && f.verified == nil && len(f.undoing) == 0
+}
+
 // effect is the time by which the fault was in force; zero if that was not seen.
 func (f *fault) effect() time.Time {
 	if f.verified == nil {
@@ -69,9 +74,9 @@ func (f *fault) effect() time.Time {
 	return f.verified.at
 }
 
-// gone is the time by which the fault was gone; zero if that was not seen.
+// gone is the time by which the fault was gone; zero if that was not seen, or if there was nothing to undo.
 func (f *fault) gone() time.Time {
-	if f.undone == nil {
+	if f.undone == nil || f.untouched() {
 		return time.Time{}
 	}
 	if t := f.undone.p.At; !t.IsZero() {
@@ -148,9 +153,9 @@ func gather(rec *journal.Record) *facts {
 	f.clock = Clock{Zero: f.from, Day: f.from}
 	for _, p := range f.phases {
 		if p.p.Phase == journal.Fault {
-			f.clock.Zero, f.clock.FromFault = p.at, true
+			f.clock.Zero, f.clock.From = p.at, fromPhase
 			if p.p.Zero != nil {
-				f.clock.Zero = *p.p.Zero
+				f.clock.Zero, f.clock.From = *p.p.Zero, fromFaults
 			}
 			break
 		}
@@ -330,6 +335,14 @@ func (f *facts) lastUndo() time.Time {
 		}
 	}
 	return last
+}
+
+// cut says, of what was never judged, what came to its end before.
+func (f *facts) cut() Word {
+	if f.ended == nil {
+		return "the record ends"
+	}
+	return "the run was cut off"
 }
 
 // declaredEvidence is what the declarations are cited by; the first event where they are missing.

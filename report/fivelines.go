@@ -1,6 +1,7 @@
 package report
 
 import (
+	"slices"
 	"time"
 
 	"gameday/runner/journal"
@@ -36,9 +37,9 @@ func (f *facts) whatWasDone() []Sentence {
 		does := Value(Inner(words("gameday injected {} ({}) into {}", Name(x.name), Name(kindName(x.kind)), Name(x.target.Name))))
 		switch {
 		case x.undone == nil:
-			out = append(out, say(x.evidence(), "{}; it was in force at {}, and nothing shows that it is gone.", does, At(x.effect())))
+			out = append(out, say(x.evidence(), "{}; it was in force {}, and nothing shows that it is gone.", does, By(x.effect())))
 		default:
-			out = append(out, say(x.evidence(), "{}; it was in force at {} and gone by {}, {} later.", does, At(x.effect()), At(x.gone()), Dur(x.gone().Sub(x.effect()))))
+			out = append(out, say(x.evidence(), "{}; it was in force {} and gone {}, {} later.", does, By(x.effect()), By(x.gone()), Dur(x.gone().Sub(x.effect()))))
 		}
 	}
 	if len(did) > most {
@@ -60,8 +61,10 @@ func (f *facts) gateFailures() []Sentence {
 		ids := cite(f.gate.id, f.query(g.QueryID))
 		template, args := "{} did not meet it ({}), judged by {} {} where at least {} were needed", []Value{Name(g.Name), Name(g.Reason), Count{N: g.Samples}, plural(g.Samples, "sample", "samples"), Count{N: g.Needed}}
 		if g.Worst != nil {
+			worst := against(g.Worst)
+			worst.Trips = slices.ContainsFunc(f.guardrails, func(x *guardrail) bool { return x.Name == g.Name && x.QueryID == g.QueryID })
 			template += "; the worst value was {} at {}"
-			args = append(args, Against{g.Worst.Value, g.Worst.Op, g.Worst.Bound}, At(g.Worst.At))
+			args = append(args, worst, At(g.Worst.At))
 		}
 		if g.Detail != "" {
 			template += "; the source said {}"
@@ -78,7 +81,7 @@ func (f *facts) gateFailures() []Sentence {
 // verdictLine counts the verdicts.
 func (f *facts) verdictLine() Sentence {
 	if len(f.hypotheses) == 0 {
-		return say([]string{f.declaredEvidence()}, "The scenario states no hypothesis, so nothing could be held or refuted.")
+		return say([]string{f.declaredEvidence()}, "The scenario states no hypothesis: there was nothing to hold or to refute.")
 	}
 	all := Count{N: len(f.hypotheses)}
 	var parts List
@@ -96,14 +99,14 @@ func (f *facts) verdictLine() Sentence {
 }
 
 func (f *facts) alertLine() Sentence {
-	return say([]string{f.declaredEvidence()}, "The scenario lists no alert, so none was watched for.")
+	return say([]string{f.declaredEvidence()}, "The scenario lists no alert; none was watched for.")
 }
 
 // worst is the hypothesis with the least room to its bound; nil where no margin was recorded.
 func (f *facts) worst() *hypothesis {
 	var worst *hypothesis
 	for _, h := range f.hypotheses {
-		if h.judged == nil || h.judged.p.Margin == nil {
+		if h.judged == nil || h.judged.p.Margin == nil || h.verdict == journal.NotTested {
 			continue
 		}
 		if worst == nil || tighter(h.judged.p.Margin, worst.judged.p.Margin) {
@@ -134,11 +137,11 @@ func (f *facts) worstLine() Sentence {
 		return say(cite(f.declaredEvidence(), f.last), "No margin to a bound is in the record.")
 	}
 	m, ids := h.judged.p.Margin, cite(h.judged.id, f.query(h.QueryID))
-	template := "The value nearest to its bound was {} at {}, in {}."
+	template := "Of the values that count, the one nearest to its bound was {} at {}, in {}."
 	if m.Distance < 0 {
-		template = "The value furthest beyond its bound was {} at {}, in {}."
+		template = "Of the values that count, the one furthest beyond its bound was {} at {}, in {}."
 	}
-	return say(ids, template, Against{m.Point.Value, m.Point.Op, m.Point.Bound}, At(m.Point.At), Name(h.Name))
+	return say(ids, template, against(&m.Point), At(m.Point.At), Name(h.Name))
 }
 
 // heldAgainLine says how long after the last undo the slowest hypothesis held for good.
@@ -161,9 +164,6 @@ func (f *facts) heldAgainLine() Sentence {
 	a, ids := slowest.judged.p.HeldAgain, cite(slowest.judged.id, f.query(slowest.QueryID))
 	if a.AtMost == 0 {
 		return say(ids, "At the last undo, {}, everything that was judged afterwards held already.", At(a.Undo))
-	}
-	if a.AtLeast == 0 {
-		return say(ids, "After the last undo, {}, it took at most {} until {} held for good.", At(a.Undo), Dur(a.AtMost), Name(slowest.Name))
 	}
 	return say(ids, "After the last undo, {}, it took {} until {} held for good.", At(a.Undo),
 		Lasting{time.Duration(a.AtLeast), time.Duration(a.AtMost)}, Name(slowest.Name))

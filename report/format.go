@@ -13,27 +13,47 @@ import (
 
 // A Clock shows times: by the clock of one declared time zone (UTC), and as the offset from one moment of the run.
 type Clock struct {
-	Zero      time.Time // T+0
-	FromFault bool      // Zero is the planned end of the baseline; otherwise the start of the record
-	Day       time.Time // the day of the run: times on it are shown without a date
+	Zero time.Time // T+0
+	From zero      // what Zero is
+	Day  time.Time // the day of the run: times on it are shown without a date
 }
 
-// Time is the time of day, to the millisecond where it has any; with the date where it is not the day of the run.
-func (c Clock) Time(t time.Time) string {
+// zero is what T+0 stands for in a record.
+type zero int
+
+const (
+	fromStart  zero = iota // the start of the record: it has no fault phase
+	fromPhase              // the beginning of the fault phase, in a record that does not say more
+	fromFaults             // the moment from which the starts of the faults count
+)
+
+// Time is the time of day, cut to tenths of a second where it has any; with the date where it is not the day of the run.
+func (c Clock) Time(t time.Time) string { return c.time(t, 100*time.Millisecond, "15:04:05.0") }
+
+// Exact is the time of day to the millisecond.
+func (c Clock) Exact(t time.Time) string { return c.time(t, time.Millisecond, "15:04:05.000") }
+
+func (c Clock) time(t time.Time, precision time.Duration, layout string) string {
 	t = t.UTC().Truncate(time.Millisecond)
-	layout := "15:04:05"
-	if t.Nanosecond() != 0 {
-		layout = "15:04:05.000"
+	if t.Nanosecond() == 0 {
+		layout = "15:04:05"
 	}
+	t = t.Truncate(precision)
 	if day := c.Day.UTC(); t.Year() != day.Year() || t.YearDay() != day.YearDay() {
 		layout = "2006-01-02 " + layout
 	}
 	return t.Format(layout)
 }
 
-// Offset is the distance from T+0: "T+12.3 s", "T−30 s".
+// Offset is the distance from T+0: "T+12.3 s", "T−30 s", to tenths of a second where it is a second or more.
 func (c Clock) Offset(t time.Time) string {
 	d := t.Sub(c.Zero)
+	if d.Abs() >= time.Second {
+		d = d.Round(100 * time.Millisecond)
+	}
+	if d == 0 {
+		return "T+0"
+	}
 	if d < 0 {
 		return "T−" + formatDuration(-d)
 	}
@@ -64,6 +84,31 @@ func formatDuration(d time.Duration) string {
 		m := int64(d.Round(time.Minute) / time.Minute)
 		return joinUnits(m/60, "h", m%60, "min")
 	}
+}
+
+// formatLimits is a length of time that is known within limits: "10.5 to 11.4 s", "at most 895 ms". What is shown is rounded
+// outwards, so that it stays true.
+func formatLimits(least, most time.Duration) string {
+	step := time.Second
+	switch {
+	case most < time.Second:
+		step = time.Millisecond
+	case most < time.Minute:
+		step = 100 * time.Millisecond
+	}
+	least = least.Truncate(step)
+	if over := most % step; over > 0 {
+		most += step - over
+	}
+	from, to := formatDuration(least), formatDuration(most)
+	number, unit, _ := strings.Cut(from, " ")
+	switch _, unitTo, _ := strings.Cut(to, " "); {
+	case least <= 0:
+		return "at most " + to
+	case unit == unitTo && !strings.Contains(unit, " "):
+		return number + " to " + to
+	}
+	return from + " to " + to
 }
 
 func joinUnits(a int64, unitA string, b int64, unitB string) string {

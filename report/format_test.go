@@ -32,11 +32,11 @@ func TestFormatNumber(t *testing.T) {
 // A value and its bound are never shown as the same number when they differ.
 func TestAgainstTellsValueAndBoundApart(t *testing.T) {
 	for want, v := range map[string]Against{
-		"4.18 against < 0.5":           {4.18, "<", num(0.5)},
-		"0.499996 against < 0.5":       {0.499996, "<", num(0.5)},
-		"0.5 against < 0.5":            {0.5, "<", num(0.5)},
-		"0.3 against < 0.300000000001": {0.3, "<", num(0.300000000001)},
-		"7":                            {7, "", nil},
+		"4.18 (expected < 0.5)":           {Value: 4.18, Op: "<", Bound: num(0.5)},
+		"0.499996 (expected < 0.5)":       {Value: 0.499996, Op: "<", Bound: num(0.5)},
+		"0.5 (expected < 0.5)":            {Value: 0.5, Op: "<", Bound: num(0.5)},
+		"0.3 (expected < 0.300000000001)": {Value: 0.3, Op: "<", Bound: num(0.300000000001)},
+		"7":                               {Value: 7},
 	} {
 		if got := words("{}", v).plainText(Clock{}); got != want {
 			t.Errorf("%+v is %q, want %q", v, got, want)
@@ -47,7 +47,7 @@ func TestAgainstTellsValueAndBoundApart(t *testing.T) {
 func TestClock(t *testing.T) {
 	c := Clock{Zero: at(30), Day: at(0)}
 	for want, when := range map[string]time.Time{
-		"10:05:01 (T+0 s)": at(30), "10:04:31 (T−30 s)": at(0), "10:05:13.260 (T+12.3 s)": at(42.26),
+		"10:05:01 (T+0)": at(30), "10:04:31 (T−30 s)": at(0), "10:05:13.2 (T+12.3 s)": at(42.26),
 	} {
 		if got := words("{}", At(when)).plainText(c); got != want {
 			t.Errorf("%v is %q, want %q", when, got, want)

@@ -24,12 +24,14 @@ func (f *facts) header() Section {
 		add("Scenario", start, words("{}, sha256 {}", Name(p.Scenario), Name(short(p.Hash))))
 	}
 	add("Run", start, words("{}", Name(f.runID())))
-	add("Window", cite(f.first, f.last), words("{}, from {} to {}: {}", Date(f.from), TimeOfDay(f.from), TimeOfDay(f.to), Dur(f.length())))
-	switch {
-	case f.clock.FromFault:
-		add("Clock", []string{f.faultPhase()}, words("UTC; T counts from the planned end of the baseline, {}", TimeOfDay(f.clock.Zero)))
+	add("Window", cite(f.first, f.last), words("{}, {} to {} ({})", Date(f.from), TimeOfDay(f.from), TimeOfDay(f.to), Dur(f.length())))
+	switch f.clock.From {
+	case fromFaults:
+		add("Clock", []string{f.faultPhase()}, words("UTC; {} is {}, the moment from which the starts of the faults count", Since(f.clock.Zero), Exact(f.clock.Zero)))
+	case fromPhase:
+		add("Clock", []string{f.faultPhase()}, words("UTC; {} is {}, the beginning of the fault phase", Since(f.clock.Zero), Exact(f.clock.Zero)))
 	default:
-		add("Clock", []string{f.first}, words("UTC; T counts from the start of the run, {}, as the record has no end of the baseline", TimeOfDay(f.clock.Zero)))
+		add("Clock", []string{f.first}, words("UTC; {} is {}, the start of the run; the record has no fault phase", Since(f.clock.Zero), Exact(f.clock.Zero)))
 	}
 	for _, t := range f.targets {
 		var chosen List
@@ -51,10 +53,18 @@ func (f *facts) header() Section {
 	switch src := p.Source; {
 	case src == nil:
 		add("Numbers from", start, words("no source: the scenario asks nothing"))
-	case src.Type == "embedded":
-		add("Numbers from", start, words("{}, the built-in Prometheus engine {}, scraping every {}", Name(src.Name), Name(src.Version), Name(src.Interval)))
 	default:
-		add("Numbers from", start, words("{}, a Prometheus server {} at {}", Name(src.Name), Name(src.Version), Name(src.URL)))
+		value := words("{}, a Prometheus server", Name(src.Name))
+		if src.Type == "embedded" {
+			value = words("{}, the built-in Prometheus engine", Name(src.Name))
+		}
+		for _, part := range []struct{ template, text string }{{", version {}", src.Version}, {", at {}", src.URL}, {", scraping every {}", src.Interval}} {
+			if part.text != "" {
+				value.Template += part.template
+				value.Args = append(value.Args, Name(part.text))
+			}
+		}
+		add("Numbers from", start, value)
 	}
 	add("Written by", start, words("gameday {}", Name(p.Version)))
 	add("Status", start, words("draft"))

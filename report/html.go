@@ -189,12 +189,13 @@ func (p *page) table(t Table) {
 	if t.Index {
 		class = "scroll index"
 	}
-	p.raw("<div class=\"%s\" tabindex=\"0\"><table>\n<thead><tr>", class)
+	// The roles keep it a table for screen readers where a narrow page sets its rows as blocks.
+	p.raw("<div class=\"%s\" role=\"region\" aria-label=\"%s\" tabindex=\"0\"><table role=\"table\">\n<thead><tr role=\"row\">", class, text(strings.Join(t.Columns, ", ")))
 	for _, c := range t.Columns {
-		p.raw("<th scope=\"col\">%s</th>", text(c))
+		p.raw("<th role=\"columnheader\" scope=\"col\">%s</th>", text(c))
 	}
 	if !t.Index {
-		p.raw("<th scope=\"col\">Evidence</th>")
+		p.raw("<th role=\"columnheader\" scope=\"col\">Evidence</th>")
 	}
 	p.raw("</tr></thead>\n<tbody>\n")
 	for _, r := range t.Rows {
@@ -202,11 +203,11 @@ func (p *page) table(t Table) {
 			p.indexRow(r)
 			continue
 		}
-		p.raw("<tr>")
+		p.raw("<tr role=\"row\">")
 		for i, c := range r.Cells {
-			p.raw("<td data-label=\"%s\">%s</td>", text(t.Columns[i]), p.phrase(c))
+			p.raw("<td role=\"cell\" data-label=\"%s\">%s</td>", text(t.Columns[i]), p.phrase(c))
 		}
-		p.raw("<td data-label=\"Evidence\">%s</td></tr>\n", p.chips(r.Evidence))
+		p.raw("<td role=\"cell\" data-label=\"Evidence\">%s</td></tr>\n", p.chips(r.Evidence))
 	}
 	p.raw("</tbody></table></div>\n")
 }
@@ -215,7 +216,7 @@ func (p *page) table(t Table) {
 func (p *page) indexRow(r Row) {
 	const most = 6
 	id := r.Evidence[0]
-	p.raw("<tr id=\"%s\"><td><strong>%s</strong>", id, id)
+	p.raw("<tr role=\"row\" id=\"%s\"><td role=\"cell\"><strong>%s</strong>", id, id)
 	n := p.cited[id]
 	if n > 0 {
 		p.raw(" <span class=\"back\">")
@@ -226,7 +227,7 @@ func (p *page) indexRow(r Row) {
 	}
 	p.raw("</td>")
 	for i, c := range r.Cells {
-		p.raw("<td>%s", p.phrase(c))
+		p.raw("<td role=\"cell\">%s", p.phrase(c))
 		if i == len(r.Cells)-1 && r.Payload != "" {
 			p.raw("<details><summary>as recorded</summary><pre>%s</pre></details>", recorded(r.Payload))
 		}

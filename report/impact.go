@@ -43,7 +43,10 @@ func (f *facts) touched() []Item {
 		if x.verified != nil {
 			effect = words("{}", At(x.effect()))
 		}
-		if x.undone != nil {
+		switch {
+		case x.untouched():
+			gone = words("nothing to undo")
+		case x.undone != nil:
 			gone = words("{}", At(x.gone()))
 		}
 		t.Rows = append(t.Rows, row(ids, words("{} ({})", Name(x.name), Name(kindName(x.kind))), words("{}", Name(x.target.Name)), declared, effect, gone))
@@ -51,10 +54,10 @@ func (f *facts) touched() []Item {
 	return []Item{t}
 }
 
-// containers are the names of all containers that a fault was meant for, in order, with the evidence of each.
+// containers are the names of all containers that something was done to, or may have been, in order, with the evidence of each.
 func (f *facts) containers() (names []string, ids []string) {
 	for _, x := range f.faults {
-		if x.intent == nil || slices.Contains(names, x.target.Name) {
+		if x.intent == nil || x.untouched() || slices.Contains(names, x.target.Name) {
 			continue
 		}
 		names = append(names, x.target.Name)
@@ -206,8 +209,8 @@ func (f *facts) residueLines() []Sentence {
 		return []Sentence{say(cite(append(ids, last)...), "Residue: {} {} not shown to be gone; see the top of this page.", Count{len(open), ids}, plural(len(open), "fault is", "faults are"))}
 	case f.residue != nil && (len(f.residue.p.Open) > 0 && !f.recovered() || f.residue.p.Helpers > 0):
 		return []Sentence{say([]string{last}, "Something was left behind; see the top of this page.")}
-	case len(f.faults) == 0:
-		return []Sentence{say([]string{last}, "No fault was begun, so there was nothing to undo.")}
+	case !slices.ContainsFunc(f.faults, func(x *fault) bool { return !x.untouched() }):
+		return []Sentence{say([]string{last}, "Nothing was done to a container; there was nothing to undo.")}
 	}
 	for _, x := range f.faults {
 		if x.undone != nil {
@@ -221,12 +224,15 @@ func (f *facts) differences() []Sentence {
 	var out []Sentence
 	ids := []string{}
 	for _, x := range f.faults {
-		if x.undone == nil {
+		if x.undone == nil || x.untouched() {
 			continue
 		}
 		ids = append(ids, x.undone.id)
 		for _, d := range x.undone.p.Differences {
-			out = append(out, say([]string{x.undone.id}, "Not as before on {}: {}.", Name(x.target.Name), Quote(d)))
+			out = append(out, say([]string{x.undone.id}, "Right after the undo {} was not as before: {}.", Name(x.target.Name), Quote(d)))
+		}
+		if len(x.undone.p.Differences) > 0 {
+			out = append(out, f.laterHealth(x)...)
 		}
 	}
 	switch {
@@ -236,6 +242,20 @@ func (f *facts) differences() []Sentence {
 		return []Sentence{say([]string{f.last}, "The record holds no undo after which a container could be compared.")}
 	}
 	return []Sentence{say(ids, "After the undo no difference was seen on the containers that were touched.")}
+}
+
+// laterHealth says what the health check of a container came to after its undo.
+func (f *facts) laterHealth(x *fault) []Sentence {
+	for _, c := range slices.Backward(f.changes) {
+		when := c.p.At
+		if when.IsZero() {
+			when = c.at
+		}
+		if c.p.Container.ID == x.target.ID && when.After(x.gone()) && (c.p.Change == "healthy" || c.p.Change == "unhealthy") {
+			return []Sentence{say([]string{c.id}, "The last that is known of the health of {} is {}, at {}.", Name(x.target.Name), Name(c.p.Change), At(when))}
+		}
+	}
+	return nil
 }
 
 // bystanders lists what changed on containers that were no targets.

@@ -42,7 +42,6 @@ type junitProperty struct {
 type junitCase struct {
 	Name      string       `xml:"name,attr"`
 	Classname string       `xml:"classname,attr"`
-	Time      string       `xml:"time,attr"`
 	Failure   *junitResult `xml:"failure"`
 	Error     *junitResult `xml:"error"`
 	Skipped   *junitResult `xml:"skipped"`
@@ -55,7 +54,8 @@ type junitResult struct {
 }
 
 // JUnit is the run as one test suite: a case for each hypothesis, in which refuted is a failure, inconclusive an error and not
-// tested skipped, each with its reason; and a case "undo" that fails when something was left behind.
+// tested skipped, each with its reason; and a case "undo" that fails when something was left behind. The time is that of the
+// suite: hypotheses are watched side by side, and readers add the times of cases up.
 func (d *Draft) JUnit() ([]byte, error) {
 	f := d.facts
 	if err := d.check(); err != nil {
@@ -82,10 +82,10 @@ func (d *Draft) JUnit() ([]byte, error) {
 		}
 	}
 	for _, h := range f.hypotheses {
-		c := junitCase{Name: visible(h.Name), Classname: "gameday." + visible(f.started.p.Scenario), Time: seconds(f.length())}
+		c := junitCase{Name: visible(h.Name), Classname: "gameday." + visible(f.started.p.Scenario)}
 		text := f.reasonSentence(h).phrase().plainText(d.Clock)
 		more := ""
-		for _, x := range f.stretches(h) {
+		for _, x := range sentences(f.stretches(h)) {
 			more += x.phrase().plainText(d.Clock) + "\n"
 		}
 		switch h.verdict {
@@ -106,7 +106,7 @@ func (d *Draft) JUnit() ([]byte, error) {
 		for _, x := range a.Sentences {
 			text += x.phrase().plainText(d.Clock) + "\n"
 		}
-		s.Cases = append(s.Cases, junitCase{Name: "undo", Classname: "gameday." + visible(f.started.p.Scenario), Time: seconds(0), Failure: &junitResult{a.Title, "residue", text}})
+		s.Cases = append(s.Cases, junitCase{Name: "undo", Classname: "gameday." + visible(f.started.p.Scenario), Failure: &junitResult{a.Title, "residue", text}})
 		s.Failures++
 	}
 	s.Tests = len(s.Cases)

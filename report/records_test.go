@@ -199,7 +199,8 @@ func judged(q *journal.Query, v journal.Verdict, r journal.Reason, phase journal
 func (s *story) baseline() *story {
 	s.add(1, &journal.PhaseStarted{Phase: journal.Baseline})
 	s.add(29.9, &journal.BaselineJudged{Passed: true})
-	s.add(faultAt, &journal.PhaseStarted{Phase: journal.Fault})
+	zero := at(faultAt)
+	s.add(faultAt+0.002, &journal.PhaseStarted{Phase: journal.Fault, Zero: &zero})
 	return s
 }
 

@@ -107,6 +107,8 @@ type (
 	Date time.Time
 	// TimeOfDay is a point in time without its offset.
 	TimeOfDay time.Time
+	// Exact is a point in time to the millisecond, without its offset.
+	Exact time.Time
 	// Place is a line in a file.
 	Place int
 	// Between is a point in time that is known only to lie between two samples; without After it is known to be no later than First.
@@ -114,13 +116,16 @@ type (
 		After *time.Time
 		First time.Time
 	}
-	// Lasting is a length of time that is known only within limits.
+	// By is a point in time that is the latest possible one, so it is shown to the millisecond.
+	By time.Time
+	// Lasting is a length of time that is known only within limits. It reads "10.5 to 11.4 s" or "at most 895 ms".
 	Lasting struct{ AtLeast, AtMost time.Duration }
 	// Against is a value beside the bound that it was held against, with as many digits as it takes to tell them apart.
 	Against struct {
 		Value journal.Number
 		Op    string
 		Bound *journal.Number
+		Trips bool // the bound is where a guardrail stops the run, not what was expected
 	}
 	// Percent is a share, 1 being all.
 	Percent float64
@@ -155,11 +160,16 @@ func (v At) pieces(c Clock) []piece {
 
 func (v Date) pieces(Clock) []piece        { return one(plain, time.Time(v).UTC().Format("2006-01-02")) }
 func (v TimeOfDay) pieces(c Clock) []piece { return one(plain, c.Time(time.Time(v))) }
+func (v Exact) pieces(c Clock) []piece     { return one(plain, c.Exact(time.Time(v))) }
 func (v Place) pieces(Clock) []piece       { return one(plain, fmt.Sprint(int(v))) }
+
+func (v By) pieces(c Clock) []piece {
+	return one(plain, "by "+c.Exact(time.Time(v))+" ("+c.Offset(time.Time(v))+")")
+}
 
 func (v Between) pieces(c Clock) []piece {
 	if v.After == nil || !v.After.Before(v.First) {
-		return append(one(plain, "by "), At(v.First).pieces(c)...)
+		return By(v.First).pieces(c)
 	}
 	return one(plain, fmt.Sprintf("between %s and %s (%s, %s between samples)", c.Time(*v.After), c.Time(v.First),
 		c.Offset(v.First), formatDuration(v.First.Sub(*v.After))))
@@ -169,7 +179,7 @@ func (v Lasting) pieces(Clock) []piece {
 	if v.AtLeast == v.AtMost {
 		return one(plain, formatDuration(v.AtMost))
 	}
-	return one(plain, "between "+formatDuration(v.AtLeast)+" and "+formatDuration(v.AtMost))
+	return one(plain, formatLimits(v.AtLeast, v.AtMost))
 }
 
 func (v Against) pieces(Clock) []piece {
@@ -181,8 +191,15 @@ func (v Against) pieces(Clock) []piece {
 	for digits := 5; value == bound && v.Value != *v.Bound && digits < 18; digits++ {
 		value, bound = formatNumber(float64(v.Value), digits), formatNumber(float64(*v.Bound), digits)
 	}
-	return one(plain, value+" against "+strings.TrimSpace(v.Op+" "+bound))
+	word := "expected"
+	if v.Trips {
+		word = "stops the run at"
+	}
+	return one(plain, value+" ("+word+" "+strings.TrimSpace(v.Op+" "+bound)+")")
 }
+
+// against is a point beside what was expected of it.
+func against(p *journal.Point) Against { return Against{Value: p.Value, Op: p.Op, Bound: p.Bound} }
 
 func (v Percent) pieces(Clock) []piece { return one(plain, formatNumber(float64(v)*100, 3)+" %") }
 func (v Name) pieces(Clock) []piece    { return one(name, string(v)) }

@@ -1,6 +1,7 @@
 package report
 
 import (
+	"encoding/json"
 	"fmt"
 	"math"
 
@@ -20,6 +21,7 @@ func stories() map[string]*journal.Record {
 		"residue":      residueRun(),
 		"killed":       killedRun(),
 		"recovered":    recoveredRun(),
+		"untouched":    untouchedRun(),
 		"hostile":      hostileRun(),
 		"hundred":      hundredRun(),
 		"infinite":     infiniteRun(),
@@ -119,10 +121,32 @@ func killedRun() *journal.Record {
 // recoveredRun is a killed run that `gameday recover` has put back.
 func recoveredRun() *journal.Record {
 	s := &story{killedRun()}
+	n := len(s.rec.Events)
+	defer func() {
+		for i := range s.rec.Events[n:] {
+			s.rec.Events[n+i].Actor = "recover"
+		}
+	}()
 	s.add(600, &journal.UndoStarted{Fault: "store_freezes", Container: store, Why: journal.UndoRecover})
 	s.add(600.1, &journal.UndoVerified{Fault: "store_freezes", Container: store, Seen: "state was running", At: at(600.08), Took: dur(0.03)})
 	s.add(600.2, &journal.Residue{Faults: 1, Undone: 1})
-	return s.add(600.3, &journal.RunEnded{Outcome: journal.OutcomeError, ExitCode: 1, Detail: "the runner was gone; the undo was carried out by gameday recover"}).rec
+	return s.add(600.3, &journal.RunEnded{Outcome: journal.OutcomeInterrupted, ExitCode: 130, Detail: "the runner had gone; what it left in force was undone by gameday recover"}).rec
+}
+
+// untouchedRun is a fault that could not even be begun: the engine refused, and the container is as it was. Its record is of the
+// kind that does not say from which moment the starts of faults count.
+func untouchedRun() *journal.Record {
+	s := begin("store_freezes")
+	c := quick(0.5, func(sec, _ int) float64 { return wave(sec, 0.08, 0.01) })
+	s.declare([]*claim{c}).baseline()
+	s.rec.Events[len(s.rec.Events)-1].Payload = &journal.PhaseStarted{Phase: journal.Fault}
+	q := s.sample(c, 30)
+	s.add(faultAt+0.1, &journal.FaultIntent{Fault: "store_freezes", FaultKind: "pause", Container: store, Does: "pause shop-store-1: every process in it is frozen",
+		UndoWords: "unpause shop-store-1", Undo: json.RawMessage(`{"kind":"pause","id":"4f1c0e6b7a21"}`)})
+	s.add(faultAt+0.2, &journal.FaultNotInjected{Fault: "store_freezes", Container: store, Reason: "shop-store-1 is paused already; nothing was done"})
+	s.add(faultAt+0.21, &journal.UndoVerified{Fault: "store_freezes", Container: store, Seen: "nothing was done to it", At: at(faultAt + 0.21)})
+	j := judged(q, journal.NotTested, journal.ReasonNotInjected, journal.Fault)
+	return s.add(31, j).end(31.1, journal.OutcomeNotInjected, 4).rec
 }
 
 // hostile is text that tries to break out of everything.

@@ -36,16 +36,17 @@ func Summary(w io.Writer, d *Draft, color bool, width int) {
 		fmt.Fprintln(w)
 	}
 	p.line("", "1;"+outcomeColor(f.outcome()), f.outcomeTitle()+": "+visible(d.Title))
-	longest := 0
 	for _, h := range f.hypotheses {
-		longest = max(longest, min(utf8.RuneCountInString(visible(h.Name)), 40))
-	}
-	for _, h := range f.hypotheses {
-		p.line("  "+verdictMark(h.verdict)+" ", verdictColor(h.verdict), fmt.Sprintf("%-*s  %-12s  %s", longest, visible(h.Name), h.verdict, f.observed(h).plainText(d.Clock)))
+		p.line("  "+verdictMark(h.verdict)+" ", verdictColor(h.verdict), visible(h.Name)+": "+string(h.verdict))
+		p.line("    ", "", f.observed(h).plainText(d.Clock))
 	}
 	fmt.Fprintln(w)
 	for _, s := range f.telling() {
-		p.line("  ", "", s.phrase().plainText(d.Clock))
+		p.line("  - ", "", s.phrase().plainText(d.Clock))
+	}
+	if next := f.next(); next != "" {
+		fmt.Fprintln(w)
+		p.line("Next: ", "", next)
 	}
 }
 
@@ -113,6 +114,33 @@ func wrap(text string, width int) []string {
 		}
 	}
 	return append(out, strings.TrimRight(line, " "))
+}
+
+// next is what the outcome asks of the people who read it.
+func (f *facts) next() string {
+	switch {
+	case len(f.residueAlarm().Sentences) > 0:
+		return "" // the alarm says it
+	case f.ended == nil:
+		return "no fault is open in the record; run it again."
+	case f.gate != nil && !f.gate.p.Passed:
+		return "see why the steady state did not hold before the fault, then run it again."
+	}
+	switch f.outcome() {
+	case journal.OutcomeHeld:
+		return "read the draft; then ask what a longer or larger fault would show."
+	case journal.OutcomeRefuted:
+		return "go through the draft with the people who were there, and decide what should hold."
+	case journal.OutcomeInconclusive:
+		return "see in the draft what kept this from being decided, then run it again."
+	case journal.OutcomeNotInjected:
+		return "see in the draft why the fault was not seen, then run it again."
+	case journal.OutcomeAborted:
+		return "read in the draft what the guardrail saw, before this is run again."
+	case journal.OutcomeInterrupted, journal.OutcomeError:
+		return "what was not judged needs another run."
+	}
+	return ""
 }
 
 // telling are the three sentences that say most: what was done, the worst value, and how long it took to hold again.

@@ -89,6 +89,9 @@ func (f *facts) describe(e EventEvidence) moment {
 			m.at = p.At
 		}
 		m.text = words("{} was gone from {}: {}", append(on(p.Fault, p.Container), Quote(p.Seen))...)
+		if f.fault(p.Fault, p.Container).untouched() {
+			m.text = words("{} was closed on {}: {}", append(on(p.Fault, p.Container), Quote(p.Seen))...)
+		}
 	case *journal.UndoFailed:
 		m.lane = laneFault
 		m.text = words("the undo of {} on {} failed: {}", append(on(p.Fault, p.Container), Quote(p.Reason))...)
@@ -120,7 +123,7 @@ func (f *facts) describe(e EventEvidence) moment {
 		}
 		if p.Point != nil {
 			m.text.Template += ": {}"
-			m.text.Args = append(m.text.Args, Against{p.Point.Value, p.Point.Op, p.Point.Bound})
+			m.text.Args = append(m.text.Args, against(p.Point))
 		}
 		if p.Refuted {
 			m.text.Template += "; from here on it is {}"
@@ -144,8 +147,10 @@ func (f *facts) describe(e EventEvidence) moment {
 		}
 		m.text = words("guardrail {} {}", Name(p.Guardrail), word)
 		if p.Point != nil {
+			v := against(p.Point)
+			v.Trips = true
 			m.text.Template += ": {}"
-			m.text.Args = append(m.text.Args, Against{p.Point.Value, p.Point.Op, p.Point.Bound})
+			m.text.Args = append(m.text.Args, v)
 		}
 		if p.Detail != "" {
 			m.text.Template += "; {}"
@@ -170,7 +175,10 @@ func (f *facts) describe(e EventEvidence) moment {
 		m.minor = true
 		m.text = words("guardrail {} was summed up from {} {}", Name(p.Guardrail), Count{N: p.Samples}, plural(p.Samples, "sample", "samples"))
 	case *journal.Residue:
-		m.text = words("of {} {}, {} {} seen to be gone", Count{N: p.Faults}, plural(p.Faults, "fault", "faults"), Count{N: p.Undone}, plural(p.Undone, "was", "were"))
+		m.text = words("the undos were summed up: {} of {} {} closed", Count{N: p.Undone}, Count{N: p.Faults}, plural(p.Faults, "fault", "faults"))
+		if p.Faults == 0 {
+			m.text = words("no fault was begun, and there was nothing to undo")
+		}
 	case *journal.RunEnded:
 		m.text = words("the run ended: {}", outcomeValue(p.Outcome))
 		if p.Detail != "" {

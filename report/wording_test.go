@@ -1,0 +1,167 @@
+package report
+
+import (
+	"bytes"
+	"encoding/xml"
+	"strings"
+	"testing"
+	"time"
+	"unicode/utf8"
+
+	"gameday/runner/journal"
+)
+
+// says checks that a draft holds some words, and does not hold others.
+func says(t *testing.T, rec *journal.Record, want, never []string) {
+	t.Helper()
+	md := string(Build(rec).Markdown())
+	for _, s := range want {
+		if !strings.Contains(md, s) {
+			t.Errorf("the draft does not say %q", s)
+		}
+	}
+	for _, s := range never {
+		if strings.Contains(md, s) {
+			t.Errorf("the draft says %q", s)
+		}
+	}
+}
+
+func TestFormatLimits(t *testing.T) {
+	for want, v := range map[string]Lasting{
+		"10.5 to 11.5 s": {10500 * time.Millisecond, 11413 * time.Millisecond}, "4 to 4.6 s": {4087 * time.Millisecond, 4587 * time.Millisecond},
+		"at most 896 ms": {0, 895223 * time.Microsecond}, "395 to 896 ms": {395224 * time.Microsecond, 895223 * time.Microsecond},
+		"800 ms to 1.3 s": {895 * time.Millisecond, 1300 * time.Millisecond}, "58 s to 1 min 3 s": {58500 * time.Millisecond, 62100 * time.Millisecond},
+		"1 min 1 s to 1 min 3 s": {61 * time.Second, 63 * time.Second}, "3 s": {3 * time.Second, 3 * time.Second},
+	} {
+		if got := words("{}", v).plainText(Clock{}); got != want {
+			t.Errorf("%v is %q, want %q", v, got, want)
+		}
+	}
+}
+
+// T counts from where the starts of faults count, which is not where the phase was entered.
+func TestClockCountsFromZero(t *testing.T) {
+	rec := heldRun(0.1)
+	zero := at(25)
+	for _, e := range rec.Events {
+		if p, ok := e.Payload.(*journal.PhaseStarted); ok && p.Phase == journal.Fault {
+			p.Zero = &zero
+		}
+	}
+	says(t, rec, []string{"T+0 is 10:04:56, the moment from which the starts of the faults count", "it was in force by 10:05:01.214 (T+5.2 s)"}, nil)
+	says(t, untouchedRun(), []string{"T+0 is 10:05:01.002, the beginning of the fault phase"}, nil)
+	says(t, gateRun(), []string{"the start of the run; the record has no fault phase"}, nil)
+}
+
+func TestNothingWasDone(t *testing.T) {
+	says(t, untouchedRun(), []string{"Containers touched: 0", "`store_freezes` was closed on `shop-store-1`: `nothing was done to it`", "| not seen | nothing to undo |", "Nothing was done to a container"},
+		[]string{"was gone from", "no difference was seen", "Of the values that count"})
+}
+
+func TestRecoveredRunWasCutOff(t *testing.T) {
+	says(t, recoveredRun(), []string{"interrupted and undone (exit code 130)", "the run was cut off before it was judged", "| `recover` | `undo.verified` |"}, []string{"the record ends before", "A person is needed"})
+}
+
+// What held only in the end is not shown as if it had not.
+func TestHeldInTheRecovery(t *testing.T) {
+	s := begin("store_freezes")
+	c := quick(0.5, func(sec, _ int) float64 {
+		if sec > 33 && sec < 64 {
+			return 1
+		}
+		return 0.1
+	})
+	c.Phases, c.Within = []journal.Phase{journal.Recovery}, dur(10)
+	s.declare([]*claim{c}).baseline().inject().undo(undoAt, journal.UndoDue, "health is unhealthy, was healthy")
+	s.add(66, &journal.TargetChanged{Container: store, Change: "healthy", At: at(65.9), Target: true})
+	j := judged(s.sample(c, endAt), journal.Held, journal.ReasonHeld, "")
+	j.Phases = j.Phases[2:]
+	j.HeldAgain = &journal.HeldAgain{Undo: at(goneAt), AtLeast: journal.Duration(at(63).Sub(at(goneAt))), AtMost: journal.Duration(at(64).Sub(at(goneAt))), First: at(64)}
+	rec := s.add(90.1, j).end(90.2, journal.OutcomeHeld, 0).rec
+	says(t, rec, []string{"held for good 2.9 to 4 s after the last undo; before that 1 (expected < 0.5)", "where this does not count against it, it was still violated",
+		"Right after the undo `shop-store-1` was not as before: `health is unhealthy, was healthy`", "The last that is known of the health of `shop-store-1` is `healthy`, at 10:05:36.9"}, nil)
+	for _, b := range breaches(t, Build(rec)) {
+		t.Error(b)
+	}
+}
+
+func TestMarginWords(t *testing.T) {
+	for want, m := range map[string]journal.Margin{
+		"0.3615 left (72.3 % of the bound)": {Distance: 0.3615, Share: num(0.723)},
+		"0.01 left":                         {Distance: 0.01, Share: num(1)},
+		"1181 beyond":                       {Distance: -1181, Share: num(-11.81)},
+		"0.05 beyond (10 % of the bound)":   {Distance: -0.05, Share: num(-0.1)},
+		"3 left":                            {Distance: 3},
+	} {
+		if got := marginPhrase(&m).plainText(Clock{}); got != want {
+			t.Errorf("it is %q, want %q", got, want)
+		}
+	}
+}
+
+// The bound of a guardrail is where it stops the run, and never what was expected.
+func TestGuardrailBoundIsNotExpected(t *testing.T) {
+	says(t, abortedRun(), []string{"guardrail `checkout_is_down` tripped: 0.9 (stops the run at > 0.5)"}, []string{"0.9 (expected"})
+	rec := abortedRun()
+	rec.Events = rec.Events[:5]
+	s := &story{rec}
+	s.add(29, &journal.BaselineJudged{Failures: []journal.GateFailure{{Name: "checkout_is_down", QueryID: "Q3", Reason: journal.ReasonViolated, Worst: &journal.Point{At: at(8), Value: 0.9, Op: ">", Bound: num(0.5)}}}})
+	says(t, rec, []string{"0.9 (stops the run at > 0.5)"}, []string{"0.9 (expected"})
+}
+
+func TestSourceWithoutVersion(t *testing.T) {
+	rec := heldRun(0.1)
+	rec.Events[0].Payload.(*journal.RunStarted).Source.Version = ""
+	says(t, rec, []string{"`own`, the built-in Prometheus engine, scraping every `1s`"}, []string{"(empty)"})
+}
+
+func TestQueryOnOneLine(t *testing.T) {
+	for in, want := range map[string]string{"sum(x)\n": "sum(x)", "(a or vector(0))\n  / b\n": "(a or vector(0)) / b", "a # why\n/ b\n": "a # why\n/ b"} {
+		if got := oneLine(in); got != want {
+			t.Errorf("%q is %q, want %q", in, got, want)
+		}
+	}
+}
+
+// Readers of JUnit add up the times of cases; hypotheses are watched side by side.
+func TestJUnitTimeIsCountedOnce(t *testing.T) {
+	b, err := Build(heldRun(0.1)).JUnit()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var suites struct {
+		Suite struct {
+			Time  float64 `xml:"time,attr"`
+			Cases []struct {
+				Time *float64 `xml:"time,attr"`
+			} `xml:"testcase"`
+		} `xml:"testsuite"`
+	}
+	if err := xml.Unmarshal(b, &suites); err != nil {
+		t.Fatal(err)
+	}
+	if suites.Suite.Time != 90.3 || len(suites.Suite.Cases) != 2 || suites.Suite.Cases[0].Time != nil {
+		t.Errorf("%s", b)
+	}
+}
+
+// On a terminal of 80 columns no line is longer, but for commands to copy, and the end says what to do next.
+func TestSummaryOnAPlainTerminal(t *testing.T) {
+	for name, rec := range stories() {
+		if name == "hostile" {
+			continue
+		}
+		var b bytes.Buffer
+		Summary(&b, Build(rec), false, 80)
+		for line := range strings.Lines(b.String()) {
+			if line = strings.TrimRight(line, "\n"); utf8.RuneCountInString(line) > 80 && !strings.HasPrefix(line, "    docker ") && !strings.HasPrefix(line, "    gameday ") {
+				t.Errorf("%s: %q", name, line)
+			}
+		}
+		needed := strings.Contains(b.String(), "A person is needed")
+		if next := strings.Contains(b.String(), "\nNext: "); next == needed {
+			t.Errorf("%s: what to do next is missing, or said twice:\n%s", name, b.String())
+		}
+	}
+}
