@@ -39,7 +39,8 @@ type Run struct {
 	start      time.Time
 	faultStart time.Time
 	lastUndo   time.Time
-	notDone    string // why a fault was not injected
+	gateFailed []string // names of what the baseline did not satisfy
+	notDone    string   // why a fault was not injected
 	endedEarly string
 	open       map[string]openUndo // by fault and container
 	intents    int
@@ -190,13 +191,15 @@ func (r *Run) rehearse() (outcome journal.Outcome, detail string) {
 			r.stopped.linger(time.Until(r.phaseEnd()))
 		}
 	}
-	// Nothing is asked any more, and what was asked has its answer, before verdicts are made of it.
+	// Nothing is asked any more, and what was asked has its answer, before verdicts are made of it. How long that took is no
+	// part of the recovery.
+	end := time.Now()
 	cancel()
 	wg.Wait()
 	if r.sampler != nil {
 		r.sampler.wg.Wait()
 	}
-	return r.verdicts(passed)
+	return r.verdicts(passed, end)
 }
 
 func (r *Run) judgeBaseline() bool {
@@ -212,15 +215,18 @@ func (r *Run) judgeBaseline() bool {
 	for id, q := range r.live {
 		q.medians = m[id]
 	}
+	for _, f := range judged.Failures {
+		r.gateFailed = append(r.gateFailed, f.Name)
+	}
 	r.mu.Unlock()
 	return r.write(&judged) == nil && judged.Passed
 }
 
 // verdicts judges and says how the run ended.
-func (r *Run) verdicts(passed bool) (journal.Outcome, string) {
+func (r *Run) verdicts(passed bool, end time.Time) (journal.Outcome, string) {
 	r.mu.Lock()
 	h := r.history()
-	h.End = time.Now()
+	h.End = end
 	why, detail := r.stopped.why()
 	h.Stopped = why != ""
 	notDone := r.notDone
@@ -252,7 +258,7 @@ func (r *Run) verdicts(passed bool) (journal.Outcome, string) {
 	case why != "":
 		return journal.OutcomeError, detail
 	case !passed:
-		return journal.OutcomeNotInjected, "the baseline was not as it should be"
+		return journal.OutcomeNotInjected, "the baseline did not hold: " + join(r.gateFailed)
 	}
 	if len(r.plan.Scenario.Hypotheses) == 0 {
 		return journal.OutcomeInconclusive, NoHypothesis
@@ -273,7 +279,7 @@ func (r *Run) verdicts(passed bool) (journal.Outcome, string) {
 // history is what is known by now. The caller holds the mutex.
 func (r *Run) history() History {
 	h := History{Start: r.start, FaultStart: r.faultStart, LastUndo: r.lastUndo, Injected: r.notDone == "" && !r.faultStart.IsZero(),
-		EndedEarly: r.endedEarly, Medians: map[string]medians{}, Samples: map[string][]journal.Sample{}}
+		NoRecovery: r.plan.Scenario.Recovery == 0, EndedEarly: r.endedEarly, Medians: map[string]medians{}, Samples: map[string][]journal.Sample{}}
 	for id, s := range r.samples {
 		h.Samples[id] = sorted(s)
 	}

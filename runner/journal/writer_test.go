@@ -55,8 +55,7 @@ func TestEventsAreNumberedWithoutGaps(t *testing.T) {
 // A counted file counts what was made durable.
 type counted struct {
 	file
-	synced int
-	order  []string
+	order []string
 }
 
 func (c *counted) Write(b []byte) (int, error) {
