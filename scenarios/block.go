@@ -20,6 +20,7 @@ type block struct {
 	attrs   hcl.Attributes
 	blocks  hcl.Blocks
 	missing hcl.Range // where something that is missing is reported
+	wrong   string    // what was reported already about what stands in it
 }
 
 func attributes(names ...string) []hcl.AttributeSchema {
@@ -47,6 +48,10 @@ func content(body hcl.Body, schema *hcl.BodySchema, hidden ...string) (*hcl.Body
 				}
 			}
 		case "Unsupported block type":
+			if inner, ok := misplacedBlock(d, schema); ok {
+				d.Detail += fmt.Sprintf(" A %s stands inside a scenario block. Move it there.", inner)
+				continue
+			}
 			for _, b := range schema.Blocks {
 				known = append(known, b.Type)
 			}
@@ -54,6 +59,8 @@ func content(body hcl.Body, schema *hcl.BodySchema, hidden ...string) (*hcl.Body
 			for _, b := range schema.Blocks {
 				if strings.HasSuffix(d.Summary, " for "+b.Type) && len(b.LabelNames) > 0 {
 					d.Detail += fmt.Sprintf(` Write %s "%s" { … }.`, b.Type, strings.Join(b.LabelNames, `" "`))
+				} else if strings.HasPrefix(d.Summary, "Extraneous label for "+b.Type) {
+					d.Detail += " Leave the label out."
 				}
 			}
 			continue
@@ -67,6 +74,19 @@ func content(body hcl.Body, schema *hcl.BodySchema, hidden ...string) (*hcl.Body
 	return c, diags
 }
 
+// misplacedBlock finds a block of a scenario that stands at the top of a file.
+func misplacedBlock(d *hcl.Diagnostic, schema *hcl.BodySchema) (string, bool) {
+	if schema != topLevel {
+		return "", false
+	}
+	for _, b := range scenarioSchema.Blocks {
+		if strings.Contains(d.Detail, fmt.Sprintf("%q", b.Type)) {
+			return b.Type, true
+		}
+	}
+	return "", false
+}
+
 // open checks a block's content against a schema.
 func (l *loader) open(b *hcl.Block, parent string, schema *hcl.BodySchema, hidden ...string) *block {
 	path := blockName(b)
@@ -75,7 +95,11 @@ func (l *loader) open(b *hcl.Block, parent string, schema *hcl.BodySchema, hidde
 	}
 	content, diags := content(b.Body, schema, hidden...)
 	l.add(diags, path)
-	return &block{l: l, path: path, def: b.DefRange, attrs: content.Attributes, blocks: content.Blocks, missing: b.DefRange}
+	opened := &block{l: l, path: path, def: b.DefRange, attrs: content.Attributes, blocks: content.Blocks, missing: b.DefRange}
+	for _, d := range diags {
+		opened.wrong += d.Detail
+	}
+	return opened
 }
 
 func (b *block) has(name string) bool { return b.attrs[name] != nil }
@@ -97,6 +121,9 @@ func (b *block) failAt(name, summary, detail string) {
 func (b *block) need(name, purpose string) bool {
 	if b.has(name) {
 		return true
+	}
+	if strings.Contains(b.wrong, fmt.Sprintf("Did you mean %q", name)) {
+		return false // it is there, with a slip in its name
 	}
 	b.l.fail(b.missing, b.path, "Missing argument", fmt.Sprintf("%q is missing: %s.", name, purpose))
 	return false
@@ -345,12 +372,20 @@ func (b *block) strMap(name string, secret bool) (map[string]string, bool) {
 	for it := v.ElementIterator(); it.Next(); {
 		k, e := it.Element()
 		if e.IsNull() || e.Type() != cty.String {
-			b.failAt(name, "Wrong type", fmt.Sprintf("%q is a map of strings; the value of %q is none.", name, k.AsString()))
+			b.failAt(name, "Wrong type", fmt.Sprintf("%q is a map of strings; the value of %s is none.", name, b.asWritten(name, k.AsString())))
 			return nil, false
 		}
 		out[k.AsString()] = e.AsString()
 	}
 	return out, true
+}
+
+// asWritten quotes a key of a map if it stands in the file as it is. One that was computed may come from env().
+func (b *block) asWritten(name, key string) string {
+	if strings.Contains(b.l.textAt(b.at(name)), key) {
+		return strconv.Quote(clipped(key))
+	}
+	return "one of the keys"
 }
 
 // single returns the one block of a type, or nil. Further ones are reported.

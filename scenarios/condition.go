@@ -10,7 +10,6 @@ import (
 
 	"github.com/hashicorp/hcl/v2"
 	"github.com/hashicorp/hcl/v2/hclsyntax"
-	"github.com/hashicorp/hcl/v2/json"
 	"github.com/zclconf/go-cty/cty"
 	ctyjson "github.com/zclconf/go-cty/cty/json"
 )
@@ -238,25 +237,6 @@ func (l *loader) conditionSyntax(expr hcl.Expression, path, name string) (hclsyn
 	text, _ := expr.Value(nil)
 	written := strings.TrimSuffix(strings.TrimPrefix(strings.TrimSpace(text.AsString()), "${"), "}")
 	return wrap.Wrapped, strings.Trim(written, "~ ")
-}
-
-// fromJSON parses a string of a JSON file as the template that it is.
-func fromJSON(expr hcl.Expression) (hclsyntax.Expression, bool) {
-	if !json.IsJSONExpression(expr) {
-		return nil, false
-	}
-	v, diags := expr.Value(nil)
-	if diags.HasErrors() || v.Type() != cty.String || v.IsNull() {
-		return nil, false
-	}
-	start := expr.Range().Start
-	start.Column++
-	start.Byte++
-	parsed, diags := hclsyntax.ParseTemplate([]byte(v.AsString()), expr.Range().Filename, start)
-	if diags.HasErrors() {
-		return nil, false
-	}
-	return parsed, true
 }
 
 // textAt is the text of a range as it was written.

@@ -17,13 +17,23 @@ var conditionRoots = map[string]bool{"value": true, "baseline": true, "labels": 
 
 // eval evaluates an expression in which var, local and the extra names are known. What is wrong is reported; then, or if
 // something in it was reported elsewhere already, the value is not usable or unknown.
-func (l *loader) eval(ctx *hcl.EvalContext, expr hcl.Expression, extra []string, path string) (cty.Value, bool) {
+func (l *loader) eval(ctx *hcl.EvalContext, written hcl.Expression, extra []string, path string) (cty.Value, bool) {
+	expr, diags := nativeSyntax(written)
+	if diags.HasErrors() {
+		l.add(diags, path)
+		return cty.DynamicVal, false
+	}
+	if at := hugeNumber(expr); at != nil {
+		l.fail(*at, path, "Number out of range", "No sample can be that large, or that near to zero. Write a number from 1e-300 to 1e300.")
+		return cty.DynamicVal, false
+	}
+	count(expr)
 	if !l.namesKnown(expr, append([]string{"var", "local"}, extra...), path) {
 		return cty.DynamicVal, false
 	}
 	l.unset = ""
 	v, diags := safely(expr, ctx)
-	if diags.HasErrors() && l.touchesSecret(expr) {
+	if diags.HasErrors() && diags[0].Summary != tooLargeSummary && l.touchesSecret(expr) {
 		for _, d := range diags {
 			if l.unset == "" || !strings.Contains(d.Detail, fmt.Sprintf("%q is not set", l.unset)) {
 				d.Detail = "A secret is part of this, so the evaluator's own words, which may repeat it, are left out. Check what the functions and operators around it can take."
@@ -35,7 +45,7 @@ func (l *loader) eval(ctx *hcl.EvalContext, expr hcl.Expression, extra []string,
 }
 
 // touchesSecret says whether evaluating an expression handles a value that must not be shown.
-func (l *loader) touchesSecret(expr hcl.Expression) bool {
+func (l *loader) touchesSecret(expr hclsyntax.Expression) bool {
 	for _, t := range expr.Variables() {
 		name, _ := secondName(t)
 		if v := l.variables[name]; v != nil && t.RootName() == "var" && v.sensitive {
@@ -45,14 +55,8 @@ func (l *loader) touchesSecret(expr hcl.Expression) bool {
 			return true
 		}
 	}
-	native, ok := expr.(hclsyntax.Expression)
-	if !ok {
-		// The functions in JSON's templates cannot be seen from outside, and any letter may be written as an escape.
-		text := l.textAt(expr.Range())
-		return strings.Contains(text, "env") || strings.Contains(text, `\u`)
-	}
 	found := false
-	_ = hclsyntax.VisitAll(native, func(n hclsyntax.Node) hcl.Diagnostics {
+	_ = hclsyntax.VisitAll(expr, func(n hclsyntax.Node) hcl.Diagnostics {
 		if call, ok := n.(*hclsyntax.FunctionCallExpr); ok && call.Name == "env" {
 			found = true
 		}
@@ -61,11 +65,22 @@ func (l *loader) touchesSecret(expr hcl.Expression) bool {
 	return found
 }
 
-// safely evaluates an expression. The evaluator panics on a few values, such as keys with marks; that is an error of the
-// expression.
-func safely(expr hcl.Expression, ctx *hcl.EvalContext) (v cty.Value, diags hcl.Diagnostics) {
+// safely evaluates an expression within the bounds of a budget. The evaluator panics on a few values, such as keys with
+// marks; that is an error of the expression.
+func safely(expr hclsyntax.Expression, ctx *hcl.EvalContext) (v cty.Value, diags hcl.Diagnostics) {
 	defer func() {
-		if r := recover(); r != nil {
+		r := recover()
+		switch {
+		case r == errTooLarge:
+			v = cty.DynamicVal
+			diags = hcl.Diagnostics{{
+				Severity: hcl.DiagError,
+				Summary:  tooLargeSummary,
+				Detail: fmt.Sprintf("On the way to its value this builds more than %d MiB. Loops in loops and values that double each other do that: make them shorter.",
+					largestValue>>20),
+				Subject: expr.Range().Ptr(),
+			}}
+		case r != nil:
 			v = cty.DynamicVal
 			diags = hcl.Diagnostics{{
 				Severity: hcl.DiagError,
@@ -75,7 +90,16 @@ func safely(expr hcl.Expression, ctx *hcl.EvalContext) (v cty.Value, diags hcl.D
 			}}
 		}
 	}()
-	return expr.Value(ctx)
+	b := &budget{left: largestValue}
+	v, diags = expr.Value(b.in(ctx))
+	b.spend(v)
+	for _, d := range diags {
+		if before, _, panicked := strings.Cut(d.Detail, "panic in function implementation"); panicked {
+			// The rest is a stack of our own functions.
+			d.Detail = before + "it has no answer for these arguments. Give it others."
+		}
+	}
+	return v, diags
 }
 
 // namesKnown reports the names in an expression that mean nothing there.

@@ -122,6 +122,26 @@ func TestStarter(t *testing.T) {
 	}
 }
 
+// TestStarterOfSeveral: of a service with several containers one is picked, so that the starter fits its own blast radius, and all
+// are scraped.
+func TestStarterOfSeveral(t *testing.T) {
+	src := Starter("shop", []StarterTarget{
+		{Name: "api", ComposeProject: "shop", ComposeService: "api", MetricsPort: 8080, Containers: 2},
+		{Name: "one_api", ComposeProject: "shop", ComposeService: "one_api", MetricsPort: 8080, Containers: 3},
+	})
+	ws := mustLoad(t, string(src), Options{})
+	s := ws.Scenarios[0]
+	if got := s.Faults[0].Target; got.Pick.Count != 1 || got.ComposeService != "api" || s.BlastRadius.MaxTargets != 1 {
+		t.Errorf("the fault's target is %+v", got)
+	}
+	for _, scrape := range ws.Sources[0].Scrapes {
+		if scrape.Target.Pick != (Pick{}) {
+			t.Errorf("only some containers of %s are scraped", scrape.Job)
+		}
+	}
+	golden(t, filepath.Join("testdata", "golden", "starter_several.txt"), src)
+}
+
 // TestStarterAlwaysLoads: whatever containers are called, the starter for them is a right file.
 func TestStarterAlwaysLoads(t *testing.T) {
 	dir := t.TempDir()
@@ -135,6 +155,7 @@ func TestStarterAlwaysLoads(t *testing.T) {
 				ComposeService: text.Draw(rt, "service"),
 				Image:          text.Draw(rt, "image"),
 				MetricsPort:    rapid.IntRange(-1, 70000).Draw(rt, "port"),
+				Containers:     rapid.IntRange(-1, 3).Draw(rt, "containers"),
 			}
 		}), 0, 4).Draw(rt, "targets")
 		src := Starter(text.Draw(rt, "whole"), targets)

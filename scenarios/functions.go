@@ -2,7 +2,6 @@ package scenarios
 
 import (
 	"errors"
-
 	"maps"
 
 	"github.com/hashicorp/hcl/v2"
@@ -33,33 +32,33 @@ var library = map[string]function.Function{
 	"concat":          stdlib.ConcatFunc,
 	"contains":        stdlib.ContainsFunc,
 	"csvdecode":       stdlib.CSVDecodeFunc,
-	"distinct":        stdlib.DistinctFunc,
+	"distinct":        bounded(stdlib.DistinctFunc, distinctSize),
 	"element":         stdlib.ElementFunc,
 	"flatten":         stdlib.FlattenFunc,
 	"floor":           stdlib.FloorFunc,
-	"format":          stdlib.FormatFunc,
-	"formatlist":      stdlib.FormatListFunc,
-	"indent":          stdlib.IndentFunc,
+	"format":          bounded(stdlib.FormatFunc, formatSize),
+	"formatlist":      bounded(stdlib.FormatListFunc, formatSize),
+	"indent":          bounded(stdlib.IndentFunc, indentSize),
 	"index":           stdlib.IndexFunc,
 	"int":             stdlib.IntFunc,
-	"join":            stdlib.JoinFunc,
+	"join":            bounded(stdlib.JoinFunc, joinSize),
 	"jsondecode":      stdlib.JSONDecodeFunc,
 	"jsonencode":      stdlib.JSONEncodeFunc,
 	"keys":            stdlib.KeysFunc,
 	"length":          stdlib.LengthFunc,
-	"log":             stdlib.LogFunc,
+	"log":             finite(stdlib.LogFunc),
 	"lookup":          stdlib.LookupFunc,
 	"lower":           stdlib.LowerFunc,
 	"max":             stdlib.MaxFunc,
 	"merge":           stdlib.MergeFunc,
 	"min":             stdlib.MinFunc,
 	"parseint":        stdlib.ParseIntFunc,
-	"pow":             stdlib.PowFunc,
+	"pow":             finite(stdlib.PowFunc),
 	"range":           stdlib.RangeFunc,
 	"regex":           stdlib.RegexFunc,
-	"regexall":        stdlib.RegexAllFunc,
-	"regexreplace":    stdlib.RegexReplaceFunc,
-	"replace":         stdlib.ReplaceFunc,
+	"regexall":        bounded(stdlib.RegexAllFunc, regexAllSize),
+	"regexreplace":    bounded(stdlib.RegexReplaceFunc, regexReplaceSize),
+	"replace":         bounded(stdlib.ReplaceFunc, replaceSize),
 	"reverse":         stdlib.ReverseListFunc,
 	"setintersection": stdlib.SetIntersectionFunc,
 	"setsubtract":     stdlib.SetSubtractFunc,
@@ -112,6 +111,22 @@ func functions(lookup func(string) (string, bool)) map[string]function.Function 
 		},
 	})
 	return fs
+}
+
+// finite makes an infinite result an error.
+func finite(f function.Function) function.Function {
+	return function.New(&function.Spec{
+		Description: f.Description(),
+		Params:      f.Params(),
+		Type:        f.ReturnTypeForValues,
+		Impl: func(args []cty.Value, _ cty.Type) (cty.Value, error) {
+			v, err := f.Call(args)
+			if err == nil && v.AsBigFloat().IsInf() {
+				return cty.NilVal, errors.New("the result is infinite; give it other arguments")
+			}
+			return v, err
+		},
+	})
 }
 
 // The two operations with which a condition could become silently infinite.

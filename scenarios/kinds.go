@@ -2,7 +2,6 @@ package scenarios
 
 import (
 	"fmt"
-	"regexp"
 	"strconv"
 	"strings"
 	"time"
@@ -105,11 +104,17 @@ func kindsWith(arg string) []string {
 	return names
 }
 
+// longestGrace is what people and undos are ready to wait for.
+const longestGrace = time.Hour
+
 // argument reads one of a kind's own arguments, or takes its default.
 func (b *block) argument(a ArgInfo) any {
 	switch a.Type {
 	case "duration":
 		if d, ok := b.duration(a.Name, 0); ok {
+			if a.Name == "grace" && (d%time.Second != 0 || d > longestGrace) {
+				b.failAt(a.Name, "Invalid duration", fmt.Sprintf("%q is in whole seconds, because Docker counts in them, and at most %s.", a.Name, inUnits(longestGrace)))
+			}
 			return d
 		}
 		d, _ := time.ParseDuration(a.Default)
@@ -124,7 +129,7 @@ func (b *block) argument(a ArgInfo) any {
 		}
 		name, problem := signalName(s)
 		if problem != "" {
-			b.failAt(a.Name, "Unknown signal", problem)
+			b.failAt(a.Name, "Invalid signal", problem)
 		}
 		return name
 	}
@@ -136,23 +141,34 @@ var signals = []string{
 	"STKFLT", "CHLD", "CONT", "STOP", "TSTP", "TTIN", "TTOU", "URG", "XCPU", "XFSZ", "VTALRM", "PROF", "WINCH", "IO", "PWR", "SYS",
 }
 
-var realTimeSignal = regexp.MustCompile(`^RT(MIN(\+([1-9]|1[0-5]))?|MAX(-([1-9]|1[0-4]))?)$`)
+// What ends no process: the first freeze it, which fault "pause" does in a way that can be undone.
+var (
+	freezingSignals = []string{"STOP", "TSTP", "TTIN", "TTOU"}
+	harmlessSignals = []string{"CONT", "CHLD", "URG", "WINCH"}
+)
 
 // signalName checks a signal and brings it into one form: "KILL" for "SIGKILL", "kill" and "KILL", a number as it is.
 func signalName(s string) (name, problem string) {
 	name = strings.TrimPrefix(strings.ToUpper(s), "SIG")
-	if n, err := strconv.Atoi(name); err == nil {
-		if n >= 1 && n <= 64 {
-			return strconv.Itoa(n), ""
-		}
-		return "", "The number of a signal is from 1 to 64."
+	number, err := strconv.Atoi(name)
+	if err == nil && (number < 1 || number > len(signals)) {
+		return "", fmt.Sprintf("The number of a signal is from 1 to %d.", len(signals))
 	}
-	if contains(signals, name) || realTimeSignal.MatchString(name) {
+	called := name
+	if err == nil {
+		called = signals[number-1]
+	}
+	switch {
+	case contains(freezingSignals, called):
+		return "", fmt.Sprintf(`%s freezes a process and does not end it. Use fault "pause", which can be undone.`, called)
+	case contains(harmlessSignals, called):
+		return "", fmt.Sprintf("%s ends no process, so it would be no fault. Use KILL, TERM, INT, HUP, QUIT or ABRT.", called)
+	case contains(signals, called):
 		return name, ""
 	}
 	problem = fmt.Sprintf("There is no signal %q.", clipped(s))
 	if near := nearest(name, signals); near != "" {
 		return "", problem + fmt.Sprintf(" Did you mean %q?", near)
 	}
-	return "", problem + ` Write a name such as "TERM", or a number from 1 to 64.`
+	return "", problem + fmt.Sprintf(` Write a name such as "TERM", or a number from 1 to %d.`, len(signals))
 }

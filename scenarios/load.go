@@ -36,11 +36,12 @@ type Options struct {
 
 // A source is one file while it is loaded.
 type source struct {
-	path  string
-	raw   []byte
-	text  []byte // what was parsed
-	file  *hcl.File
-	lines [][]byte
+	path   string
+	raw    []byte
+	text   []byte // what was parsed
+	file   *hcl.File
+	broken bool // it could not be parsed
+	lines  [][]byte
 }
 
 // A loader holds what is known while a workspace is read.
@@ -71,12 +72,17 @@ func Load(path string, o Options) (*Workspace, Diagnostics) {
 	if l.read(path) {
 		l.decode()
 	}
+	files := append(l.files[:len(l.files):len(l.files)], l.varFiles...)
 	if len(l.diags) > 0 {
-		for _, f := range l.files {
-			f.lines = bytes.Split(l.masked(f), []byte("\n"))
+		for _, f := range files {
+			text := l.masked(f)
+			if f.broken {
+				text = maskedByName(f.text)
+			}
+			f.lines = bytes.Split(text, []byte("\n"))
 		}
 	}
-	ds := diagnostics(l.diags, append(l.files[:len(l.files):len(l.files)], l.varFiles...))
+	ds := diagnostics(l.diags, files)
 	if ds.HasErrors() {
 		return nil, ds
 	}
@@ -148,9 +154,11 @@ func parse(path string) (*source, hcl.Diagnostics) {
 			return s, hcl.Diagnostics{d}
 		}
 		s.file, diags = json.Parse(s.text, path)
-		return s, firstCauses(diags)
+		diags = firstCauses(diags)
+	} else {
+		s.file, diags = parseNative(path, s.text)
 	}
-	s.file, diags = parseNative(path, s.text)
+	s.broken = diags.HasErrors()
 	return s, diags
 }
 
@@ -160,6 +168,7 @@ func parseNative(path string, text []byte) (*hcl.File, hcl.Diagnostics) {
 	}
 	file, diags := hclsyntax.ParseConfig(text, path, hcl.InitialPos)
 	explainTemplates(diags)
+	explainOperators(diags, text)
 	if file != nil && !diags.HasErrors() {
 		checkDivisions(file.Body.(*hclsyntax.Body))
 	}
@@ -194,7 +203,30 @@ func explainTemplates(diags hcl.Diagnostics) {
 	for _, d := range diags {
 		switch d.Summary {
 		case "Invalid template control keyword", "Extra characters after interpolation expression":
-			d.Detail += " In quotes ${ and %{ begin a template. Where the characters themselves are meant, write $${ and %%{."
+			// The parser's own words repeat what stands there, and that may be half a password.
+			d.Detail = "In quotes ${ and %{ begin a template. Where the characters themselves are meant, write $${ and %%{."
+		}
+	}
+}
+
+// explainOperators adds what people write who think in another language, or in PromQL.
+func explainOperators(diags hcl.Diagnostics, text []byte) {
+	meant := map[string]string{"=": "==", "and": "&&", "or": "||", "unless": "&& !", "<>": "!=", "=~": "regex()", "===": "=="}
+	for _, d := range diags {
+		if d.Summary != "Missing newline after argument" && d.Summary != "Invalid expression" || !d.Subject.CanSliceBytes(text) {
+			continue
+		}
+		word := string(d.Subject.SliceBytes(text))
+		if at := d.Subject.Start.Byte; at > 0 && (word == ">" || word == "=" || word == "~") {
+			if two := string(text[at-1]) + word; meant[two] != "" {
+				word = two
+			}
+		}
+		switch {
+		case word == "}":
+			d.Detail += " Write the closing brace on a line of its own."
+		case meant[word] != "":
+			d.Detail += fmt.Sprintf(" For %s write %s.", word, meant[word])
 		}
 	}
 }
@@ -223,6 +255,8 @@ func readLimited(path string) ([]byte, *hcl.Diagnostic) {
 func openProblem(path string, err error) *hcl.Diagnostic {
 	var pathError *fs.PathError
 	switch {
+	case errors.Is(err, fs.ErrNotExist) && isLink(path):
+		return fileDiagnostic(path, "Link to nowhere", "It is a link to a file that is not there. Remove it, or bring the file back.")
 	case errors.Is(err, fs.ErrNotExist):
 		return fileDiagnostic(path, "No such file or directory", "Check the path, or run gameday where it is.")
 	case errors.Is(err, fs.ErrPermission):
@@ -231,6 +265,11 @@ func openProblem(path string, err error) *hcl.Diagnostic {
 		err = pathError.Err
 	}
 	return fileDiagnostic(path, "File cannot be read", fmt.Sprintf("The system says: %v.", err))
+}
+
+func isLink(path string) bool {
+	info, err := os.Lstat(path)
+	return err == nil && info.Mode()&fs.ModeSymlink != 0
 }
 
 // topLevel is what may stand at the top of a file.
@@ -321,11 +360,15 @@ func (l *loader) report(severity hcl.DiagnosticSeverity, at hcl.Range, block, su
 func (l *loader) add(diags hcl.Diagnostics, block string) {
 	explainTemplates(diags)
 	for _, d := range diags {
+		if unknown, ok := hcl.DiagnosticExtra[hclsyntax.FunctionCallUnknownDiagExtra](d); ok {
+			name, names := unknown.CalledFunctionName(), sortedKeys(l.root.Functions)
+			d.Detail = fmt.Sprintf("There is no function %q. The functions are %s.", clipped(name), inWords(names, "and"))
+			if near := nearest(name, names); near != "" {
+				d.Detail = fmt.Sprintf("There is no function %q. Did you mean %s()?", clipped(name), near)
+			}
+		}
 		if block != "" {
 			d.Extra = block
-		}
-		if d.Summary == "Call to unknown function" && !strings.Contains(d.Detail, "Did you mean") {
-			d.Detail += fmt.Sprintf(" The functions are %s.", inWords(sortedKeys(l.root.Functions), "and"))
 		}
 		l.diags = append(l.diags, d)
 	}

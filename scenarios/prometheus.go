@@ -12,10 +12,8 @@ import (
 // shortestInterval is the least time between two samples.
 const shortestInterval = 100 * time.Millisecond
 
-// What belongs to a server, and what to the built-in engine.
-var (
-	serverOnly = []string{"headers", "bearer_token", "timeout", "basic_auth", "tls"}
-)
+// serverOnly is what the built-in engine has no use for.
+var serverOnly = []string{"headers", "bearer_token", "timeout", "basic_auth", "tls"}
 
 var prometheusSchema = &hcl.BodySchema{
 	Attributes: attributes("url", "headers", "bearer_token", "timeout", "interval", "rules"),
@@ -134,10 +132,10 @@ func (b *block) headers() map[string]string {
 	}
 	for _, name := range sortedKeys(headers) {
 		if name == "" || strings.ContainsAny(name, " \t\r\n:\"(),/;<=>?@[]{}\\") || !isASCII(name) {
-			b.failAt("headers", "Invalid header", fmt.Sprintf("%q is no name of a header. Names are like X-Scope-OrgID.", clipped(name)))
+			b.failAt("headers", "Invalid header", fmt.Sprintf("%s is no name of a header. Names are like X-Scope-OrgID.", b.asWritten("headers", name)))
 		}
 		if strings.ContainsAny(headers[name], "\r\n\x00") {
-			b.failAt("headers", "Invalid header", fmt.Sprintf("The value of %q has a line break in it. Use trimspace() on it.", clipped(name)))
+			b.failAt("headers", "Invalid header", fmt.Sprintf("The value of %s has a line break in it. Use trimspace() on it.", b.asWritten("headers", name)))
 		}
 		if strings.EqualFold(name, "Authorization") && (b.has("bearer_token") || len(b.blocks.OfType("basic_auth")) > 0) {
 			b.failAt("headers", "Two ways to log in", "There is a bearer_token or basic_auth as well. Leave one of them out.")
@@ -214,6 +212,8 @@ func (b *block) scrape(job string) Scrape {
 	switch {
 	case b.has("target") && b.has("url"):
 		b.l.fail(b.attrs["url"].NameRange, b.path, "Target and url", "Both say where the samples come from. Leave one of them out.")
+		return sc
+	case !b.has("target") && !b.has("url") && b.wrong != "":
 		return sc
 	case !b.has("target") && !b.has("url"):
 		b.l.fail(b.missing, b.path, "Nothing to scrape", "Say where the samples come from: target = target.name with a port, or a url.")

@@ -2,6 +2,7 @@ package scenarios
 
 import (
 	"bytes"
+	"regexp"
 	"sort"
 
 	"github.com/hashicorp/hcl/v2"
@@ -93,6 +94,28 @@ func (l *loader) masked(f *source) []byte {
 		at = r.End.Byte
 	}
 	out.Write(f.text[at:])
+	return out.Bytes()
+}
+
+// credentialLine is a line on which a credential probably stands: the name, and what follows it.
+var credentialLine = regexp.MustCompile(`(?im)^.*?(?:password|passwd|bearer_token|authorization|token|secret|headers|api-?key)[^=:\n]*[=:](.*)$`)
+
+// maskedByName is for a text that could not be parsed, so that nobody knows what is a secret in it: everything behind a name
+// of a credential becomes stars.
+func maskedByName(text []byte) []byte {
+	var out bytes.Buffer
+	at := 0
+	for _, m := range credentialLine.FindAllSubmatchIndex(text, -1) {
+		out.Write(text[at:m[2]])
+		for _, c := range string(text[m[2]:m[3]]) {
+			if c != ' ' {
+				c = '*'
+			}
+			out.WriteRune(c)
+		}
+		at = m[3]
+	}
+	out.Write(text[at:])
 	return out.Bytes()
 }
 

@@ -104,7 +104,7 @@ func (b *block) scenario(name string) *Scenario {
 		s.BlastRadius = radius.blastRadius()
 	}
 	faults := b.faults(s)
-	if len(b.blocks.OfType("fault")) == 0 {
+	if len(b.blocks.OfType("fault")) == 0 && b.wrong == "" {
 		l.fail(b.missing, b.path, "No fault", `A scenario injects at least one fault. Write a block fault "pause" "name" { … }.`)
 	}
 	b.checkRadius(s, faults, radius)

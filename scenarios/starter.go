@@ -22,6 +22,7 @@ type StarterTarget struct {
 	ComposeService string
 	Image          string
 	MetricsPort    int // where it answers with metrics; 0: not known
+	Containers     int // how many match; of several only one is paused. 0 counts as 1
 }
 
 //go:embed starter.gameday.hcl.tmpl
@@ -44,6 +45,7 @@ func Starter(project string, targets []StarterTarget) []byte {
 		Scenario string
 		Targets  []row
 		First    row
+		OneOf    string // the target that picks one of First's containers; empty where there is one only
 		Metrics  []row
 		Watched  *row // what the hypothesis is about
 	}{Project: project}
@@ -68,6 +70,9 @@ func Starter(project string, targets []StarterTarget) []byte {
 		}
 	}
 	data.First = data.Targets[0]
+	if data.First.Containers > 1 {
+		data.OneOf = identifier("one_"+data.First.ID, "one", taken)
+	}
 	for i := range data.Metrics {
 		// While a container is frozen its own metrics are silent, so another one is watched where there is one.
 		if data.Watched == nil || data.Watched.ID == data.First.ID {

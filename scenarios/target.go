@@ -47,7 +47,7 @@ func (l *loader) readTargets(blocks hcl.Blocks) {
 		for _, c := range criteria {
 			given = given || b.has(c)
 		}
-		if !given {
+		if !given && b.wrong == "" {
 			l.fail(b.missing, b.path, "Target matches everything", fmt.Sprintf("It says nothing about the containers that are meant. Give at least one of %s.", inWords(criteria, "or")))
 		}
 	}

@@ -3,6 +3,7 @@ package scenarios
 import (
 	"fmt"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/hashicorp/hcl/v2"
@@ -62,9 +63,10 @@ func (l *loader) readVariables(blocks hcl.Blocks) {
 	for _, text := range l.options.Vars {
 		l.readVarFlag(text)
 	}
+	unread := slices.ContainsFunc(l.varFiles, func(s *source) bool { return s.broken })
 	values := map[string]cty.Value{}
 	for _, v := range order {
-		if v.given == nil {
+		if v.given == nil && !unread {
 			l.fail(v.block.def, v.block.path, "Variable without a value", fmt.Sprintf(
 				"%q has no default and was not set. Set it with -var '%s=…', in a -var-file or with %s%s, or give it a default.",
 				v.name, v.name, variablePrefix, v.name))
@@ -160,13 +162,13 @@ func (v *variable) setText(l *loader, text, from string) {
 	}
 	v.given, v.value = &at, cty.UnknownVal(v.typ.WithoutOptionalAttributesDeep())
 	if len(text) > largestFile || nestingExpression(text) != nil {
-		l.fail(at, "", "Value too large", fmt.Sprintf("The value of %q is too large or nested too deeply. Put it into a -var-file, or make it simpler.", v.name))
+		l.fail(at, "", tooLargeSummary, fmt.Sprintf("The value of %q is too large or nested too deeply. Put it into a -var-file, or make it simpler.", v.name))
 		return
 	}
 	expr, diags := hclsyntax.ParseExpression([]byte(text), from, hcl.InitialPos)
 	if !diags.HasErrors() {
 		var value cty.Value
-		value, diags = safely(expr, nil)
+		value, diags = outsideValue(expr)
 		if !diags.HasErrors() {
 			v.set(l, value, at, "")
 			return
@@ -218,6 +220,7 @@ func (l *loader) readVarFile(path string) {
 		d = nestingJSON(path, s.text)
 	}
 	if d != nil {
+		s.broken = true
 		l.diags = append(l.diags, d)
 		return
 	}
@@ -228,7 +231,7 @@ func (l *loader) readVarFile(path string) {
 		s.file, diags = parseNative(path, s.text)
 	}
 	l.diags = append(l.diags, diags...)
-	if diags.HasErrors() {
+	if s.broken = diags.HasErrors(); s.broken {
 		return
 	}
 	attrs, diags := s.file.Body.JustAttributes()
@@ -239,13 +242,41 @@ func (l *loader) readVarFile(path string) {
 			l.failUndeclared(name, a.NameRange)
 			continue
 		}
+		if v.sensitive {
+			l.secrets = append(l.secrets, a.Expr)
+		}
 		v.given, v.value = a.Expr.Range().Ptr(), cty.UnknownVal(v.typ.WithoutOptionalAttributesDeep())
-		value, diags := safely(a.Expr, nil)
+		value, diags := outsideValue(a.Expr)
 		l.add(diags, "")
 		if !diags.HasErrors() {
 			v.set(l, value, a.Expr.Range(), "")
 		}
 	}
+}
+
+// outsideValue is the value of an expression that stands in no scenario file. Nothing is computed in it.
+func outsideValue(expr hcl.Expression) (cty.Value, hcl.Diagnostics) {
+	fail := func(summary, detail string) (cty.Value, hcl.Diagnostics) {
+		return cty.DynamicVal, hcl.Diagnostics{{Severity: hcl.DiagError, Summary: summary, Detail: detail, Subject: expr.Range().Ptr()}}
+	}
+	if native, ok := expr.(hclsyntax.Expression); ok && hasLoop(native) {
+		return fail("Loops not allowed", "A value that is given from outside is written out. Compute with it in locals.")
+	}
+	v, diags := expr.Value(nil)
+	if !diags.HasErrors() && textSize(v) > largestValue {
+		return fail(tooLargeSummary, fmt.Sprintf("A value may take up to %d MiB. Make it smaller.", largestValue>>20))
+	}
+	return v, diags
+}
+
+func hasLoop(expr hclsyntax.Expression) (found bool) {
+	_ = hclsyntax.VisitAll(expr, func(n hclsyntax.Node) hcl.Diagnostics {
+		if _, ok := n.(*hclsyntax.ForExpr); ok {
+			found = true
+		}
+		return nil
+	})
+	return found
 }
 
 // validate checks a variable's value by the rules in its block.

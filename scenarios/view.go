@@ -48,7 +48,8 @@ func WriteDiagnostics(w io.Writer, ds Diagnostics, color bool, width int) {
 			gutter := strings.Repeat(" ", len(number)-2) + "| "
 			text, from, to := clip(d, width-len(number))
 			fmt.Fprintf(out, "%s%s\n", number, text)
-			fmt.Fprintf(out, "%s%s%s\n", gutter, strings.Repeat(" ", from), paint(code, strings.Repeat("^", to-from)))
+			before, marked := columns(text, from), columns(text, to)
+			fmt.Fprintf(out, "%s%s%s\n", gutter, strings.Repeat(" ", before), paint(code, strings.Repeat("^", marked-before)))
 		}
 		if d.Detail != "" {
 			fmt.Fprintln(out)
@@ -84,6 +85,27 @@ func clip(d Diagnostic, width int) (text string, from, to int) {
 	from -= start
 	to = max(min(to-start, max(len(runes), from+1)), from+1)
 	return strings.TrimRight(string(runes), " "), from, to
+}
+
+// columns is how many columns of a terminal the first n characters of a text take. Behind its end every one takes one.
+func columns(text string, n int) int {
+	width := n
+	for i, r := range []rune(text) {
+		if i < n && unicode.Is(wide, r) {
+			width++
+		}
+	}
+	return width
+}
+
+// wide are the characters that take two columns: those of East Asia, and emoji.
+var wide = &unicode.RangeTable{
+	R16: []unicode.Range16{
+		{Lo: 0x1100, Hi: 0x115f, Stride: 1}, {Lo: 0x2e80, Hi: 0x303e, Stride: 1}, {Lo: 0x3041, Hi: 0xa4cf, Stride: 1},
+		{Lo: 0xac00, Hi: 0xd7a3, Stride: 1}, {Lo: 0xf900, Hi: 0xfaff, Stride: 1}, {Lo: 0xfe30, Hi: 0xfe6f, Stride: 1},
+		{Lo: 0xff01, Hi: 0xff60, Stride: 1}, {Lo: 0xffe0, Hi: 0xffe6, Stride: 1},
+	},
+	R32: []unicode.Range32{{Lo: 0x1f300, Hi: 0x1faff, Stride: 1}, {Lo: 0x20000, Hi: 0x3fffd, Stride: 1}},
 }
 
 // printable replaces what would move a terminal's cursor or change its state. Tabs become one blank, so that columns stay.

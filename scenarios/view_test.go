@@ -83,3 +83,13 @@ func TestConditionIsSafeForConcurrentUse(t *testing.T) {
 		}
 	}
 }
+
+// The underline stands under the mistake where characters take two columns.
+func TestUnderlineOfWideCharacters(t *testing.T) {
+	d := Diagnostic{Severity: SeverityError, Summary: "x", File: "f", Line: 1, Column: 4, EndLine: 1, EndColumn: 7, Snippet: "日 =本b("}
+	var out strings.Builder
+	WriteDiagnostics(&out, Diagnostics{d}, false, 80)
+	if want := "     1 | 日 =本b(\n       |     ^^^^\n"; !strings.Contains(out.String(), want) {
+		t.Errorf("%s is not in:\n%s", want, out.String())
+	}
+}

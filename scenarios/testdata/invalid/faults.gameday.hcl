@@ -41,12 +41,12 @@ scenario "kinds" {
 
   fault "kill" "signals" {
     target = target.api
-    signal = "TREM" # ERROR: Unknown signal
+    signal = "TREM" # ERROR: Invalid signal
   }
 
   fault "kill" "numbers" {
     target = target.api
-    signal = "65" # ERROR: Unknown signal
+    signal = "65" # ERROR: Invalid signal
   }
 
   fault "kill" "number" {

@@ -11,7 +11,7 @@ prometheus "server" {
     port   = 80
   }
 
-  basic_auth { # ERROR: Two ways to log in # ERROR: Missing argument
+  basic_auth { # ERROR: Two ways to log in
     username = "me"
     pasword  = "x" # ERROR: Unsupported argument
   }
