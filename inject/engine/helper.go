@@ -12,6 +12,9 @@ import (
 	"strconv"
 )
 
+// HelperRepository is the name, before the tag, of the images that hold gameday's own binary.
+const HelperRepository = "gameday-helper"
+
 // HelperImage describes the image that helper containers run: the given binary as /gameday, and nothing else. Its tag
 // follows from the binary's content. A binary that cannot run in an empty image is refused.
 func HelperImage(binary string) (Image, error) {
@@ -29,7 +32,7 @@ func HelperImage(binary string) (Image, error) {
 		return Image{}, fmt.Errorf("helper image: read %s: %w", binary, err)
 	}
 	return Image{
-		Tag:        "gameday-helper:" + hex.EncodeToString(sum.Sum(nil))[:12],
+		Tag:        HelperRepository + ":" + hex.EncodeToString(sum.Sum(nil))[:12],
 		Files:      []File{{Path: "/gameday", Mode: 0o755, Size: size, Open: func() (io.ReadCloser, error) { return os.Open(binary) }}},
 		Entrypoint: []string{"/gameday"},
 		Labels:     map[string]string{Label: "helper"},

@@ -147,7 +147,7 @@ func layout(files []File) ([]File, error) {
 	for _, f := range files {
 		switch {
 		case !path.IsAbs(f.Path) || path.Clean(f.Path) != f.Path || f.Path == "/":
-			return nil, &fileError{f.Path, errors.New("the path must be absolute, and without . and ..")}
+			return nil, &fileError{f.Path, errors.New("the path must be absolute, and have no . or .. in it")}
 		case have[f.Path]:
 			return nil, &fileError{f.Path, errors.New("it is listed twice")}
 		case f.Size < 0 || (f.Size > 0 && f.Open == nil):
