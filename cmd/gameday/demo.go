@@ -27,6 +27,9 @@ const demoSeed = 1
 // demoPrefix begins the run id that the demo's containers are labelled with.
 const demoPrefix = "demo-"
 
+// helperImages begins the tags of the images that are made of gameday's own binary.
+const helperImages = "gameday-helper:"
+
 func (a app) demoCommand() *cobra.Command {
 	var runs string
 	var keep, remove bool
@@ -190,10 +193,10 @@ func (a app) removeDemos(ctx context.Context, e engine.Engine) error {
 	if err != nil {
 		return err
 	}
-	runs := map[string]bool{}
+	runs, images := map[string]bool{}, map[string]bool{}
 	for _, c := range all {
 		if run := c.Labels[engine.Label]; strings.HasPrefix(run, demoPrefix) {
-			runs[run] = true
+			runs[run], images[c.Image] = true, true
 		}
 	}
 	for _, n := range networks {
@@ -206,6 +209,14 @@ func (a app) removeDemos(ctx context.Context, e engine.Engine) error {
 			return err
 		}
 		fmt.Fprintf(a.stdout, "removed the shop of %s\n", run)
+	}
+	for tag := range images {
+		if strings.HasPrefix(tag, helperImages) {
+			// One that is in use belongs to a run that goes on, whose end removes it.
+			if err := e.RemoveImage(ctx, tag); err != nil && !errors.Is(err, engine.ErrConflict) {
+				return err
+			}
+		}
 	}
 	if len(runs) == 0 {
 		fmt.Fprintln(a.stdout, "No demo has left anything.")

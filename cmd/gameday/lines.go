@@ -38,7 +38,7 @@ func line(e journal.Event, judged judgedIn) string {
 		case journal.Baseline:
 			return "baseline: watching the steady state"
 		case journal.Fault:
-			return "fault: the baseline held"
+			return "fault: the first one is due"
 		default:
 			return "recovery: everything is undone, watching on"
 		}

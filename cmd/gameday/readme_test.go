@@ -22,7 +22,7 @@ import (
 // own. While the demo's shop is there, its two rehearsals are held against what the shop's users saw.
 func TestReadme(t *testing.T) {
 	e := enginetest.Open(t)
-	ownImage(t, e)
+	image := ownImage(t, e)
 	commands := readmeCommands(t)
 	dir := t.TempDir()
 	if before := demoLeft(t, e); len(before) > 0 {
@@ -70,6 +70,9 @@ func TestReadme(t *testing.T) {
 	}
 	if left := demoLeft(t, e); len(left) > 0 {
 		t.Errorf("left behind: %s", strings.Join(left, ", "))
+	}
+	if has, err := e.HasImage(t.Context(), image); err != nil || has {
+		t.Errorf("the image that the shop was made from is left behind (%v)", err)
 	}
 }
 

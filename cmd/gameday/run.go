@@ -271,7 +271,7 @@ func (a app) confirm(ctx context.Context, plans []*runner.Plan, yes bool) error 
 	if len(plans) > 1 {
 		word = "all"
 	}
-	fmt.Fprintf(a.stderr, "%s Type %q to go on: ", wrap(fmt.Sprintf("This injects faults into %s.", strings.Join(unique(names), ", ")), a.width()-1, ""), word)
+	fmt.Fprintf(a.stderr, "%s\nType %q to go on: ", wrap(fmt.Sprintf("This injects faults into %s.", strings.Join(unique(names), ", ")), a.width()-1, ""), word)
 	typed := make(chan string, 1)
 	go func() {
 		text, _ := bufio.NewReader(a.stdin).ReadString('\n')

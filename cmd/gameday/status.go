@@ -25,6 +25,7 @@ type display struct {
 	mu     sync.Mutex
 	judged judgedIn
 	block  []string // as it is on the screen
+	told   bool     // something was said about a signal, which the event that follows would say again
 	done   chan struct{}
 	wg     sync.WaitGroup
 }
@@ -72,6 +73,9 @@ func (d *display) event(e journal.Event) {
 	if p, ok := e.Payload.(*journal.Declared); ok {
 		d.judged = judgedPhases(p)
 	}
+	if p, ok := e.Payload.(*journal.Stopping); ok && p.Why == journal.UndoInterrupted && d.terminal && d.told {
+		return
+	}
 	text := oneLine(line(e, d.judged))
 	if text == "" {
 		return
@@ -89,6 +93,7 @@ func (d *display) event(e journal.Event) {
 func (d *display) say(text string) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
+	d.told = true
 	d.put(text+"\n", d.block)
 }
 
@@ -99,7 +104,7 @@ func (d *display) put(above string, block []string) {
 	}
 	var b strings.Builder
 	if n := len(d.block); n > 0 {
-		fmt.Fprintf(&b, "\x1b[%dA", n)
+		fmt.Fprintf(&b, "\r\x1b[%dA", n) // what was typed may have moved the cursor to the right
 	}
 	if above != "" {
 		b.WriteString("\x1b[J" + above)
@@ -137,7 +142,8 @@ func (d *display) lines(s runner.Status) []string {
 		hidden = len(rows) - max(room, 0)
 		rows = rows[:len(rows)-hidden]
 	}
-	var state, name, value int
+	// The usual states and values fit from the start, so that columns seldom move.
+	state, name, value := len("not judged"), 0, len("0.01234")
 	for _, r := range rows {
 		state, name = max(state, utf8.RuneCountInString(r.state)), max(name, utf8.RuneCountInString(r.name))
 		if r.note != "" {

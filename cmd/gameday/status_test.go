@@ -42,10 +42,10 @@ func TestBlock(t *testing.T) {
 		"",
 		"a[2Jb: fault, 1m left   (Ctrl-C undoes everything)",
 		"  * in force    fault.freeze  pause on shop]0;x-store  , 1s left",
-		"  + holding     quick         0.1235  expect value < 1",
-		"  . not judged  recovers      1       expect value < 0.5",
-		"  ? no data     blind         -       expect value < 1; no series",
-		"  + quiet       down          0       aborts when value > 1",
+		"  + holding     quick         0.1235   expect value < 1",
+		"  . not judged  recovers      1        expect value < 0.5",
+		"  ? no data     blind         -        expect value < 1; no series",
+		"  + quiet       down          0        aborts when value > 1",
 	}
 	if got := d.lines(s); strings.Join(got, "\n") != strings.Join(want, "\n") {
 		t.Errorf("the block is\n%s\nwant\n%s", strings.Join(got, "\n"), strings.Join(want, "\n"))
@@ -64,12 +64,12 @@ func TestCalm(t *testing.T) {
 		t.Errorf("nothing has changed, and this was drawn: %q", screen.String())
 	}
 	d.put("above\n", block)
-	if got, want := screen.String(), "\x1b[2A\x1b[Jabove\n\x1b[?7l\x1b[K\none\x1b[K\n\x1b[?7h\x1b[J"; got != want {
+	if got, want := screen.String(), "\r\x1b[2A\x1b[Jabove\n\x1b[?7l\x1b[K\none\x1b[K\n\x1b[?7h\x1b[J"; got != want {
 		t.Errorf("drawn: %q, want %q", got, want)
 	}
 	screen.Reset()
 	d.put("", nil)
-	if got, want := screen.String(), "\x1b[2A\x1b[J"; got != want {
+	if got, want := screen.String(), "\r\x1b[2A\x1b[J"; got != want {
 		t.Errorf("taken away: %q, want %q", got, want)
 	}
 }
