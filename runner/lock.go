@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"strconv"
+	"syscall"
 	"time"
 
 	"gameday/inject/engine"
@@ -49,6 +50,7 @@ type Holder struct {
 	Since time.Time `json:"since"`
 	Alive bool      `json:"alive"` // as far as this machine can tell
 	Here  bool      `json:"here"`  // it runs on this machine
+	lost  bool      // it ran on this machine, and both the process and its record are gone
 	id    string
 	image string
 }
@@ -62,6 +64,8 @@ func (e *LockedError) Error() string {
 	switch {
 	case h.Alive && h.Here:
 		return msg + "; wait for it, or end it with `gameday abort`"
+	case h.lost:
+		return msg + fmt.Sprintf("; that process has gone, and its record (%s) with it: look at the containers that it may have changed (docker ps -a), put them back, then remove the lock: docker rm -f %s", h.Dir, LockName)
 	case h.Alive:
 		return msg + ", which is another machine or has lost the run's directory; wait for it, or end it with `gameday abort`; if that run is gone for good, put its targets back by hand and then remove the lock: docker rm -f " + LockName
 	default:
@@ -94,6 +98,8 @@ func locked(ctx context.Context, e engine.Engine, name string) (*Holder, error) 
 			return nil, err
 		}
 		h.Alive = busy
+	} else if host == h.Host && pid > 0 && errors.Is(syscall.Kill(pid, 0), syscall.ESRCH) {
+		h.Alive, h.lost = false, true
 	}
 	return h, nil
 }
@@ -173,6 +179,9 @@ func createLock(ctx context.Context, e engine.Engine, spec engine.Spec) (id stri
 // open says whether the holder's journal has faults that were not undone. A journal that cannot be read counts as open if it
 // has intents all the same; one without them did nothing.
 func (h *Holder) open() bool {
+	if h.lost {
+		return true // nobody can tell
+	}
 	rec, err := journal.Read(h.Dir)
 	if err != nil {
 		return intended(h.Dir)

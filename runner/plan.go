@@ -220,6 +220,9 @@ func (p *Plan) planQueries(refuse, warn report) {
 		}
 		q.Lookback = lb
 		p.Queries = append(p.Queries, q)
+		if sc.Source.URL == "" && lb > 0 && lb < 4*sc.Source.Interval {
+			warn(r, block, "the query looks back %s and the containers are scraped every %s: a range should be at least four times that, or a rate of it is often empty", lb, sc.Source.Interval)
+		}
 		for _, hint := range metrics.Hints(q.Text) {
 			warn(r, block, "%s", hint)
 		}

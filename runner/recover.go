@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"path/filepath"
+	"strings"
 
 	"gameday/inject"
 	"gameday/inject/engine"
@@ -121,6 +122,7 @@ func sweep(ctx context.Context, s Setup, run string, keepLock bool) (removed []s
 	if err != nil {
 		return nil, err
 	}
+	images := map[string]bool{}
 	for _, c := range all {
 		if keepLock && c.Labels[engine.RoleLabel] == roleLock {
 			continue
@@ -131,6 +133,13 @@ func sweep(ctx context.Context, s Setup, run string, keepLock bool) (removed []s
 				continue
 			}
 			removed = append(removed, c.Name)
+			images[c.Image] = true
+		}
+	}
+	for tag := range images {
+		// Its runner would have removed it. The engine keeps one that a container still uses, and a later run makes it again.
+		if strings.HasPrefix(tag, engine.HelperRepository+":") {
+			_ = s.Engine.RemoveImage(ctx, tag)
 		}
 	}
 	return removed, err
