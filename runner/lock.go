@@ -122,20 +122,22 @@ func lock(ctx context.Context, s Setup, run, dir string) (release func(context.C
 
 // tryLock takes the lock once. A lock whose runner has gone without leaving a fault open is taken over.
 func tryLock(ctx context.Context, s Setup, run, dir string) (release func(context.Context) error, err error) {
-	image, err := s.Tools.Helper(ctx)
-	if err != nil {
-		return nil, err
-	}
 	host, _ := os.Hostname()
 	name := s.lockName()
-	spec := engine.Spec{Name: name, Image: image, Cmd: []string{"version"}, Network: "none", Labels: map[string]string{
+	spec := engine.Spec{Name: name, Cmd: []string{"version"}, Network: "none", Labels: map[string]string{
 		engine.Label: run, engine.RoleLabel: roleLock, labelHost: host, labelPID: strconv.Itoa(os.Getpid()), labelDir: dir,
 	}}
 	for range 3 {
 		if err := ctx.Err(); err != nil {
 			return nil, err
 		}
+		if spec.Image, err = s.Tools.Helper(ctx); err != nil {
+			return nil, err
+		}
 		id, err := createLock(ctx, s.Engine, spec)
+		if errors.Is(err, engine.ErrNotFound) {
+			continue // another gameday's end has just removed the image
+		}
 		if err == nil {
 			return func(ctx context.Context) error { return s.Engine.Remove(ctx, id) }, nil
 		}
