@@ -62,7 +62,7 @@ rehearse two scenarios on it, and remove it again. Takes under two minutes. Noth
 	return c
 }
 
-func (a app) demo(ctx context.Context, in *interrupts, s runner.Setup, keep bool) (err error) {
+func (a app) demo(ctx context.Context, in *interrupts, s runner.Setup, keep bool) error {
 	if err := a.free(ctx, s); err != nil {
 		return err
 	}
@@ -70,51 +70,61 @@ func (a app) demo(ctx context.Context, in *interrupts, s runner.Setup, keep bool
 	if err := writeFiles(dir, shop.Scenarios); err != nil {
 		return err
 	}
+	results, err := a.demoRuns(ctx, in, s, dir, keep)
+	if err != nil {
+		return err
+	}
+	a.demoEnd(results, dir, keep)
+	code := 0
+	for _, r := range results {
+		code = runner.WorseExit(code, r.ExitCode)
+	}
+	switch code {
+	case runner.ExitHeld, runner.ExitRefuted, runner.ExitInconclusive:
+		return nil // what a rehearsal shows is no failure of the demo
+	}
+	return exit(code)
+}
+
+// demoRuns starts the shop, rehearses on it and, unless it is to be kept, removes it whatever happens.
+func (a app) demoRuns(ctx context.Context, in *interrupts, s runner.Setup, dir string, keep bool) (results []result, err error) {
 	run := fmt.Sprintf("%s%x", demoPrefix, time.Now().UnixMilli())
 	fmt.Fprintln(a.stderr, "Making an image of this binary, and starting the shop from it: load → frontend → two api replicas → store …")
 	image, err := s.Tools.Helper(ctx)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	sys, err := shop.Up(ctx, s.Engine, shop.Options{Run: run, Image: image})
 	if err != nil {
 		if errors.Is(err, engine.ErrConflict) {
-			return fmt.Errorf("there is a shop already; that of an earlier demo is removed by `gameday demo --remove`: %w", err)
+			return nil, fmt.Errorf("there is a shop already; that of an earlier demo is removed by `gameday demo --remove`: %w", err)
 		}
-		return err
+		return nil, err
 	}
 	if !keep {
 		defer func() {
-			fmt.Fprintln(a.stderr, "Removing the shop …")
+			fmt.Fprint(a.stderr, "Removing the shop …\n\n")
 			// The run is over or was interrupted; either way nothing of the demo may stay.
 			err = errors.Join(err, sys.Down(context.WithoutCancel(ctx)))
 		}()
 	}
 	ws, err := a.load(dir, sources{}, false)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	chosen, err := choose(ws, demoScenarios)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	code := 0
-	var results []result
 	for i, sc := range chosen {
 		fmt.Fprintf(a.stderr, "\nRehearsal %d of %d: %s\n%s\n\n", i+1, len(chosen), sc.Title, a.paragraph(sc.Description))
 		r := a.rehearse(ctx, in, s, ws, sc, demoSeed)
 		results = append(results, r)
-		code = runner.WorseExit(code, r.ExitCode)
 		if ctx.Err() != nil || r.ExitCode == runner.ExitResidue || r.ExitCode == runner.ExitLocked {
 			break
 		}
 	}
-	a.demoEnd(results, dir, keep)
-	switch code {
-	case runner.ExitHeld, runner.ExitRefuted, runner.ExitInconclusive:
-		return nil // what a rehearsal shows is no failure of the demo
-	}
-	return exit(code)
+	return results, nil
 }
 
 // demoEnd says what there is now, and what to try next.
