@@ -313,3 +313,43 @@ func agree(t *testing.T, d draft, hypothesis string, sawHold bool, what string) 
 		t.Errorf("gameday says that %s is %q; what users saw (%s: %v) says %q", hypothesis, got, what, sawHold, want)
 	}
 }
+
+// TestReadmeScenarios loads every piece of the language in README.md. One that shows a block alone is completed by the least that a
+// scenario needs.
+func TestReadmeScenarios(t *testing.T) {
+	text, err := os.ReadFile(filepath.Join("..", "..", "README.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	pieces := strings.Split(string(text), "```hcl\n")[1:]
+	if len(pieces) == 0 {
+		t.Fatal("README.md shows no scenario")
+	}
+	for i, p := range pieces {
+		src, _, _ := strings.Cut(p, "```")
+		if !strings.Contains(src, "\nscenario ") {
+			src += `
+target "any" {
+  name = "any"
+}
+
+scenario "any" {
+  fault "pause" "any" {
+    target   = target.any
+    duration = "10s"
+  }
+}
+`
+		}
+		path := filepath.Join(t.TempDir(), fmt.Sprintf("readme%d.gameday.hcl", i))
+		if err := os.WriteFile(path, []byte(src), 0o644); err != nil {
+			t.Fatal(err)
+		}
+		if code, out := sh(t, t.TempDir(), "gameday validate "+path); code != runner.ExitHeld {
+			t.Errorf("%s\n%s", out, src)
+		}
+		if code, out := sh(t, t.TempDir(), "gameday fmt --check "+path); code != runner.ExitHeld {
+			t.Errorf("not in the usual layout: %s\n%s", out, src)
+		}
+	}
+}
