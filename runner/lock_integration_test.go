@@ -118,7 +118,7 @@ func TestKilledAtOtherMoments(t *testing.T) {
 	}
 }
 
-// The helper image is made once, of a static binary, and removed by whoever made it.
+// The helper image is made of a static binary where it is not there, and removed by the last one that is done with it.
 func TestTools(t *testing.T) {
 	t.Parallel()
 	f := fake.New()
@@ -150,11 +150,21 @@ func TestTools(t *testing.T) {
 		has, err := f.HasImage(t.Context(), tags[0])
 		return err == nil && has
 	}
+	lock, err := f.Create(t.Context(), engine.Spec{Name: "lock", Image: tags[0], Cmd: []string{"version"}})
+	if err != nil {
+		t.Fatal(err)
+	}
 	if cleanupSecond(); !has() {
-		t.Error("who has not made it has removed it")
+		t.Error("it was removed while another gameday used it")
+	}
+	if err := f.Remove(t.Context(), lock); err != nil {
+		t.Fatal(err)
 	}
 	if cleanup(); has() {
 		t.Error("it is left behind")
+	}
+	if _, err := second.Helper(t.Context()); err != nil || !has() {
+		t.Errorf("it was not made again after another gameday had removed it: %v", err)
 	}
 	text := filepath.Join(dir, "text")
 	if err := os.WriteFile(text, []byte("text"), 0o700); err != nil {
