@@ -272,7 +272,7 @@ func (f *facts) guardrail(name, query, id string) *guardrail {
 }
 
 // judge takes the verdict from the record. Where the record ends before one was written, what was refuted live stays
-// refuted, and everything else is inconclusive.
+// refuted, what no fault was in force for was not tested, and everything else is inconclusive.
 func (h *hypothesis) judge(f *facts) {
 	if h.judged != nil {
 		h.verdict, h.reason = h.judged.p.Verdict, h.judged.p.Reason
@@ -285,6 +285,9 @@ func (h *hypothesis) judge(f *facts) {
 		return
 	}
 	h.verdict = journal.Inconclusive
+	if f.ended != nil && !slices.ContainsFunc(f.faults, func(x *fault) bool { return !x.untouched() }) {
+		h.verdict = journal.NotTested
+	}
 	h.rests = cite(h.declared, f.last)
 	for _, s := range h.states {
 		if s.p.Refuted {
@@ -341,6 +344,9 @@ func (f *facts) lastUndo() time.Time {
 func (f *facts) cut() Word {
 	if f.ended == nil {
 		return "the record ends"
+	}
+	if f.outcome() == journal.OutcomeError {
+		return "the run ended"
 	}
 	return "the run was cut off"
 }

@@ -9,7 +9,7 @@ import (
 
 // fiveLines is the whole run in five sentences.
 func (f *facts) fiveLines() Section {
-	lines := Points{f.whatWasDone(), {f.verdictLine()}, {f.alertLine()}, {f.worstLine()}, {f.heldAgainLine()}}
+	lines := Points{append(f.whatWasDone(), f.stopLine()...), {f.verdictLine()}, {f.alertLine()}, {f.worstLine()}, {f.heldAgainLine()}}
 	return Section{ID: "five-lines", Version: 1, Title: "In five lines", Items: []Item{lines}}
 }
 
@@ -50,6 +50,26 @@ func (f *facts) whatWasDone() []Sentence {
 		out = append(out, say(ids, "{} more took effect.", Count{len(ids), ids}))
 	}
 	return out
+}
+
+// stopLine says what ended the run before its time: the guardrail that tripped, or else what is recorded as the reason.
+func (f *facts) stopLine() []Sentence {
+	for _, g := range f.guardrails {
+		for _, s := range g.states {
+			ids := cite(g.declared, s.id, f.query(g.QueryID))
+			switch {
+			case !s.p.Tripped:
+			case s.p.Blind:
+				return []Sentence{say(ids, "Guardrail {} stopped the run at {}: it had no data to guard with since {}.", Name(g.Name), At(s.at), At(s.p.Since))}
+			case s.p.Point != nil:
+				return []Sentence{say(ids, "Guardrail {} stopped the run at {}: {} was true, with {} at {}.", Name(g.Name), At(s.at), Name(g.AbortWhen), Num(s.p.Point.Value), At(s.p.Point.At))}
+			}
+		}
+	}
+	if len(f.stops) == 0 {
+		return nil
+	}
+	return f.aborts()[:1]
 }
 
 // gateFailures says what of the steady state did not hold before the first fault: up to three, and how many there were.

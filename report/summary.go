@@ -143,13 +143,14 @@ func (f *facts) next() string {
 	return ""
 }
 
-// telling are the three sentences that say most: what was done, the worst value, and how long it took to hold again.
+// telling are the three sentences that say most: what was done, what stopped the run or what did not hold, the worst value, and
+// how long it took to hold again.
 func (f *facts) telling() []Sentence {
 	out := f.whatWasDone()
 	if f.gate != nil && !f.gate.p.Passed {
 		return out[:min(3, len(out))]
 	}
-	out = out[:1]
+	out = append(out[:1:1], f.stopLine()...)
 	for _, h := range f.hypotheses {
 		if h.verdict != journal.Held {
 			out = append(out, f.reasonSentence(h))

@@ -165,3 +165,11 @@ func TestSummaryOnAPlainTerminal(t *testing.T) {
 		}
 	}
 }
+
+// A run that ended before anything was injected has tested nothing, and says so.
+func TestEndedBeforeTheFirstFault(t *testing.T) {
+	s := begin("store_freezes")
+	s.declare([]*claim{quick(0.5, func(int, int) float64 { return 0.1 })})
+	rec := s.end(1, journal.OutcomeError, 1).rec
+	says(t, rec, []string{"**not tested**: the run ended before it was judged"}, []string{"inconclusive", "cut off"})
+}
