@@ -1,7 +1,6 @@
 package report
 
 import (
-	"strings"
 	"time"
 
 	"gameday/runner/journal"
@@ -104,14 +103,8 @@ func (f *facts) damageSentence(d journal.Damage) Sentence {
 // directory is where the run is found by default, for commands that people can type.
 func (f *facts) directory() string { return "runs/" + f.rec.Name }
 
-// shellWord quotes text from the record so that a shell that it is pasted into reads it as one word and runs nothing in it.
-func shellWord(s string) string {
-	s = visible(s)
-	if s != "" && strings.Trim(s, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._:/=-") == "" {
-		return s
-	}
-	return "'" + strings.ReplaceAll(s, "'", `'\''`) + "'"
-}
+// shellWord makes one shell word of text from the record, without characters that nobody sees.
+func shellWord(s string) string { return journal.ShellWord(visible(s)) }
 
 func (f *facts) runID() string {
 	if f.started.p.Run != "" {

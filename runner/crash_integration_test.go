@@ -168,6 +168,36 @@ func TestKilledRunnerIsRecovered(t *testing.T) {
 	}
 }
 
+// Where the undo of one container takes long, the others do not wait for it.
+func TestRecoveryUndoesContainersSideBySide(t *testing.T) {
+	s := realStage(t)
+	frozen, slow, brief := s.container(), s.container(enginetest.Args("ignore")), s.container()
+	dir := s.killedRun(s.embedded(target("a", frozen)+target("b", slow)+target("c", brief), steady+pauseFor("brief", "c", "600ms")+pauseFor("frozen", "a", "60s")+
+		"  fault \"restart\" \"slow\" {\n    target = target.b\n    grace  = \"8s\"\n  }\n"), "undo.verified")
+	out, err := runner.Recover(t.Context(), s.setup, dir)
+	if err != nil || len(out.Open) != 0 || len(out.Undone) == 0 {
+		t.Fatalf("recover: %+v, %v", out, err)
+	}
+	rec, err := journal.Read(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var gone []string
+	for _, e := range rec.Events {
+		if u, ok := e.Payload.(*journal.UndoVerified); ok {
+			gone = append(gone, u.Fault)
+		}
+	}
+	if want := []string{"brief", "frozen", "slow"}; !slices.Equal(gone, want) {
+		t.Errorf("undone in the order %q, want %q: to thaw takes no time", gone, want)
+	}
+	for _, c := range []engine.Container{frozen, slow, brief} {
+		if got := s.status(c); got != "running" {
+			t.Errorf("%s is %s", c.Name, got)
+		}
+	}
+}
+
 // recoverCut recovers from a journal that ends at any byte, over targets that are all harmed: those whose intent is before the
 // cut must run afterwards, the others must be left alone.
 func (s *stage) recoverCut(dir string, cut []byte, cs ...engine.Container) {

@@ -69,7 +69,7 @@ func (e *LockedError) Error() string {
 	case h.Alive:
 		return msg + ", which is another machine or has lost the run's directory; wait for it, or end it with `gameday abort`; if that run is gone for good, put its targets back by hand and then remove the lock: docker rm -f " + LockName
 	default:
-		return msg + fmt.Sprintf("; its runner has gone and left faults open: put them back with `gameday recover %s`", h.Dir)
+		return msg + fmt.Sprintf("; its runner has gone and left faults open: put them back with `%s`", journal.RecoverCommand(h.Dir))
 	}
 }
 
@@ -209,7 +209,7 @@ func abort(ctx context.Context, e engine.Engine, lock string) (*Holder, error) {
 		return nil, nil
 	}
 	if !h.Alive {
-		return h, fmt.Errorf("the runner of %s has gone; put things back with `gameday recover %s`", h.Run, h.Dir)
+		return h, fmt.Errorf("the runner of %s has gone; put things back with `%s`", h.Run, journal.RecoverCommand(h.Dir))
 	}
 	spec := engine.Spec{Name: abortPrefix + h.Run, Image: h.image, Cmd: []string{"version"}, Network: "none",
 		Labels: map[string]string{engine.Label: h.Run, engine.RoleLabel: roleAbort}}
@@ -233,7 +233,7 @@ func abort(ctx context.Context, e engine.Engine, lock string) (*Holder, error) {
 			return h, nil
 		}
 		if err == nil && !now.Alive {
-			return now, fmt.Errorf("the runner of %s has gone meanwhile; put things back with `gameday recover %s`", h.Run, h.Dir)
+			return now, fmt.Errorf("the runner of %s has gone meanwhile; put things back with `%s`", h.Run, journal.RecoverCommand(h.Dir))
 		}
 		select {
 		case <-ctx.Done():

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"path/filepath"
 	"strings"
+	"sync"
 
 	"gameday/inject"
 	"gameday/inject/engine"
@@ -73,9 +74,7 @@ func Recover(ctx context.Context, s Setup, dir string) (Recovered, error) {
 			intents++
 		}
 	}
-	for _, in := range journal.OpenIntents(rec.Events) {
-		undoIntent(ctx, s, note, in, &out)
-	}
+	undoAll(ctx, s, note, journal.OpenIntents(rec.Events), &out)
 	out.Removed, err = sweep(ctx, s, rec.Started().Run, len(out.Open) > 0)
 	if rec.Ended() == nil || len(out.Undone)+len(out.Open) > 0 {
 		outcome, detail := journal.OutcomeInterrupted, "the runner had gone; what it left in force was undone by gameday recover"
@@ -87,6 +86,31 @@ func Recover(ctx context.Context, s Setup, dir string) (Recovered, error) {
 		err = errors.Join(err, note(residue), note(&journal.RunEnded{Outcome: outcome, ExitCode: ExitCode(outcome), Detail: detail}))
 	}
 	return out, errors.Join(err, unwritten)
+}
+
+// undoAll undoes what is open: each container's faults newest first, the containers side by side, so that none stays broken
+// for as long as another one takes.
+func undoAll(ctx context.Context, s Setup, note func(journal.Payload) error, open []*journal.FaultIntent, out *Recovered) {
+	results := make([]Recovered, len(open))
+	before := map[string]chan struct{}{} // by container: closed when the undo before has been tried
+	var wg sync.WaitGroup
+	for i, in := range open {
+		turn, done := before[in.Container.ID], make(chan struct{})
+		before[in.Container.ID] = done
+		wg.Go(func() {
+			defer close(done)
+			if turn != nil {
+				<-turn
+			}
+			undoIntent(ctx, s, note, in, &results[i])
+		})
+	}
+	wg.Wait()
+	for _, r := range results {
+		out.Undone = append(out.Undone, r.Undone...)
+		out.Open = append(out.Open, r.Open...)
+		out.ByHand = append(out.ByHand, r.ByHand...)
+	}
 }
 
 func undoIntent(ctx context.Context, s Setup, note func(journal.Payload) error, in *journal.FaultIntent, out *Recovered) {

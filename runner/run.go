@@ -92,6 +92,7 @@ type Result struct {
 	Dir     string
 	Outcome journal.Outcome
 	Exit    int
+	Detail  string // why, where the outcome alone does not say it
 }
 
 // Execute rehearses. When ctx ends everything is undone, as with Stop. An error means that the run could not begin, and then
@@ -127,7 +128,7 @@ func (r *Run) Execute(ctx context.Context) (Result, error) {
 	}
 	r.write(&residue)
 	r.write(&journal.RunEnded{Outcome: outcome, ExitCode: ExitCode(outcome), Detail: detail})
-	res.Outcome, res.Exit = outcome, ExitCode(outcome)
+	res.Outcome, res.Exit, res.Detail = outcome, ExitCode(outcome), detail
 
 	if len(residue.Open) == 0 {
 		// A lock over open undos stays: it keeps the next run from starting over them.

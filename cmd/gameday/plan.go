@@ -161,7 +161,9 @@ func (a app) printPlan(w io.Writer, p *runner.Plan, previews []runner.Preview, w
 	// line writes a line, broken on a terminal so that what follows is set in by hang columns.
 	line := func(indent, hang int, text string) {
 		if text = oneLine(text); a.terminal(w) {
-			head, rest := text[:min(hang-indent, len(text))], text[min(hang-indent, len(text)):]
+			at := min(hang-indent, len(text))
+			at += len(text[at:]) - len(strings.TrimLeft(text[at:], " ")) // wrap drops spaces at the beginning
+			head, rest := text[:at], text[at:]
 			text = head + wrap(rest, a.width()-hang-1, strings.Repeat(" ", hang))
 		}
 		fmt.Fprintf(w, "%s%s\n", strings.Repeat(" ", indent), text)

@@ -219,6 +219,9 @@ func (a app) rehearse(ctx context.Context, in *interrupts, s runner.Setup, ws *s
 		return fail(err)
 	}
 	out.Run, out.Dir, out.Outcome, out.ExitCode = res.Run, res.Dir, res.Outcome, res.Exit
+	if err == nil && res.Outcome == journal.OutcomeError {
+		err = errors.New(res.Detail)
+	}
 	if err != nil {
 		fmt.Fprintln(a.stderr, "gameday: "+clean(err.Error()))
 		out.Error = err.Error()
@@ -351,7 +354,7 @@ func (a app) handleSignals(in *interrupts) {
 			case count == 2:
 				say("Undo is going on. Once more leaves it undone.")
 			default:
-				say("Leaving while faults may be in force. Undo them with:\n  gameday recover " + now.dir)
+				say("Leaving while faults may be in force. Undo them with:\n  " + journal.RecoverCommand(now.dir))
 				os.Exit(runner.ExitResidue)
 			}
 		}

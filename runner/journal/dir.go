@@ -87,3 +87,14 @@ func Find(root, name string) (string, error) {
 	return "", fmt.Errorf("%q fits %d runs below %s, among them %s and %s; name more of it", name, len(found), root,
 		filepath.Base(found[0]), filepath.Base(found[1]))
 }
+
+// RecoverCommand is what a person types to undo what a run directory holds open.
+func RecoverCommand(dir string) string { return "gameday recover " + ShellWord(dir) }
+
+// ShellWord quotes text so that a shell that it is pasted into reads it as one word and runs nothing in it.
+func ShellWord(s string) string {
+	if s != "" && strings.Trim(s, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._:/=-") == "" {
+		return s
+	}
+	return "'" + strings.ReplaceAll(s, "'", `'\''`) + "'"
+}
