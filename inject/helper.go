@@ -34,7 +34,7 @@ type helper struct {
 func runHelper(ctx context.Context, t Tools, h helper) (err error) {
 	name := "gameday-" + h.args[0] + "-" + random()
 	defer func() {
-		rerr := limited(context.WithoutCancel(ctx), func(ctx context.Context) error { return t.Engine.Remove(ctx, name) })
+		rerr := limited(context.WithoutCancel(ctx), t, name, func(ctx context.Context) error { return t.Engine.Remove(ctx, name) })
 		if rerr != nil {
 			err = errors.Join(err, fmt.Errorf("the helper %s could not be removed: %w; run docker rm -f %s", name, rerr, name))
 		}
@@ -101,7 +101,7 @@ func removeHelpers(ctx context.Context, t Tools, run, target string) error {
 		if target != "" && c.Labels[targetLabel] != target {
 			continue
 		}
-		err := limited(ctx, func(ctx context.Context) error { return t.Engine.Remove(ctx, c.ID) })
+		err := limited(ctx, t, c.ID, func(ctx context.Context) error { return t.Engine.Remove(ctx, c.ID) })
 		if err != nil {
 			errs = append(errs, fmt.Errorf("the helper %s could not be removed: %w; run docker rm -f %s", c.Name, err, c.Name))
 		}

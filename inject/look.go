@@ -47,12 +47,15 @@ func uncut(ctx context.Context, do func(context.Context) error) error {
 }
 
 // limited calls do under ctx, for callLimit at most. That the container is gone is no error: there is nothing to put back.
-func limited(ctx context.Context, do func(context.Context) error) error {
+func limited(ctx context.Context, t Tools, id string, do func(context.Context) error) error {
 	ctx, cancel := context.WithTimeout(ctx, callLimit)
 	defer cancel()
 	err := do(ctx)
 	if errors.Is(err, engine.ErrNotFound) {
-		return nil
+		// It may also be a network of the container that is not there; then the undo has failed.
+		if _, there := inspect(ctx, t, id); errors.Is(there, engine.ErrNotFound) {
+			return nil
+		}
 	}
 	return err
 }

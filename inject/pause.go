@@ -91,7 +91,7 @@ func (pause) Undo(ctx context.Context, t Tools, u Undo) error {
 		case !c.State.Paused:
 			return false, nil
 		}
-		err := limited(ctx, func(ctx context.Context) error { return t.Engine.Unpause(ctx, u.ID) })
+		err := limited(ctx, t, u.ID, func(ctx context.Context) error { return t.Engine.Unpause(ctx, u.ID) })
 		if errors.Is(err, engine.ErrConflict) {
 			return true, nil // somebody was faster; Gone looks
 		}

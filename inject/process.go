@@ -45,7 +45,7 @@ func startAgain(ctx context.Context, t Tools, u Undo, limit time.Duration) error
 		case c.State.Running:
 			return !c.State.StartedAt.Equal(u.Before.StartedAt), nil
 		}
-		return true, limited(ctx, func(ctx context.Context) error { return t.Engine.Start(ctx, u.ID) })
+		return true, limited(ctx, t, u.ID, func(ctx context.Context) error { return t.Engine.Start(ctx, u.ID) })
 	})
 }
 

@@ -207,3 +207,24 @@ func (m misled) Container(ctx context.Context, id string) (engine.Container, err
 	}
 	return c, err
 }
+
+// A start that fails for want of something else than the container is no undo, and its reason is said.
+func TestUndoSaysWhyTheContainerDoesNotStart(t *testing.T) {
+	tools := injecttest.Tools(t)
+	ctx := enginetest.Context(t)
+	name := enginetest.Unique("gameday-lost")
+	if _, err := tools.Engine.CreateNetwork(ctx, name, map[string]string{engine.Label: enginetest.RunLabel()}); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { tools.Engine.RemoveNetwork(context.Background(), name) })
+	c := enginetest.Workload(t, tools.Engine, enginetest.Unique("gameday-lost"), enginetest.Network(name))
+	s := do(t, tools, "stop", map[string]any{"grace": time.Second}, c.ID)
+	if err := tools.Engine.RemoveNetwork(ctx, name); err != nil {
+		t.Fatal(err)
+	}
+	limit, cancel := context.WithTimeout(ctx, time.Second)
+	defer cancel()
+	if _, err := inject.Perform(limit, tools, s.Undo); err == nil || !strings.Contains(err.Error(), "network") {
+		t.Errorf("the undo says %v, and nothing of the network that is gone", err)
+	}
+}
