@@ -92,10 +92,16 @@ func (a app) demoRuns(ctx context.Context, in *interrupts, s runner.Setup, dir s
 	fmt.Fprintln(a.stderr, "Making an image of this binary, and starting the shop from it: load → frontend → two api replicas → store …")
 	image, err := s.Tools.Helper(ctx)
 	if err != nil {
+		if ctx.Err() != nil {
+			return nil, &failure{code: runner.ExitInterrupted, err: fmt.Errorf("interrupted before the shop was started: %w", err)}
+		}
 		return nil, err
 	}
 	sys, err := shop.Up(ctx, s.Engine, shop.Options{Run: run, Image: image})
 	if err != nil {
+		if ctx.Err() != nil {
+			return nil, &failure{code: runner.ExitInterrupted, err: fmt.Errorf("interrupted while the shop was starting; it is removed again: %w", err)}
+		}
 		if errors.Is(err, engine.ErrConflict) {
 			return nil, fmt.Errorf("there is a shop already; that of an earlier demo is removed by `gameday demo --remove`: %w", err)
 		}

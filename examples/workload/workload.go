@@ -63,7 +63,9 @@ func Up(ctx context.Context, e engine.Engine, o Options) (*Workload, error) {
 
 func (w *Workload) up(ctx context.Context) error {
 	// Created by name, but removed by label: a name that is taken belongs to somebody else and stays.
-	if _, err := w.engine.CreateNetwork(ctx, w.o.Project, w.labels("")); err != nil {
+	// What is being made is waited for, also when ctx ends: else the engine would make it after it was to be removed.
+	whole := context.WithoutCancel(ctx)
+	if _, err := w.engine.CreateNetwork(whole, w.o.Project, w.labels("")); err != nil {
 		if errors.Is(err, engine.ErrConflict) {
 			return fmt.Errorf("network %s exists already: stop what uses it, or start this under another name: %w", w.o.Project, err)
 		}
@@ -75,11 +77,14 @@ func (w *Workload) up(ctx context.Context) error {
 		spec.Network = w.o.Project
 		spec.Aliases = append([]string{p.Name}, spec.Aliases...)
 		spec.Labels = w.labels(p.Service)
-		id, err := w.engine.Create(ctx, spec)
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		id, err := w.engine.Create(whole, spec)
 		if err != nil {
 			return fmt.Errorf("container %s: %w", spec.Name, err)
 		}
-		if err := w.engine.Start(ctx, id); err != nil {
+		if err := w.engine.Start(whole, id); err != nil {
 			return fmt.Errorf("container %s: %w", spec.Name, err)
 		}
 	}

@@ -2,12 +2,14 @@ package engine
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net"
 	"strings"
 	"sync"
 	"time"
 
+	cerrdefs "github.com/containerd/errdefs"
 	"github.com/docker/docker/api/types/versions"
 	"github.com/docker/docker/client"
 )
@@ -128,11 +130,24 @@ func limit(ctx context.Context, d time.Duration) (context.Context, context.Cance
 // request in error texts: "pause 3f9c".
 func (d *docker) call(ctx context.Context, most time.Duration, what string, f func(context.Context) error) error {
 	if err := d.prepare(ctx); err != nil {
+		if errors.Is(ctx.Err(), context.Canceled) {
+			return givenUp(what)
+		}
 		return fmt.Errorf("%s: %w", short(what), err)
 	}
-	ctx, cancel := limit(ctx, most)
+	limited, cancel := limit(ctx, most)
 	defer cancel()
-	return d.classify(what, f(ctx))
+	err := f(limited)
+	if err != nil && errors.Is(ctx.Err(), context.Canceled) && !cerrdefs.IsNotFound(err) && !cerrdefs.IsConflict(err) {
+		return givenUp(what)
+	}
+	return d.classify(what, err)
+}
+
+// givenUp is the error of a call whose caller has gone. The client reports the cause of that, which may be any error, as if
+// the connection had failed.
+func givenUp(what string) error {
+	return fmt.Errorf("%s: given up: %w", short(what), context.Canceled)
 }
 
 // Info describes the engine.

@@ -1,6 +1,8 @@
 package engine_test
 
 import (
+	"context"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -228,5 +230,19 @@ func TestGraceIsWholeSeconds(t *testing.T) {
 	}
 	if want := []string{"0", "0", "1", "1", "1", "1", "2", "2", "0", "0"}; !slices.Equal(got, want) {
 		t.Errorf("grace times %q, want %q", got, want)
+	}
+}
+
+// The client reports the cause of an end as if the connection had failed; a caller that gave up must not hear of a dead engine.
+func TestCallGivenUpIsNotAnUnreachableEngine(t *testing.T) {
+	e, err := engine.Connect(engine.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer e.Close()
+	ctx, cancel := context.WithCancelCause(t.Context())
+	cancel(errors.New("Ctrl-C"))
+	if _, err := e.Containers(ctx); !errors.Is(err, context.Canceled) || errors.Is(err, engine.ErrUnreachable) {
+		t.Errorf("the error is %v", err)
 	}
 }
