@@ -282,15 +282,19 @@ func (f *facts) stretches(h *hypothesis) Points {
 
 // stretchSentences say from when to when a stretch lasted, and then what was seen in it.
 func stretchSentences(ids []string, template string, phase journal.Phase, s journal.Stretch) []Sentence {
-	args := []Value{Name(phase), Between{s.After, s.First}}
+	args := []Value{Name(phase)}
 	if s.After != nil {
-		template += " from"
+		template += " from {}"
+		args = append(args, Between{s.After, s.First})
+	} else {
+		template += " already at its first sample, {},"
+		args = append(args, At(s.First))
 	}
 	if s.Before != nil {
-		template += " {} until {}: {}"
+		template += " until {}: {}"
 		args = append(args, Between{&s.Last, *s.Before})
 	} else {
-		template += " {} and still when last seen, at {}: {}"
+		template += " and still when last seen, at {}: {}"
 		args = append(args, At(s.Last))
 	}
 	args = append(args, Lasting{time.Duration(s.Length), time.Duration(s.AtMost)})
