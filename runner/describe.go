@@ -1,14 +1,14 @@
 package runner
 
 import (
+	"crypto/sha256"
+	"encoding/hex"
 	"fmt"
 	"os"
 	"path/filepath"
 	"sort"
+	"strings"
 	"time"
-
-	"crypto/sha256"
-	"encoding/hex"
 
 	"gameday/runner/journal"
 )
@@ -78,7 +78,7 @@ func (r *Run) declaration() *journal.Declared {
 			fp.Containers = append(fp.Containers, s.Container.Name)
 			does, undo = append(does, s.Does), append(undo, s.UndoWords)
 		}
-		fp.Does, fp.Undo = joinWords(does), joinWords(undo)
+		fp.Does, fp.Undo = strings.Join(does, "; "), strings.Join(undo, "; ")
 		for _, name := range f.Fault.ArgNames {
 			fp.Args = append(fp.Args, journal.Argument{Name: name, Value: argument(f.Fault.Args[name])})
 		}
@@ -97,17 +97,6 @@ func (r *Run) declaration() *journal.Declared {
 	}
 	sort.Strings(d.BlastRadius.Protected)
 	return d
-}
-
-func joinWords(words []string) string {
-	out := ""
-	for i, w := range words {
-		if i > 0 {
-			out += "; "
-		}
-		out += w
-	}
-	return out
 }
 
 func argument(v any) string {
