@@ -17,6 +17,7 @@ type crash struct{}
 func (crash) Doc() Doc {
 	return Doc{
 		Kind:       "crash",
+		Family:     Process,
 		Summary:    "Kills the container's main process behind the engine's back, as a bug or the kernel does. The restart policy acts.",
 		Undo:       "Starts the container again, unless its restart policy has.",
 		Proof:      "The engine shows that the main process has ended.",
@@ -30,7 +31,7 @@ func (crash) Doc() Doc {
 }
 
 // Plan says what the restart policy will make of the crash.
-func (k crash) Plan(f Fault, c engine.Container, _ engine.Info) (Step, error) {
+func (k crash) Plan(f Fault, c engine.Container, _ Host) (Step, error) {
 	s, err := planned(f, k.Doc(), c, nil)
 	if err != nil {
 		return Step{}, err
@@ -44,6 +45,7 @@ func (k crash) Plan(f Fault, c engine.Container, _ engine.Info) (Step, error) {
 	} else {
 		s.Does = fmt.Sprintf("crash %s: its main process is killed as by a bug; it has no restart policy", c.Name)
 		s.UndoWords = "start " + c.Name
+		s.Claims = append(s.Claims, Claim{Thing: running})
 	}
 	switch {
 	case f.Duration == 0 && !hasPolicy(c):

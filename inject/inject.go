@@ -8,6 +8,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"net/netip"
 	"time"
 
 	"gameday/inject/engine"
@@ -24,7 +25,7 @@ type Fault struct {
 	Name     string // of the fault in the scenario
 	Kind     string
 	Duration time.Duration  // zero: not given
-	Args     map[string]any // time.Duration, string, int64, float64, bool or []string, by the names of the language
+	Args     map[string]any // by the names of the language: time.Duration, string, int64, float64, bool, []string, []Peer
 }
 
 // Holds says whether a kind of fault lasts.
@@ -44,9 +45,9 @@ type Kind interface {
 	// Plan checks the fault's arguments and whether it can be done to this container, and returns what will be done,
 	// with its undo. It changes nothing. Its errors say what is in the way and what would be needed. A step is good for
 	// one life of the container's main process: plan again (see Prepare) just before the intent is written.
-	Plan(f Fault, c engine.Container, info engine.Info) (Step, error)
-	// Inject does it, if the container is still as it was when planned. An error may leave the effect in place, so the
-	// caller undoes, unless the error is ErrUntouched.
+	Plan(f Fault, c engine.Container, h Host) (Step, error)
+	// Inject does it, if the container is still as it was when planned; a kind whose Doc says Ahead is called early, and does
+	// it at s.At. An error may leave the effect in place, so the caller undoes, unless the error is ErrUntouched.
 	Inject(ctx context.Context, t Tools, s Step) error
 	// Verify waits until the effect is seen from outside, or ctx ends: then the fault was not injected.
 	Verify(ctx context.Context, t Tools, s Step) (Proof, error)
@@ -56,6 +57,23 @@ type Kind interface {
 	Undo(ctx context.Context, t Tools, u Undo) error
 	// Gone waits until the fault is seen to be gone, or ctx ends: then a person is needed.
 	Gone(ctx context.Context, t Tools, u Undo) (Proof, error)
+}
+
+// A Completer is a kind whose undo needs more than the engine tells, such as the old value of a limit. Complete looks it up
+// just before the intent is written, and changes nothing.
+type Completer interface {
+	Complete(ctx context.Context, t Tools, s *Step) error
+}
+
+// A Warmer is a kind with a helper beside the target that can be started ahead, so that the fault is in time. Injecting
+// without it takes longer and does the same.
+type Warmer interface {
+	Warm(ctx context.Context, t Tools, s Step) error
+}
+
+// Host is where the containers run, as far as it decides what can be done to them.
+type Host struct {
+	Info engine.Info
 }
 
 // Tools is what a kind works with.
@@ -69,6 +87,7 @@ type Tools struct {
 // Doc describes a kind of fault.
 type Doc struct {
 	Kind    string
+	Family  Family
 	Summary string // one sentence: what it does to the container
 	Undo    string // one sentence: what its undo does
 	Proof   string // one sentence: how the effect is seen
@@ -76,15 +95,29 @@ type Doc struct {
 	// EndsItself: the effect may be over before its time without anybody's doing, because the engine or the restart
 	// policy starts the container again. Holding then says so, and that is as it should be.
 	EndsItself bool
-	ByHand     string // the docker command that undoes it, without the container's name: "docker unpause"
-	Args       []Arg
-	Example    string // HCL
+	// Ahead: Inject is called before the fault is due and takes effect at Step.At, so that many targets are hit at once.
+	Ahead bool
+	// Follows: the effect ends when the target restarts, and is put back by injecting again.
+	Follows bool
+	ByHand  string // the docker command that undoes it, without the container's name: "docker unpause"
+	Args    []Arg
+	Example string // HCL
 }
+
+// A Family is what kinds have in common.
+type Family string
+
+// The families: what is done to the process, to its packets, and to what the engine gives the container.
+const (
+	Process Family = "process"
+	Network Family = "network"
+	Engine  Family = "engine"
+)
 
 // An Arg is one argument of a kind.
 type Arg struct {
 	Name    string
-	Type    string // "duration", "string", "number", "bool", "strings"
+	Type    string // as scenarios.ArgInfo has it: "duration", "string", "percent", "size", "peers" …
 	Default string // in words; empty: required
 	Summary string
 }
@@ -96,7 +129,15 @@ type Step struct {
 	Does      string           // "pause shop-store-1: every process in it is frozen"
 	UndoWords string           // "unpause shop-store-1"
 	Undo      Undo
-	Warnings  []string // what a careful person wants to know before
+	Warnings  []string  // what a careful person wants to know before
+	Claims    []Claim   // what it needs for itself: see Conflict
+	At        time.Time // when a fault that is injected ahead takes effect; zero: at once
+}
+
+// A Peer is an address that a target talks to. Name is the container's that has it, or empty.
+type Peer struct {
+	Name   string       `json:"name,omitempty"`
+	Prefix netip.Prefix `json:"prefix"`
 }
 
 // An Undo is all that it takes to put one container back, as data. It is written to the journal before Inject.
@@ -118,6 +159,9 @@ type State struct {
 	RestartPolicy string    `json:"restart_policy"`
 	Health        string    `json:"health,omitempty"` // "healthy", "unhealthy", "starting"; empty: no health check
 	Networks      []Net     `json:"networks,omitempty"`
+	// Kernel is what a helper listed of the container's kernel state: the nftables and qdiscs of its namespace, or the limits
+	// of its control group. Only kinds that change those look.
+	Kernel []string `json:"kernel,omitempty"`
 }
 
 // Net is a container's place in one network.
@@ -133,4 +177,6 @@ type Proof struct {
 	Seen        string    // in words, past tense: "state was paused"
 	At          time.Time // when it was seen, by this machine's clock: the latest time by which it was true
 	Differences []string  // Gone only: what is not as it was before, and is no residue
+	// HitNothing, of Gone, says in words that the fault was in force and nothing ever met it: then it tested nothing.
+	HitNothing string
 }

@@ -28,6 +28,7 @@ type killExtra struct {
 func (kill) Doc() Doc {
 	return Doc{
 		Kind:    "kill",
+		Family:  Process,
 		Summary: "Kills the container's main process as an operator does with docker kill. The restart policy stays silent.",
 		Undo:    "Starts the container again, unless it runs.",
 		Proof:   "The engine shows that the main process has ended.",
@@ -48,7 +49,7 @@ func (kill) Doc() Doc {
 }
 
 // Plan refuses signals that freeze or wake a process instead of ending it.
-func (k kill) Plan(f Fault, c engine.Container, _ engine.Info) (Step, error) {
+func (k kill) Plan(f Fault, c engine.Container, _ Host) (Step, error) {
 	sig, err := signalArg(f)
 	if err != nil {
 		return Step{}, err
@@ -65,6 +66,7 @@ func (k kill) Plan(f Fault, c engine.Container, _ engine.Info) (Step, error) {
 		s.Does += fmt.Sprintf(": its restart policy %q stays silent", c.RestartPolicy)
 	}
 	s.UndoWords = "start " + c.Name
+	s.Claims = append(s.Claims, Claim{Thing: running})
 	if f.Duration == 0 {
 		s.Warnings = append(s.Warnings, fmt.Sprintf("nothing but gameday brings %s back, at the end of the run: no restart policy acts after a kill; give a duration to bring it back sooner", c.Name))
 	}

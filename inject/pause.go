@@ -15,6 +15,7 @@ type pause struct{}
 func (pause) Doc() Doc {
 	return Doc{
 		Kind:    "pause",
+		Family:  Process,
 		Summary: "Freezes every process in the container: it neither answers nor closes its connections.",
 		Undo:    "Unpauses it, unless it has been restarted since.",
 		Proof:   "The engine shows the container as paused.",
@@ -28,7 +29,7 @@ func (pause) Doc() Doc {
 }
 
 // Plan refuses a container that is paused already: its undo would undo what somebody else did.
-func (k pause) Plan(f Fault, c engine.Container, _ engine.Info) (Step, error) {
+func (k pause) Plan(f Fault, c engine.Container, _ Host) (Step, error) {
 	s, err := planned(f, k.Doc(), c, nil)
 	if err != nil {
 		return Step{}, err

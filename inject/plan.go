@@ -13,7 +13,7 @@ import (
 
 // Prepare plans a fault on a container as it is now. Call it just before the intent is written: a step that was made
 // before another fault restarted the container would be refused by Inject.
-func Prepare(ctx context.Context, t Tools, f Fault, id string, info engine.Info) (Step, error) {
+func Prepare(ctx context.Context, t Tools, f Fault, id string, h Host) (Step, error) {
 	k, ok := Lookup(f.Kind)
 	if !ok {
 		return Step{}, unknownKind(f.Kind)
@@ -22,7 +22,16 @@ func Prepare(ctx context.Context, t Tools, f Fault, id string, info engine.Info)
 	if err != nil {
 		return Step{}, err
 	}
-	return k.Plan(f, c, info)
+	s, err := k.Plan(f, c, h)
+	if err != nil {
+		return Step{}, err
+	}
+	if k, ok := k.(Completer); ok {
+		if err := k.Complete(ctx, t, &s); err != nil {
+			return Step{}, fmt.Errorf("fault %q on %s: %w", f.Name, c.Name, err)
+		}
+	}
+	return s, nil
 }
 
 func unknownKind(kind string) error {
@@ -48,7 +57,11 @@ func planned(f Fault, d Doc, c engine.Container, extra any) (Step, error) {
 			return Step{}, fmt.Errorf("fault %q: %w", f.Name, err)
 		}
 	}
-	return Step{Fault: f, Container: c, Undo: u}, nil
+	s := Step{Fault: f, Container: c, Undo: u, Claims: []Claim{{Thing: running, Shared: true}}}
+	if d.Family == Process {
+		s.Claims = []Claim{{Thing: mainProcess}}
+	}
+	return s, nil
 }
 
 // checkFault refuses arguments that the kind does not have, and a missing duration.

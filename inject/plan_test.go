@@ -80,7 +80,7 @@ func TestWords(t *testing.T) {
 			for _, d := range []time.Duration{0, 30 * time.Second} {
 				f := Fault{Run: "r", Name: "f", Kind: k.Doc().Kind, Duration: d}
 				fmt.Fprintf(&out, "%s, duration %v, restart policy %s\n", f.Kind, d, policy)
-				s, err := k.Plan(f, runningContainer(policy), engine.Info{})
+				s, err := k.Plan(f, runningContainer(policy), Host{})
 				if err != nil {
 					fmt.Fprintf(&out, "  refused: %v\n", err)
 					continue
@@ -100,7 +100,7 @@ func TestUndoRecord(t *testing.T) {
 	var out bytes.Buffer
 	for _, k := range Kinds() {
 		f := Fault{Run: "r", Name: "f", Kind: k.Doc().Kind, Duration: time.Second}
-		s, err := k.Plan(f, runningContainer("always"), engine.Info{})
+		s, err := k.Plan(f, runningContainer("always"), Host{})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -143,7 +143,7 @@ func TestArguments(t *testing.T) {
 	for _, tt := range tests {
 		k, _ := Lookup(tt.kind)
 		f := Fault{Name: "f", Kind: tt.kind, Duration: time.Second, Args: map[string]any{tt.arg: tt.value}}
-		_, err := k.Plan(f, runningContainer("no"), engine.Info{})
+		_, err := k.Plan(f, runningContainer("no"), Host{})
 		if tt.want == "" && err != nil || tt.want != "" && (err == nil || !strings.Contains(err.Error(), tt.want)) {
 			t.Errorf("%s with %s = %v: got %v, want an error with %q", tt.kind, tt.arg, tt.value, err, tt.want)
 		}

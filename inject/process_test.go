@@ -31,7 +31,7 @@ func inject1(t *testing.T, tools inject.Tools, name string, args map[string]any,
 	if kind(t, name).Doc().Holds == inject.DurationRequired {
 		f.Duration = time.Minute
 	}
-	s, err := inject.Prepare(ctx, tools, f, id, engine.Info{})
+	s, err := inject.Prepare(ctx, tools, f, id, inject.Host{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -178,7 +178,7 @@ func TestCrashOfForeignProcess(t *testing.T) {
 	tools.Engine = misled{tools.Engine, mine.ID, other.State.PID}
 	ctx := enginetest.Context(t)
 	f := inject.Fault{Run: enginetest.RunLabel(), Name: "f", Kind: "crash"}
-	s, err := inject.Prepare(ctx, tools, f, mine.ID, engine.Info{})
+	s, err := inject.Prepare(ctx, tools, f, mine.ID, inject.Host{})
 	if err != nil {
 		t.Fatal(err)
 	}

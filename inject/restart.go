@@ -16,6 +16,7 @@ type restart struct{}
 func (restart) Doc() Doc {
 	return Doc{
 		Kind:       "restart",
+		Family:     Process,
 		Summary:    "Restarts the container as an operator does: its main process is asked to end, killed after the grace time, and started again.",
 		Undo:       "Starts it, unless it runs.",
 		Proof:      "The engine shows that the container runs, with a new start time.",
@@ -31,7 +32,7 @@ func (restart) Doc() Doc {
 }
 
 // Plan says that a duration has no meaning for a fault that is over by itself.
-func (k restart) Plan(f Fault, c engine.Container, _ engine.Info) (Step, error) {
+func (k restart) Plan(f Fault, c engine.Container, _ Host) (Step, error) {
 	grace, err := graceOf(f)
 	if err != nil {
 		return Step{}, err

@@ -44,7 +44,7 @@ func runnerProcess() {
 		tools := inject.Tools{Engine: e, Helper: func(context.Context) (string, error) { return os.Getenv(imageEnv), nil }}
 		name := os.Getenv(runnerEnv)
 		f := inject.Fault{Run: os.Getenv(runEnv), Name: "f", Kind: name, Duration: time.Minute, Args: killedArgs[name]}
-		s, err := inject.Prepare(ctx, tools, f, os.Getenv(targetEnv), info)
+		s, err := inject.Prepare(ctx, tools, f, os.Getenv(targetEnv), inject.Host{Info: info})
 		if err != nil {
 			return err
 		}

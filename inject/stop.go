@@ -67,6 +67,7 @@ func graceOf(f Fault) (time.Duration, error) {
 func (stop) Doc() Doc {
 	return Doc{
 		Kind:    "stop",
+		Family:  Process,
 		Summary: "Stops the container as a deployment does: its main process is asked to end, and killed after the grace time. The restart policy stays silent.",
 		Undo:    "Starts it again, unless it runs.",
 		Proof:   "The engine shows that the main process has ended.",
@@ -82,7 +83,7 @@ func (stop) Doc() Doc {
 }
 
 // Plan refuses a container that the engine would remove once it has stopped.
-func (k stop) Plan(f Fault, c engine.Container, _ engine.Info) (Step, error) {
+func (k stop) Plan(f Fault, c engine.Container, _ Host) (Step, error) {
 	grace, err := graceOf(f)
 	if err != nil {
 		return Step{}, err
@@ -96,6 +97,7 @@ func (k stop) Plan(f Fault, c engine.Container, _ engine.Info) (Step, error) {
 	}
 	s.Does = fmt.Sprintf("stop %s: its main process is asked to end, and killed after %v", c.Name, grace)
 	s.UndoWords = "start " + c.Name
+	s.Claims = append(s.Claims, Claim{Thing: running})
 	return s, nil
 }
 

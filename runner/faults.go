@@ -154,13 +154,10 @@ func (l *life) prepare(ctx context.Context) error {
 	defer cancel()
 	ctx, cancelLimit := context.WithTimeout(ctx, prepareLimit)
 	defer cancelLimit()
-	c, err := l.r.setup.Engine.Container(ctx, l.step.Container.ID)
+	c := l.step.Container
+	step, err := inject.Prepare(ctx, l.r.setup.Tools, declared(l.r.id, l.fault.Fault), c.ID, inject.Host{Info: l.r.setup.Info})
 	if err != nil {
-		return fmt.Errorf("%s cannot be looked at: %w", l.step.Container.Name, err)
-	}
-	step, err := l.kind.Plan(declared(l.r.id, l.fault.Fault), c, l.r.setup.Info)
-	if err != nil {
-		return err
+		return fmt.Errorf("%s: %w", c.Name, err)
 	}
 	undo, err := json.Marshal(step.Undo)
 	if err != nil {

@@ -141,7 +141,7 @@ func MakePlan(ctx context.Context, s Setup, ws *scenarios.Workspace, sc *scenari
 			continue
 		}
 		for _, c := range p.target(f.Fault.Target.Name).Chosen {
-			step, err := kind.Plan(declared(run, f.Fault), c, s.Info)
+			step, err := kind.Plan(declared(run, f.Fault), c, inject.Host{Info: s.Info})
 			if err != nil {
 				refuse(f.Fault.Range, block, "%v", err)
 				continue

@@ -145,7 +145,7 @@ type env struct {
 	t     *testing.T
 	c     Case
 	tools inject.Tools
-	info  engine.Info
+	host  inject.Host
 	run   string
 }
 
@@ -156,7 +156,7 @@ func newEnv(t *testing.T, c Case) *env {
 	if err != nil {
 		t.Fatal(err)
 	}
-	v := &env{t: t, c: c, tools: tools, info: info, run: enginetest.Unique("test")}
+	v := &env{t: t, c: c, tools: tools, host: inject.Host{Info: info}, run: enginetest.Unique("test")}
 	t.Cleanup(v.noHelpers)
 	return v
 }
@@ -198,7 +198,7 @@ func (v *env) plainTarget(opts ...enginetest.Option) engine.Container {
 // plan plans the fault on a container as it is now.
 func (v *env) plan(c engine.Container) inject.Step {
 	v.t.Helper()
-	s, err := inject.Prepare(enginetest.Context(v.t), v.tools, v.fault(), c.ID, v.info)
+	s, err := inject.Prepare(enginetest.Context(v.t), v.tools, v.fault(), c.ID, v.host)
 	if err != nil {
 		v.t.Fatal(err)
 	}

@@ -325,7 +325,7 @@ func testRefused(v *env) {
 			if tt.fault != nil {
 				tt.fault(&f)
 			}
-			s, err := v.c.Kind.Plan(f, c, v.info)
+			s, err := v.c.Kind.Plan(f, c, v.host)
 			if err == nil || !strings.Contains(err.Error(), tt.want) {
 				t.Errorf("Plan returned %+v, %v; want an error with %q", s, err, tt.want)
 			}

@@ -13,6 +13,7 @@ const (
 	ExitUsage    = 2 // the arguments make no sense
 	ExitNotThere = 3 // what it should act on is not there, or is something else
 	ExitDenied   = 4 // the kernel does not let it, or cannot do it
+	ExitLeft     = 5 // something that it did could not be undone
 )
 
 // Main runs one command of a helper, given without the program's name, and returns its exit code. What was done goes to

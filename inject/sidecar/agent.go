@@ -1,0 +1,264 @@
+package sidecar
+
+import (
+	"bufio"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"sort"
+	"sync"
+	"time"
+)
+
+// An effect is one fault, ready to be in force. Its methods are called by one goroutine at a time.
+type effect interface {
+	// apply puts it in force and returns the time right after.
+	apply() (time.Time, error)
+	// look says what the kernel shows of it.
+	look() (Look, error)
+	// undo takes it back, and returns an error unless it was seen to be gone. It may be called again, and before apply.
+	undo() error
+}
+
+// A role is what an agent can do: the packets of a namespace, or the processes and limits of a container.
+type role interface {
+	// prepare makes an effect, and changes nothing that can be felt.
+	prepare(id, kind string, spec json.RawMessage) (effect, error)
+	// dump lists what of the kernel's state faults of a kind change, one line each, in a stable order.
+	dump(kind string, spec json.RawMessage) ([]string, error)
+	// close gives back what the role holds for all effects.
+	close() error
+}
+
+// errUntouched is wrapped by errors of effects that say for certain that nothing was done.
+var errUntouched = errors.New("nothing was done")
+
+// An agent holds faults in force for as long as somebody wants them.
+type agent struct {
+	role  role
+	lease time.Duration
+
+	out   sync.Mutex
+	lines *json.Encoder
+
+	mu    sync.Mutex
+	held  map[string]*held
+	heard time.Time
+}
+
+// held is one fault of an agent.
+type held struct {
+	one   sync.Mutex // for the effect
+	e     effect
+	gone  chan struct{} // closed when it is not wanted any more
+	once  sync.Once
+	until *time.Timer
+	over  bool // it was undone
+}
+
+// serve drives effects by the requests that come in, until the stream ends or nothing is heard for the lease. Then it undoes
+// everything, says so in a last line, and returns its exit code.
+func serve(r role, in io.Reader, out io.Writer, lease time.Duration) int {
+	a := &agent{role: r, lease: lease, lines: json.NewEncoder(out), held: map[string]*held{}, heard: time.Now()}
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		a.read(in)
+	}()
+	return a.leave(a.wait(ended))
+}
+
+// wait returns why the agent has to go.
+func (a *agent) wait(ended <-chan struct{}) string {
+	tick := time.NewTicker(a.lease / 10)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ended:
+			return "its stream has ended"
+		case <-tick.C:
+			a.mu.Lock()
+			quiet := time.Since(a.heard)
+			a.mu.Unlock()
+			if quiet > a.lease {
+				return fmt.Sprintf("nothing was heard for %v", a.lease)
+			}
+		}
+	}
+}
+
+func (a *agent) read(in io.Reader) {
+	lines := bufio.NewScanner(in)
+	lines.Buffer(nil, 1<<20)
+	for lines.Scan() {
+		a.mu.Lock()
+		a.heard = time.Now()
+		a.mu.Unlock()
+		var q Request
+		if err := json.Unmarshal(lines.Bytes(), &q); err != nil {
+			a.say(Reply{Error: "this is no request: " + err.Error(), Untouched: true})
+			continue
+		}
+		switch q.Op {
+		case OpHello, OpPing:
+			a.say(Reply{Seq: q.Seq})
+		default:
+			// In a goroutine of its own: to apply waits for its time.
+			go func() { a.say(a.answer(q)) }()
+		}
+	}
+}
+
+func (a *agent) say(r Reply) {
+	a.out.Lock()
+	defer a.out.Unlock()
+	r.Now = time.Now().UnixNano()
+	_ = a.lines.Encode(r) // when nobody reads, the stream has ended, and that is noticed elsewhere
+}
+
+func (a *agent) answer(q Request) Reply {
+	r := Reply{Seq: q.Seq}
+	var err error
+	switch q.Op {
+	case OpPrepare:
+		err = a.prepare(q)
+	case OpApply:
+		r.At, err = a.apply(q)
+	case OpLook:
+		r.Look, err = a.look(q.ID)
+	case OpUndo:
+		r.Look, err = a.undo(q.ID)
+		r.At = time.Now().UnixNano()
+	case OpDump:
+		r.Lines, err = a.role.dump(q.Kind, q.Spec)
+	default:
+		err = fmt.Errorf("%w: there is no operation %q", errUntouched, q.Op)
+	}
+	if err != nil {
+		r.Error, r.Untouched = err.Error(), errors.Is(err, errUntouched)
+	}
+	return r
+}
+
+func (a *agent) prepare(q Request) error {
+	a.mu.Lock()
+	_, again := a.held[q.ID]
+	a.mu.Unlock()
+	if again || q.ID == "" {
+		return fmt.Errorf("%w: a fault %q is there already", errUntouched, q.ID)
+	}
+	e, err := a.role.prepare(q.ID, q.Kind, q.Spec)
+	if err != nil {
+		return fmt.Errorf("%w: %w", errUntouched, err)
+	}
+	h := &held{e: e, gone: make(chan struct{})}
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if q.Until > 0 {
+		h.until = time.AfterFunc(time.Until(time.Unix(0, q.Until)), func() { _, _ = a.undo(q.ID) })
+	}
+	a.held[q.ID] = h
+	return nil
+}
+
+func (a *agent) find(id string) *held {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return a.held[id]
+}
+
+func (a *agent) apply(q Request) (int64, error) {
+	h := a.find(q.ID)
+	if h == nil {
+		return 0, fmt.Errorf("%w: fault %q is not prepared", errUntouched, q.ID)
+	}
+	if q.At > 0 {
+		t := time.NewTimer(time.Until(time.Unix(0, q.At)))
+		defer t.Stop()
+		select {
+		case <-t.C:
+		case <-h.gone:
+		}
+	}
+	h.one.Lock()
+	defer h.one.Unlock()
+	if h.over {
+		return 0, fmt.Errorf("%w: it was taken back before its time", errUntouched)
+	}
+	at, err := h.e.apply()
+	return at.UnixNano(), err
+}
+
+func (a *agent) look(id string) (*Look, error) {
+	h := a.find(id)
+	if h == nil {
+		return &Look{Why: "it was undone"}, nil
+	}
+	h.one.Lock()
+	defer h.one.Unlock()
+	if h.over {
+		return &Look{Why: "it was undone"}, nil
+	}
+	l, err := h.e.look()
+	return &l, err
+}
+
+// undo takes a fault back, and says what was seen of it until then. A fault that could not be taken back stays, so that it
+// can be tried again.
+func (a *agent) undo(id string) (*Look, error) {
+	h := a.find(id)
+	if h == nil {
+		return nil, nil
+	}
+	h.once.Do(func() { close(h.gone) })
+	h.one.Lock()
+	defer h.one.Unlock()
+	if h.over {
+		return nil, nil
+	}
+	last, lerr := h.e.look()
+	if err := h.e.undo(); err != nil {
+		return nil, err
+	}
+	h.over = true
+	if h.until != nil {
+		h.until.Stop()
+	}
+	a.mu.Lock()
+	delete(a.held, id)
+	a.mu.Unlock()
+	if lerr != nil {
+		return nil, nil
+	}
+	return &last, nil
+}
+
+// leave undoes everything, the newest names last, and says so.
+func (a *agent) leave(why string) int {
+	last := Last{Last: why}
+	a.mu.Lock()
+	var ids []string
+	for id := range a.held {
+		ids = append(ids, id)
+	}
+	a.mu.Unlock()
+	sort.Strings(ids)
+	for _, id := range ids {
+		if _, err := a.undo(id); err != nil {
+			last.Left = append(last.Left, fmt.Sprintf("%s: %v", id, err))
+		} else {
+			last.Undone = append(last.Undone, id)
+		}
+	}
+	if err := a.role.close(); err != nil {
+		last.Left = append(last.Left, err.Error())
+	}
+	a.out.Lock()
+	defer a.out.Unlock()
+	_ = a.lines.Encode(last)
+	if len(last.Left) > 0 {
+		return ExitLeft
+	}
+	return ExitDone
+}

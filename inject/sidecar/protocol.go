@@ -1,0 +1,67 @@
+package sidecar
+
+import (
+	"encoding/json"
+	"time"
+)
+
+// An agent is a helper that stays: the runner drives it over its attached stream, one line of JSON for each Request, and
+// gets one line for each Reply, not always in the order of the requests.
+
+// The operations of an agent.
+const (
+	OpHello   = "hello"   // says who it is; the reply has the agent's clock
+	OpPing    = "ping"    // renews the lease
+	OpPrepare = "prepare" // does everything for a fault but put it in force
+	OpApply   = "apply"   // puts a prepared fault in force at a time; the reply comes when it is
+	OpLook    = "look"    // says what is seen of a fault
+	OpUndo    = "undo"    // takes a fault back; one that is not known is no error
+	OpDump    = "dump"    // lists the kernel's state that faults of a kind change
+)
+
+// Lease is how long an agent keeps its faults in force without hearing from the runner. A dead Docker daemon sends no end
+// of a stream, so this is what remains then.
+const Lease = 2 * time.Second
+
+// A Request is one line to an agent.
+type Request struct {
+	Seq  int             `json:"seq"`
+	Op   string          `json:"op"`
+	ID   string          `json:"id,omitempty"`   // of the fault
+	Kind string          `json:"kind,omitempty"` // prepare, dump
+	Spec json.RawMessage `json:"spec,omitempty"` // prepare, dump: what the kind needs
+	// At is when to apply, and Until when to undo without being asked, both in nanoseconds of the agent's clock since 1970;
+	// zero: at once, and never.
+	At    int64 `json:"at,omitempty"`
+	Until int64 `json:"until,omitempty"`
+}
+
+// A Reply is one line from an agent.
+type Reply struct {
+	Seq   int    `json:"seq"`
+	Error string `json:"error,omitempty"`
+	// Untouched: with Error, nothing was done.
+	Untouched bool     `json:"untouched,omitempty"`
+	Now       int64    `json:"now"`          // the agent's clock
+	At        int64    `json:"at,omitempty"` // apply, undo: when it was done, by the agent's clock
+	Look      *Look    `json:"look,omitempty"`
+	Lines     []string `json:"lines,omitempty"` // dump
+}
+
+// A Look is what an agent sees of one fault in the kernel.
+type Look struct {
+	InForce bool   `json:"in_force"`
+	Why     string `json:"why,omitempty"` // it is not in force
+	Means   string `json:"means"`         // how it is done: "nftables", "netem", "control group" …
+	Seen    string `json:"seen"`          // in words, past tense: "412 packets matched, 3 were dropped"
+	// Met counts what passed the fault, and Hit what it did something to; -1: nobody counts.
+	Met int64 `json:"met"`
+	Hit int64 `json:"hit"`
+}
+
+// A Last is what an agent says when it goes, in its last line. Its exit code is ExitDone if nothing is left, or ExitLeft.
+type Last struct {
+	Last   string   `json:"last"` // why it goes: "its stream has ended", "nothing was heard for 2s"
+	Undone []string `json:"undone,omitempty"`
+	Left   []string `json:"left,omitempty"` // faults that could not be undone, and why
+}
