@@ -105,6 +105,7 @@ func testExec(t *testing.T, e engine.Engine) {
 	}{
 		{engine.Command{Args: []string{"exit", "0"}}, engine.ExecResult{}},
 		{engine.Command{Args: []string{"print", "one two", "wait", "200ms", "printerr", "three", "exit", "3"}}, engine.ExecResult{Code: 3, Output: "one two\nthree\n"}},
+		{engine.Command{Args: []string{"leave", "print", "four", "exit", "5"}}, engine.ExecResult{Code: 5, Output: "four\n"}},
 		{engine.Command{Args: []string{"env", "COLOR", "env", "SIZE", "who", "where", "exit", "0"}}, engine.ExecResult{Output: "blue\nsmall\n0:0\n/\n"}},
 		{
 			engine.Command{Args: []string{"env", "COLOR", "env", "SIZE", "who", "where", "exit", "0"}, User: "1000:1001", Env: []string{"COLOR=red"}, WorkDir: "/tmp"},

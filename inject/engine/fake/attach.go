@@ -194,7 +194,7 @@ func (f *Fake) Exec(ctx context.Context, id string, cmd engine.Command) (engine.
 		case "exit":
 			code, _ := strconv.Atoi(value)
 			return result(code, nil)
-		case "echo": // its stdin is empty
+		case "echo", "leave": // its stdin is empty
 			continue
 		case "wait":
 			d, _ := time.ParseDuration(value)

@@ -11,6 +11,7 @@
 //	env NAME      writes the value of an environment variable
 //	who           writes its user and group: "1000:1000"
 //	where         writes its working directory
+//	leave         starts another process that sleeps, with the same output, and goes on
 //	health        as a health check: exits with 0, or with 1 after a SIGUSR1 to the main process
 //	sleep         sleeps; nothing comes after it
 //
@@ -23,6 +24,7 @@ import (
 	"net"
 	"net/http"
 	"os"
+	"os/exec"
 	"os/signal"
 	"strconv"
 	"sync/atomic"
@@ -72,6 +74,10 @@ func main() {
 		case "echo":
 			_, err := io.Copy(os.Stdout, os.Stdin)
 			fail(err)
+		case "leave":
+			behind := exec.Command("/proc/self/exe", "sleep")
+			behind.Stdout, behind.Stderr = os.Stdout, os.Stderr
+			fail(behind.Start())
 		case "env":
 			fmt.Println(os.Getenv(next(what)))
 		case "who":
