@@ -25,7 +25,7 @@ type Fault struct {
 	Name     string // of the fault in the scenario
 	Kind     string
 	Duration time.Duration  // zero: not given
-	Args     map[string]any // by the names of the language: time.Duration, string, int64, float64, bool, []string, []Peer
+	Args     map[string]any // by the names of the language; see Arg.Type for what is in it
 }
 
 // Holds says whether a kind of fault lasts.
@@ -114,11 +114,27 @@ const (
 	Engine  Family = "engine"
 )
 
-// An Arg is one argument of a kind.
+// An Arg is one argument of a kind. The language has the same: names, types and defaults agree, and so do their order.
+//
+// By their types Fault.Args holds for them:
+//
+//	duration     time.Duration
+//	string       string
+//	percent      float64, from 0 to 100
+//	number       float64
+//	whole        int64
+//	size         int64, in bytes
+//	throughput   int64, in bytes per second
+//	rate         int64, in bits per second
+//	command      string, a line for the container's shell; or []string, a program and its arguments
+//	peers        []Peer
+//	ports        []PortRange
+//
+// An argument that was left out has its default in Fault.Args, but for one whose default is words ("everyone"): it is not there.
 type Arg struct {
 	Name    string
-	Type    string // as scenarios.ArgInfo has it: "duration", "string", "percent", "size", "peers" …
-	Default string // in words; empty: required
+	Type    string
+	Default string // as it would be written, or what leaving it out means; empty: required
 	Summary string
 }
 

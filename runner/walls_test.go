@@ -13,7 +13,8 @@ import (
 	"gameday/scenarios"
 )
 
-// The language and the faults describe the same kinds: they do not know each other, so only a test can tell.
+// The language and the faults describe the kinds that both have in the same way, and in the same order: they do not know each
+// other, so only a test can tell. A kind that the language alone has is refused by the plan.
 func TestKindsAgree(t *testing.T) {
 	type argument struct{ name, kind, fallback string }
 	type kind struct {
@@ -39,11 +40,20 @@ func TestKindsAgree(t *testing.T) {
 		}
 		faults = append(faults, x)
 	}
-	equal := func(a, b kind) bool {
-		return a.name == b.name && a.required == b.required && slices.Equal(a.args, b.args)
-	}
-	if !slices.EqualFunc(language, faults, equal) {
-		t.Errorf("the language knows %+v\nthe faults are %+v", language, faults)
+	at := -1
+	for _, f := range faults {
+		i := slices.IndexFunc(language, func(k kind) bool { return k.name == f.name })
+		if i < 0 {
+			t.Errorf("the language knows no kind %q", f.name)
+			continue
+		}
+		if l := language[i]; l.required != f.required || !slices.Equal(l.args, f.args) {
+			t.Errorf("the language has %+v\nthe fault is %+v", l, f)
+		}
+		if i < at {
+			t.Errorf("%s is at another place in the language", f.name)
+		}
+		at = i
 	}
 }
 

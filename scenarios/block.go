@@ -35,18 +35,29 @@ func attributes(names ...string) []hcl.AttributeSchema {
 // not proposed.
 func content(body hcl.Body, schema *hcl.BodySchema, hidden ...string) (*hcl.BodyContent, hcl.Diagnostics) {
 	c, diags := body.Content(schema)
+	var open []string
+	for _, a := range schema.Attributes {
+		if !contains(hidden, a.Name) {
+			open = append(open, a.Name)
+		}
+	}
 	for _, d := range diags {
+		if before, proposal, ok := strings.Cut(d.Detail, " Did you mean "); ok && len(hidden) > 0 {
+			// hcl proposes the first name that is near, be it hidden or not.
+			switch near := nearest(firstQuoted(before), open); {
+			case strings.HasPrefix(proposal, `"`) && near != "":
+				d.Detail = before + fmt.Sprintf(" Did you mean %q?", near)
+			case contains(hidden, firstQuoted(proposal)):
+				d.Detail = before
+			}
+		}
 		if strings.Contains(d.Detail, "Did you mean") {
 			continue
 		}
 		var known []string
 		switch d.Summary {
 		case "Unsupported argument", "Extraneous JSON object property":
-			for _, a := range schema.Attributes {
-				if !contains(hidden, a.Name) {
-					known = append(known, a.Name)
-				}
-			}
+			known = open
 		case "Unsupported block type":
 			if inner, ok := misplacedBlock(d, schema); ok {
 				d.Detail += fmt.Sprintf(" A %s stands inside a scenario block. Move it there.", inner)
@@ -72,6 +83,13 @@ func content(body hcl.Body, schema *hcl.BodySchema, hidden ...string) (*hcl.Body
 		}
 	}
 	return c, diags
+}
+
+// firstQuoted is what stands in the first pair of quotes.
+func firstQuoted(s string) string {
+	_, s, _ = strings.Cut(s, `"`)
+	s, _, _ = strings.Cut(s, `"`)
+	return s
 }
 
 // misplacedBlock finds a block of a scenario that stands at the top of a file.

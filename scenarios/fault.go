@@ -58,7 +58,7 @@ func (l *loader) failKind(hb *hcl.Block, path string) {
 	kind, at := hb.Labels[0], hb.LabelRanges[0]
 	if contains(laterKinds, kind) {
 		l.fail(at, path, "Fault kind not built yet", fmt.Sprintf(
-			"%q is part of the language, but this version cannot do it. It can do %s.", kind, inWords(builtNames(), "and")))
+			"%q is part of the language, but this version cannot do it. Leave the block out for now.", kind))
 		return
 	}
 	l.fail(at, path, "Unknown fault kind", fmt.Sprintf("There is no kind of fault %q. %s", clipped(kind),
@@ -79,9 +79,12 @@ func (b *block) fault(f *Fault, info KindInfo) {
 	}
 	f.Args = map[string]any{}
 	for _, a := range info.Args {
-		f.ArgNames = append(f.ArgNames, a.Name)
-		f.Args[a.Name] = b.argument(a)
+		if v, ok := b.argument(a); ok {
+			f.ArgNames = append(f.ArgNames, a.Name)
+			f.Args[a.Name] = v
+		}
 	}
+	b.checkArguments(f)
 	for _, name := range info.foreign() {
 		if a := b.attrs[name]; a != nil {
 			l.fail(a.NameRange, b.path, "Unsupported argument", fmt.Sprintf("%q is an argument of %s, not of %s. Leave it out.",

@@ -75,6 +75,31 @@ func FuzzLoad(f *testing.F) {
 	})
 }
 
+// FuzzQuantity: what can be read is written in a form that is read as the same.
+func FuzzQuantity(f *testing.F) {
+	for _, s := range []string{"64MiB", "1.5GiB", "500MB", "1mbit", "200kbit", "1MiB/s", "-1B", "1e3B", "9999999999999TiB"} {
+		f.Add(s)
+	}
+	f.Fuzz(func(t *testing.T, s string) {
+		again(t, s, parseSize)
+		again(t, s, parseThroughput)
+		again(t, s, parseRate)
+	})
+}
+
+func again[T interface {
+	comparable
+	fmt.Stringer
+}](t *testing.T, s string, parse func(string) (T, string)) {
+	q, problem := parse(s)
+	if problem != "" {
+		return
+	}
+	if got, problem := parse(q.String()); problem != "" || got != q {
+		t.Errorf("%q is written %q, which is %v, %q", s, q, got, problem)
+	}
+}
+
 // FuzzFormat: what is formatted parses, has the same tokens, and is not changed by formatting it again.
 func FuzzFormat(f *testing.F) {
 	seeds(f)

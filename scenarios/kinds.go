@@ -1,11 +1,6 @@
 package scenarios
 
-import (
-	"fmt"
-	"strconv"
-	"strings"
-	"time"
-)
+import "slices"
 
 // KindInfo describes a kind of fault as the language knows it.
 type KindInfo struct {
@@ -17,31 +12,108 @@ type KindInfo struct {
 
 // ArgInfo describes an argument of a kind of fault.
 type ArgInfo struct {
-	Name    string `json:"name"`
-	Type    string `json:"type"`    // "duration" or "string"
-	Default string `json:"default"` // as it would be written, without quotes; empty: required
+	Name string `json:"name"`
+	Type string `json:"type"` // what Fault.Args holds for it: see there
+	// Default is what holds where it is left out: as it would be written, without quotes, or in words if Optional. Empty: it
+	// is required.
+	Default  string   `json:"default"`
+	Optional bool     `json:"optional,omitempty"` // left out, it has no value at all
+	Words    []string `json:"words,omitempty"`    // the only values that it can have
+
+	purpose string // of one that is required: what it says, for the message that it is missing
+	refine  refinement
+}
+
+// A refinement brings a value into the form that Fault.Args holds, or says what is wrong with it.
+type refinement func(value any) (refined any, summary, detail string)
+
+// The arguments that several kinds have.
+var (
+	graceArg       = ArgInfo{Name: "grace", Type: "duration", Default: "10s", refine: graceTime}
+	correlationArg = ArgInfo{Name: "correlation", Type: "percent", Default: "0"}
+	peersArg       = ArgInfo{Name: "peers", Type: "peers", Default: "everyone", Optional: true}
+	protocolArg    = ArgInfo{Name: "protocol", Type: "string", Default: "all", Optional: true, Words: []string{"tcp", "udp", "icmp"}}
+	portsArg       = ArgInfo{Name: "ports", Type: "ports", Default: "all", Optional: true}
+)
+
+func percentArg(purpose string) ArgInfo {
+	return ArgInfo{Name: "percent", Type: "percent", purpose: purpose}
+}
+
+// network adds the arguments that every fault between a container and others has.
+func network(direction string, own ...ArgInfo) []ArgInfo {
+	return append(own, ArgInfo{Name: "direction", Type: "string", Default: direction, Words: []string{"egress", "ingress", "both"}},
+		peersArg, protocolArg, portsArg)
 }
 
 // builtKinds are the kinds that this version can do, in the order of the language.
 var builtKinds = []KindInfo{
 	{Name: "pause", Built: true, DurationRequired: true},
-	{Name: "stop", Built: true, DurationRequired: true, Args: []ArgInfo{{Name: "grace", Type: "duration", Default: "10s"}}},
-	{Name: "kill", Built: true, Args: []ArgInfo{{Name: "signal", Type: "string", Default: "KILL"}}},
+	{Name: "stop", Built: true, DurationRequired: true, Args: []ArgInfo{graceArg}},
+	{Name: "kill", Built: true, Args: []ArgInfo{{Name: "signal", Type: "string", Default: "KILL", refine: endingSignal}}},
 	{Name: "crash", Built: true},
-	{Name: "restart", Built: true, Args: []ArgInfo{{Name: "grace", Type: "duration", Default: "10s"}}},
+	{Name: "restart", Built: true, Args: []ArgInfo{graceArg}},
+	{Name: "oom", Built: true},
+	{Name: "signal", Built: true, Args: []ArgInfo{
+		{Name: "process", Type: "string", purpose: `the name of the process that is sent the signal, such as "worker"`, refine: processName},
+		{Name: "signal", Type: "string", Default: "TERM", refine: anySignal},
+	}},
+	{Name: "exec", Built: true, DurationRequired: true, Args: []ArgInfo{
+		{Name: "run", Type: "command", purpose: "the command that does the harm inside the container"},
+		{Name: "undo", Type: "command", purpose: "the command that undoes it: nothing else could know it"},
+		{Name: "user", Type: "string", Default: "the container's", Optional: true},
+		{Name: "timeout", Type: "duration", Default: "30s", refine: execTime},
+	}},
+	{Name: "latency", Built: true, DurationRequired: true, Args: network("egress",
+		ArgInfo{Name: "delay", Type: "duration", purpose: `how long each packet is held back, such as "300ms"`, refine: delayTime},
+		ArgInfo{Name: "jitter", Type: "duration", Default: "0s"},
+		correlationArg)},
+	{Name: "loss", Built: true, DurationRequired: true, Args: network("egress", percentArg("how many of 100 packets are lost, such as 5"), correlationArg)},
+	{Name: "corrupt", Built: true, DurationRequired: true, Args: network("egress", percentArg("how many of 100 packets are damaged, such as 5"), correlationArg)},
+	{Name: "duplicate", Built: true, DurationRequired: true, Args: network("egress", percentArg("how many of 100 packets are sent twice, such as 5"), correlationArg)},
+	{Name: "reorder", Built: true, DurationRequired: true, Args: network("egress",
+		percentArg("how many of 100 packets overtake those before them, such as 5"), correlationArg,
+		ArgInfo{Name: "delay", Type: "duration", Default: "10ms", refine: delayTime})},
+	{Name: "rate", Built: true, DurationRequired: true, Args: network("egress",
+		ArgInfo{Name: "rate", Type: "rate", purpose: `how much gets through, such as "1mbit"`})},
+	{Name: "partition", Built: true, DurationRequired: true, Args: network("both")},
+	{Name: "reject", Built: true, DurationRequired: true, Args: network("egress",
+		ArgInfo{Name: "with", Type: "string", Default: "tcp-reset", Words: []string{"tcp-reset", "icmp"}})},
+	{Name: "disconnect", Built: true, DurationRequired: true, Args: []ArgInfo{
+		{Name: "network", Type: "string", purpose: "the network that the container is taken out of, by its name in Docker"},
+	}},
+	{Name: "cpu", Built: true, DurationRequired: true, Args: []ArgInfo{
+		{Name: "limit", Type: "number", purpose: "how many cores the container may use, such as 0.5", refine: cores},
+	}},
+	{Name: "memory", Built: true, DurationRequired: true, Args: []ArgInfo{
+		{Name: "limit", Type: "size", purpose: `how much memory the container may use, such as "64MiB"`, refine: memorySize},
+	}},
+	{Name: "io", Built: true, DurationRequired: true, Args: []ArgInfo{
+		{Name: "read", Type: "throughput", Default: "no limit", Optional: true},
+		{Name: "write", Type: "throughput", Default: "no limit", Optional: true},
+	}},
+	{Name: "stress", Built: true, DurationRequired: true, Args: []ArgInfo{
+		{Name: "cpu", Type: "whole", Default: "none", Optional: true, refine: workers},
+		{Name: "memory", Type: "size", Default: "none", Optional: true, refine: memorySize},
+	}},
+	{Name: "fill", Built: true, DurationRequired: true, Args: []ArgInfo{
+		{Name: "path", Type: "string", purpose: `the directory in the container that is filled, such as "/var/lib/data"`, refine: absolutePath},
+		{Name: "size", Type: "size", Default: "none", Optional: true},
+		{Name: "percent", Type: "percent", Default: "none", Optional: true},
+	}},
 }
 
 // laterKinds are the kinds that are part of the language but cannot be done yet.
-var laterKinds = []string{
-	"oom", "signal", "exec", "latency", "loss", "corrupt", "duplicate", "reorder", "rate", "partition", "reject", "dns",
-	"http", "tcp", "disconnect", "cpu", "memory", "io", "stress", "fill",
-}
+var laterKinds = []string{"dns", "http", "tcp"}
 
 // FaultKinds lists every kind of fault in the language, those that can be done first.
 func FaultKinds() []KindInfo {
 	var kinds []KindInfo
 	for _, k := range builtKinds {
-		k.Args = append([]ArgInfo(nil), k.Args...)
+		k.Args = slices.Clone(k.Args)
+		for i := range k.Args {
+			k.Args[i].Words = slices.Clone(k.Args[i].Words)
+		}
 		kinds = append(kinds, k)
 	}
 	for _, name := range laterKinds {
@@ -102,73 +174,4 @@ func kindsWith(arg string) []string {
 		}
 	}
 	return names
-}
-
-// longestGrace is what people and undos are ready to wait for.
-const longestGrace = time.Hour
-
-// argument reads one of a kind's own arguments, or takes its default.
-func (b *block) argument(a ArgInfo) any {
-	switch a.Type {
-	case "duration":
-		if d, ok := b.duration(a.Name, 0); ok {
-			if a.Name == "grace" && (d%time.Second != 0 || d > longestGrace) {
-				b.failAt(a.Name, "Invalid duration", fmt.Sprintf("%q is in whole seconds, because Docker counts in them, and at most %s.", a.Name, inUnits(longestGrace)))
-			}
-			return d
-		}
-		d, _ := time.ParseDuration(a.Default)
-		return d
-	default:
-		s, ok := b.str(a.Name)
-		if !ok {
-			return a.Default
-		}
-		if a.Name != "signal" {
-			return s
-		}
-		name, problem := signalName(s)
-		if problem != "" {
-			b.failAt(a.Name, "Invalid signal", problem)
-		}
-		return name
-	}
-}
-
-// signals are Linux's, by number from 1.
-var signals = []string{
-	"HUP", "INT", "QUIT", "ILL", "TRAP", "ABRT", "BUS", "FPE", "KILL", "USR1", "SEGV", "USR2", "PIPE", "ALRM", "TERM",
-	"STKFLT", "CHLD", "CONT", "STOP", "TSTP", "TTIN", "TTOU", "URG", "XCPU", "XFSZ", "VTALRM", "PROF", "WINCH", "IO", "PWR", "SYS",
-}
-
-// What ends no process: the first freeze it, which fault "pause" does in a way that can be undone.
-var (
-	freezingSignals = []string{"STOP", "TSTP", "TTIN", "TTOU"}
-	harmlessSignals = []string{"CONT", "CHLD", "URG", "WINCH"}
-)
-
-// signalName checks a signal and brings it into one form: "KILL" for "SIGKILL", "kill" and "KILL", a number as it is.
-func signalName(s string) (name, problem string) {
-	name = strings.TrimPrefix(strings.ToUpper(s), "SIG")
-	number, err := strconv.Atoi(name)
-	if err == nil && (number < 1 || number > len(signals)) {
-		return "", fmt.Sprintf("The number of a signal is from 1 to %d.", len(signals))
-	}
-	called := name
-	if err == nil {
-		called = signals[number-1]
-	}
-	switch {
-	case contains(freezingSignals, called):
-		return "", fmt.Sprintf(`%s freezes a process and does not end it. Use fault "pause", which can be undone.`, called)
-	case contains(harmlessSignals, called):
-		return "", fmt.Sprintf("%s ends no process, so it would be no fault. Use KILL, TERM, INT, HUP, QUIT or ABRT.", called)
-	case contains(signals, called):
-		return name, ""
-	}
-	problem = fmt.Sprintf("There is no signal %q.", clipped(s))
-	if near := nearest(name, signals); near != "" {
-		return "", problem + fmt.Sprintf(" Did you mean %q?", near)
-	}
-	return "", problem + fmt.Sprintf(` Write a name such as "TERM", or a number from 1 to %d.`, len(signals))
 }

@@ -305,25 +305,6 @@ scenario "s" {
 	}
 }
 
-func TestFaultKinds(t *testing.T) {
-	built := 0
-	for _, k := range FaultKinds() {
-		if k.Built {
-			built++
-		}
-		for _, a := range k.Args {
-			if a.Type == "duration" {
-				if _, err := time.ParseDuration(a.Default); err != nil {
-					t.Errorf("%s %s: %v", k.Name, a.Name, err)
-				}
-			}
-		}
-	}
-	if built != 5 {
-		t.Errorf("%d kinds are built", built)
-	}
-}
-
 func TestPickAndSelector(t *testing.T) {
 	for text, want := range map[string]string{`"all"`: "all", `"one"`: "one", "1": "one", "2": "2", `"3"`: "3", `"50%"`: "50%", `"100%"`: "100%"} {
 		ws := mustLoad(t, small("target \"x\" {\n  name = \"a\"\n  labels = { tier = \"front\" }\n  pick = "+text+"\n}\n"), Options{})

@@ -36,6 +36,9 @@ func TestOneDiagnosticForEachMistake(t *testing.T) {
 		"a signal that ends nothing":      {kill(`signal = "WINCH"`), []string{"ends no process"}},
 		"a signal of real time":           {kill(`signal = "RTMIN+1"`), []string{"There is no signal"}},
 		"half a second of grace":          {strings.Replace(kill(`grace = "500ms"`), `"kill"`, `"restart"`, 1), []string{"whole seconds"}},
+		"a slip in another's argument":    {kill(`perzent = 5`), []string{"write one of"}},
+		"a slip near two arguments":       {strings.Replace(kill(`precent = 5`), `"kill"`, `"loss"`, 1), []string{`"duration" is missing`, `Did you mean "percent"?`}},
+		"an argument as a block":          {kill("undo {\n}"), []string{"There is nothing of that kind here"}},
 		"an unknown function, misspelled": {hypothesis("value < celi(0.5)"), []string{"Did you mean ceil()?"}},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -1,6 +1,9 @@
 package scenarios
 
-import "time"
+import (
+	"net/netip"
+	"time"
+)
 
 // A Workspace is all that a file or a directory says. Everything in it has been checked.
 type Workspace struct {
@@ -157,6 +160,35 @@ type Fault struct {
 	Start       time.Duration // from the end of the baseline, or of After
 	After       *Fault
 	Duration    time.Duration  // 0: not given
-	Args        map[string]any // the kind's own: time.Duration, string, int64, float64, bool, []string
+	Args        map[string]any // the kind's own; what was left out and is Optional is not in it
 	ArgNames    []string       // the names in Args in the order of the language
+}
+
+// Types of arguments (see ArgInfo.Type), and what Fault.Args holds for them:
+//
+//	duration     time.Duration
+//	string       string
+//	percent      float64, from 0 to 100
+//	number       float64
+//	whole        int64
+//	size         Size
+//	throughput   Throughput
+//	rate         Rate
+//	command      string, a line for the container's shell; or []string, a program and its arguments
+//	peers        []Peer
+//	ports        []PortRange, ordered, without overlaps
+
+// A Peer is whom a container talks to. Exactly one of Target and Prefix is set.
+type Peer struct {
+	Target *Target
+	Prefix netip.Prefix // of a single address where one was written
+}
+
+// A PortRange is a port, or all from one to another, both included.
+type PortRange struct{ From, To uint16 }
+
+// Peers returns the argument peers; none means everyone.
+func (f *Fault) Peers() []Peer {
+	peers, _ := f.Args["peers"].([]Peer)
+	return peers
 }

@@ -10,7 +10,7 @@ scenario "empty" { # ERROR: No fault
 }
 
 scenario "kinds" {
-  fault "latency" "slow" { # ERROR: Fault kind not built yet
+  fault "http" "slow" { # ERROR: Fault kind not built yet
     target = target.api
     delay  = "300ms"
   }

@@ -49,7 +49,7 @@ target "database" {
 }
 
 scenario "slow_payments" {
-  title    = "Checkout survives a frozen payment provider"
+  title    = "Checkout survives a slow, then frozen, payment provider"
   tags     = ["checkout", "network"]
   source   = prometheus.own # may be left out when there is only one
   baseline = "30s"          # watch the steady state before the first fault
@@ -91,15 +91,16 @@ scenario "slow_payments" {
     protect      = [target.database]
   }
 
-  fault "stop" "provider_gone" {
+  fault "latency" "provider_slow" {
     target   = target.payments
-    grace    = "2s"
+    delay    = "300ms"
+    jitter   = "50ms"
     duration = "60s"
   }
 
   fault "pause" "provider_hangs" {
     target   = target.payments
-    after    = fault.provider_gone
+    after    = fault.provider_slow
     start    = "15s" # an offset; with `after`, from that fault's end
     duration = "30s"
   }
