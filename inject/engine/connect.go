@@ -164,13 +164,25 @@ func (d *docker) Info(ctx context.Context) (Info, error) {
 			Kernel: in.KernelVersion, OS: in.OperatingSystem,
 			Arch:          goArch(in.Architecture),
 			CgroupVersion: in.CgroupVersion,
+			CgroupDriver:  in.CgroupDriver,
+			LiveRestore:   in.LiveRestoreEnabled,
 			Endpoint:      d.cli.DaemonHost(),
 		}
 		if info.CgroupVersion == "" {
 			info.CgroupVersion = "1"
 		}
 		for _, o := range in.SecurityOptions {
-			info.Rootless = info.Rootless || o == "name=rootless" || strings.HasPrefix(o, "name=rootless,")
+			switch name, _, _ := strings.Cut(strings.TrimPrefix(o, "name="), ","); name {
+			case "rootless":
+				info.Rootless = true
+			case "userns":
+				info.UserNS = true
+			case "selinux":
+				info.SELinux = true
+			}
+		}
+		if path, ok := strings.CutPrefix(info.Endpoint, "unix://"); ok {
+			info.SocketPath = path
 		}
 		info.Local = strings.HasPrefix(info.Endpoint, "unix://") || strings.HasPrefix(info.Endpoint, "npipe://")
 		return nil

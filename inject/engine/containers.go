@@ -86,7 +86,12 @@ func fromInspect(in container.InspectResponse) Container {
 			c.RestartPolicy = string(h.RestartPolicy.Name)
 			c.AutoRemove = h.AutoRemove
 			c.NetworkMode = string(h.NetworkMode)
-			c.PIDMode = string(h.PidMode)
+			c.PIDMode, c.IPCMode = string(h.PidMode), string(h.IpcMode)
+			c.UsernsMode, c.CgroupnsMode, c.CgroupParent = string(h.UsernsMode), string(h.CgroupnsMode), h.CgroupParent
+			c.Runtime, c.Privileged, c.ReadOnly, c.OOMScoreAdj = h.Runtime, h.Privileged, h.ReadonlyRootfs, h.OomScoreAdj
+			c.CapAdd, c.CapDrop, c.SecurityOpt = h.CapAdd, h.CapDrop, h.SecurityOpt
+			c.Limits = limits(h.Resources)
+			c.Mounts = mounts(in.Mounts, h.Tmpfs)
 		}
 		if s := b.State; s != nil {
 			c.State = State{
@@ -105,40 +110,59 @@ func fromInspect(in container.InspectResponse) Container {
 		c.NetworkMode = "bridge"
 	}
 	if in.Config != nil {
-		c.Image, c.Labels = in.Config.Image, in.Config.Labels
+		c.Image, c.Labels, c.TTY, c.User = in.Config.Image, in.Config.Labels, in.Config.Tty, in.Config.User
 	}
 	if n := in.NetworkSettings; n != nil {
 		for name, e := range n.Networks {
-			if e != nil {
-				c.Networks = append(c.Networks, Endpoint{
-					Network: name, NetworkID: e.NetworkID, IPv4: e.IPAddress, IPv6: e.GlobalIPv6Address,
-					Aliases: ownAliases(e.Aliases, c.ID),
-				})
+			// After an attempt to connect that failed, engines list the network although the container is not in it.
+			failed := e != nil && e.EndpointID == "" && c.State.Running && !c.State.Restarting
+			if e != nil && !failed {
+				c.Networks = append(c.Networks, endpoint(name, c.ID, *e))
 			}
 		}
-		c.Ports = ports(n.Ports)
+		var asked nat.PortMap
+		if in.ContainerJSONBase != nil && in.HostConfig != nil {
+			asked = in.HostConfig.PortBindings
+		}
+		c.Ports = ports(n.Ports, asked)
 	}
 	slices.SortFunc(c.Networks, func(a, b Endpoint) int { return strings.Compare(a.Network, b.Network) })
 	return c
 }
 
-// ownAliases leaves out the short id, which engines before 25 add to the aliases.
-func ownAliases(aliases []string, id string) []string {
-	var own []string
-	for _, a := range aliases {
-		if !(len(a) == 12 && strings.HasPrefix(id, a)) && !slices.Contains(own, a) {
-			own = append(own, a)
-		}
+// limits puts the engine's words for limits into ours.
+func limits(r container.Resources) Limits {
+	l := Limits{Memory: r.Memory, MemorySwap: r.MemorySwap, NanoCPUs: r.NanoCPUs, CPUQuota: r.CPUQuota, CPUPeriod: r.CPUPeriod}
+	if r.PidsLimit != nil {
+		l.PidsLimit = *r.PidsLimit
 	}
-	return own
+	l.OOMKillDisable = r.OomKillDisable != nil && *r.OomKillDisable
+	return l
 }
 
-func ports(m nat.PortMap) []Port {
+// mounts lists what was put into a container. Those of --tmpfs are listed elsewhere by the engine, with their options.
+func mounts(points []container.MountPoint, tmpfs map[string]string) []Mount {
+	var ms []Mount
+	for _, p := range points {
+		ms = append(ms, Mount{Type: string(p.Type), Name: p.Name, Source: p.Source, Destination: p.Destination, RW: p.RW})
+	}
+	for dest, options := range tmpfs {
+		if !slices.ContainsFunc(ms, func(m Mount) bool { return m.Destination == dest }) {
+			ms = append(ms, Mount{Type: "tmpfs", Destination: dest, RW: !slices.Contains(strings.Split(options, ","), "ro")})
+		}
+	}
+	slices.SortFunc(ms, func(a, b Mount) int { return strings.Compare(a.Destination, b.Destination) })
+	return ms
+}
+
+// ports lists the published ports. Asked is what they were to be.
+func ports(m, asked nat.PortMap) []Port {
 	var ps []Port
 	for port, bindings := range m {
 		for _, b := range bindings {
 			if host, err := strconv.Atoi(b.HostPort); err == nil {
-				ps = append(ps, Port{Container: port.Int(), Host: host, HostIP: b.HostIP, Protocol: port.Proto()})
+				fixed := slices.ContainsFunc(asked[port], func(a nat.PortBinding) bool { return a.HostPort == b.HostPort })
+				ps = append(ps, Port{Container: port.Int(), Host: host, HostIP: b.HostIP, Protocol: port.Proto(), Dynamic: !fixed})
 			}
 		}
 	}
@@ -279,10 +303,13 @@ func (d *docker) Create(ctx context.Context, spec Spec) (id string, err error) {
 func (s Spec) forEngine() (*container.Config, *container.HostConfig, *network.NetworkingConfig, error) {
 	config := &container.Config{
 		Image: s.Image, Entrypoint: s.Entrypoint, Cmd: s.Cmd, Env: s.Env, Labels: s.Labels, User: s.User, StopSignal: s.StopSignal,
+		OpenStdin: s.Stdin, StdinOnce: s.Stdin, AttachStdin: s.Stdin,
 	}
 	host := &container.HostConfig{
 		NetworkMode: container.NetworkMode(s.Network), PidMode: container.PidMode(s.PIDMode),
 		CapDrop: s.CapDrop, CapAdd: s.CapAdd, ReadonlyRootfs: s.ReadOnly, Binds: s.Binds, Tmpfs: s.Tmpfs,
+		SecurityOpt: s.SecurityOpt, CgroupnsMode: container.CgroupnsMode(s.CgroupnsMode), OomScoreAdj: s.OOMScoreAdj,
+		VolumesFrom:   s.VolumesFrom,
 		RestartPolicy: container.RestartPolicy{Name: container.RestartPolicyMode(s.RestartPolicy)},
 		AutoRemove:    s.AutoRemove,
 		Resources:     container.Resources{Memory: s.Memory},

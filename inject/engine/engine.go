@@ -25,7 +25,7 @@ const Label = "gameday"
 const MinAPI = "1.41"
 
 // An Engine is one Docker engine. All methods are safe for concurrent use, and take a container's id, the start of its id or
-// its name. A call whose context has no deadline gets a generous one, but for Wait and Events. Changing a container that is
+// its name. A call whose context has no deadline gets a generous one, but for Wait, Exec and Events. Changing a container that is
 // already in the state asked for is not an error where the engine itself does not see it as one; see each method.
 type Engine interface {
 	// Info describes the engine. It fails with ErrUnreachable, ErrPermission or ErrTooOld.
@@ -58,6 +58,16 @@ type Engine interface {
 	// Logs returns what a container has written to stdout and stderr so far.
 	Logs(ctx context.Context, id string) ([]byte, error)
 
+	// Attach connects to a container's stdin, stdout and stderr, from now on: before Start, nothing is missed. Ctx bounds
+	// the call and not the stream, which lasts until Close, the end of the container or that of the connection.
+	// ErrConflict if it is paused or restarting.
+	Attach(ctx context.Context, id string) (Stream, error)
+	// Exec runs a command in a running container and waits for its end, for as long as ctx lasts: then the error wraps
+	// that of ctx, the result holds the output so far, and the command goes on in the container. A command that cannot
+	// be started is no error: the result has the code 126 or 127, and the reason as its output. ErrConflict if the
+	// container does not run or is paused.
+	Exec(ctx context.Context, id string, cmd Command) (ExecResult, error)
+
 	// BuildImage makes an image from files alone, without a registry and without a builder, and tags it.
 	BuildImage(ctx context.Context, img Image) (id string, err error)
 	// RemoveImage removes a tag and, if it was the last, the image; no error if there is none, ErrConflict while a container
@@ -74,12 +84,21 @@ type Engine interface {
 	// has ended before is no different.
 	Wait(ctx context.Context, id string) (code int, err error)
 
-	// CreateNetwork makes a bridge network; ErrConflict if the name is taken.
-	CreateNetwork(ctx context.Context, name string, labels map[string]string) (id string, err error)
+	// CreateNetwork makes a bridge network; ErrConflict if the name is taken. The subnets ("10.9.0.0/24", "fd00:9::/64")
+	// are for networks whose containers have static addresses; without one the engine chooses.
+	CreateNetwork(ctx context.Context, name string, labels map[string]string, subnets ...string) (id string, err error)
 	// RemoveNetwork removes a network; no error if there is none, ErrConflict while running containers are in it.
 	RemoveNetwork(ctx context.Context, id string) error
 	// Networks lists the networks that carry a label; an empty value stands for any.
 	Networks(ctx context.Context, label, value string) ([]NetworkInfo, error)
+	// ConnectNetwork puts a container into a network, with the static addresses, aliases, links, MAC address and options of
+	// at; its other fields are not asked for. ErrConflict if it is in it already or somebody else has the address. The
+	// engine gives static addresses only in networks whose subnet a person chose, and a MAC address only since API 1.44.
+	// After a refusal connect it in another way: engines keep what was asked for until the container is in the network,
+	// and ask for it again when it starts.
+	ConnectNetwork(ctx context.Context, network, id string, at Endpoint) error
+	// DisconnectNetwork takes a container out of a network; ErrConflict if it is not in it.
+	DisconnectNetwork(ctx context.Context, network, id string) error
 
 	// Close ends all connections.
 	Close() error
@@ -92,8 +111,13 @@ type Info struct {
 	Kernel, OS    string
 	Arch          string // as Go spells it: "amd64", "arm64"
 	CgroupVersion string // "1" or "2"
+	CgroupDriver  string // "cgroupfs", "systemd", "none"
 	Rootless      bool
+	UserNS        bool   // root in containers is another user on the host (userns-remap)
+	SELinux       bool   // containers may not touch bound host paths unless labelled, or without label=disable
+	LiveRestore   bool   // containers outlive a restart of the daemon
 	Endpoint      string // where it was reached: "unix:///var/run/docker.sock"
+	SocketPath    string // of Endpoint, if it is a unix socket
 	Local         bool   // reached over a socket of this machine
 }
 
@@ -110,8 +134,44 @@ type Container struct {
 	AutoRemove    bool   // removed by the engine as soon as it stops
 	NetworkMode   string // "bridge", "host", "none", "container:<id>", or a network's name
 	PIDMode       string // "", "host", "container:<id>"
+	IPCMode       string // "", "private", "shareable", "host", "container:<id>", "none"
+	UsernsMode    string // "host": root in it is root on the host, although the engine remaps users
+	CgroupnsMode  string // "host", "private"
+	CgroupParent  string // "": the engine's own
+	Runtime       string // "runc"; another one may not share the host's kernel
+	TTY           bool
+	Privileged    bool
+	ReadOnly      bool   // its root file system
+	User          string // "" is root, unless the image says otherwise
+	CapAdd        []string
+	CapDrop       []string
+	SecurityOpt   []string
+	OOMScoreAdj   int
+	Limits        Limits
+	Mounts        []Mount // ordered by Destination; tmpfs included
 	Networks      []Endpoint
 	Ports         []Port
+}
+
+// Limits are what a container was created or updated with; what its cgroup says may differ. Zero: none, or the kernel's
+// default.
+type Limits struct {
+	Memory         int64 // bytes
+	MemorySwap     int64 // bytes, memory and swap together; -1: as much as there is
+	NanoCPUs       int64 // billionths of a core
+	CPUQuota       int64 // microseconds in each CPUPeriod; -1: no limit
+	CPUPeriod      int64 // microseconds
+	PidsLimit      int64 // -1: no limit
+	OOMKillDisable bool
+}
+
+// A Mount is a file system that was put into a container.
+type Mount struct {
+	Type        string // "bind", "volume", "tmpfs"
+	Name        string // of a volume
+	Source      string // on the engine's host; "" for a tmpfs
+	Destination string // in the container
+	RW          bool
 }
 
 // State is whether and how a container runs.
@@ -128,11 +188,23 @@ type State struct {
 	Health     string // "healthy", "unhealthy", "starting"; empty: no health check
 }
 
-// An Endpoint is a container's place in one network.
+// An Endpoint is a container's place in one network: what was asked for, and what it has while the container runs.
 type Endpoint struct {
 	Network, NetworkID string
-	IPv4, IPv6         string
-	Aliases            []string
+
+	StaticIPv4, StaticIPv6 string // asked for, and given again at each start; empty: the engine chooses
+	LinkLocalIPs           []string
+	Aliases                []string
+	Links                  []string // "container:alias"
+	DriverOpts             map[string]string
+	GatewayPriority        int
+
+	IPv4, IPv6  string // without the length of the prefix
+	IPv4Bits    int    // length of the prefix
+	IPv6Bits    int
+	Gateway     string
+	GatewayIPv6 string
+	MAC         string // asked for or made up: the engine does not tell
 }
 
 // A Port is one that is published on the engine's host.
@@ -141,6 +213,7 @@ type Port struct {
 	Host      int
 	HostIP    string
 	Protocol  string
+	Dynamic   bool // the engine chose Host, and may choose another one at the next start
 }
 
 // NetworkInfo is a network.
@@ -211,7 +284,12 @@ type Spec struct {
 	CapAdd        []string
 	ReadOnly      bool
 	User          string
+	SecurityOpt   []string          // "no-new-privileges", "label=disable"
+	CgroupnsMode  string            // "host", "private"; "": the engine's default
+	OOMScoreAdj   int               // -1000 to 1000; the lower, the later the kernel kills it for want of memory
+	Stdin         bool              // an attached stream feeds stdin, and its end is the end of stdin; else stdin is empty
 	Binds         []string          // "/host:/container[:ro]"
+	VolumesFrom   []string          // containers whose binds and volumes it gets: "<id>[:ro]"
 	Tmpfs         map[string]string // path → options
 	RestartPolicy string            // "" is "no"
 	AutoRemove    bool
@@ -226,4 +304,32 @@ type Health struct {
 	Cmd                            []string
 	Interval, Timeout, StartPeriod time.Duration
 	Retries                        int
+}
+
+// A Stream is an attached container. Read returns what it writes to stdout and io.EOF after its end; Write goes to its
+// stdin; neither has frames: a line may come in pieces. What it writes to stderr is taken in by Read.
+type Stream interface {
+	io.ReadWriteCloser
+	// CloseWrite ends the container's stdin, and leaves its output readable.
+	CloseWrite() error
+	// Err returns the end of what was written to stderr so far, for error messages: 4 KiB at most.
+	Err() string
+}
+
+// A Command is run by Exec.
+type Command struct {
+	Args    []string // the program and its arguments; no shell is involved
+	User    string   // "": the container's
+	Env     []string // beside the container's
+	WorkDir string   // "": the container's
+}
+
+// MaxExecOutput is how much of a command's output is kept, in bytes.
+const MaxExecOutput = 64 << 10
+
+// An ExecResult is how a command ended.
+type ExecResult struct {
+	Code      int
+	Output    string // stdout and stderr as they came; the first MaxExecOutput bytes
+	Truncated bool   // there was more
 }

@@ -33,9 +33,17 @@ func Run(t *testing.T, open func(t *testing.T) engine.Engine) {
 		{"Wait", testWait},
 		{"AutoRemove", testAutoRemove},
 		{"Logs", testLogs},
+		{"Attach", testAttach},
+		{"AttachEnds", testAttachEnds},
+		{"Exec", testExec},
+		{"ExecOutlasted", testExecOutlasted},
+		{"Settings", testSettings},
 		{"Health", testHealth},
 		{"Networks", testNetworks},
 		{"SharedNetwork", testSharedNetwork},
+		{"Reconnect", testReconnect},
+		{"StaticAddress", testStaticAddress},
+		{"Membership", testMembership},
 		{"Publish", testPublish},
 		{"Events", testEvents},
 		{"EventsFromTheStart", testEventsFromTheStart},
@@ -89,6 +97,12 @@ func testInfo(t *testing.T, e engine.Engine) {
 	}
 	if info.CgroupVersion != "1" && info.CgroupVersion != "2" {
 		t.Errorf("CgroupVersion is %q", info.CgroupVersion)
+	}
+	if d := info.CgroupDriver; d != "cgroupfs" && d != "systemd" && d != "none" {
+		t.Errorf("CgroupDriver is %q", d)
+	}
+	if strings.HasPrefix(info.Endpoint, "unix://") != (info.SocketPath != "") || !strings.HasSuffix(info.Endpoint, info.SocketPath) {
+		t.Errorf("SocketPath is %q, of %s", info.SocketPath, info.Endpoint)
 	}
 	again, err := e.Info(Context(t))
 	must(t, err)
@@ -162,9 +176,12 @@ func testNotFound(t *testing.T, e engine.Engine) {
 	_, lookErr := e.Container(ctx, id)
 	_, logsErr := e.Logs(ctx, id)
 	_, waitErr := e.Wait(ctx, id)
+	_, attachErr := e.Attach(ctx, id)
+	_, execErr := e.Exec(ctx, id, engine.Command{Args: []string{"/workload", "exit", "0"}})
 	_, createErr := e.Create(ctx, engine.Spec{Name: id, Image: Unique("gameday-none") + ":none"})
 	for name, err := range map[string]error{
-		"Container": lookErr, "Logs": logsErr, "Wait": waitErr, "Create": createErr,
+		"Container": lookErr, "Logs": logsErr, "Wait": waitErr, "Create": createErr, "Attach": attachErr, "Exec": execErr,
+		"ConnectNetwork": e.ConnectNetwork(ctx, "bridge", id, engine.Endpoint{}), "DisconnectNetwork": e.DisconnectNetwork(ctx, "bridge", id),
 		"Pause": e.Pause(ctx, id), "Unpause": e.Unpause(ctx, id), "Start": e.Start(ctx, id), "Stop": e.Stop(ctx, id, 0),
 		"Restart": e.Restart(ctx, id, 0), "Kill": e.Kill(ctx, id, "KILL"),
 	} {

@@ -207,11 +207,12 @@ func Workload(t testing.TB, e engine.Engine, name string, opts ...Option) engine
 	return c
 }
 
-// TestNetwork makes a network and removes it at the end of the test, after the containers that are made later.
-func TestNetwork(t testing.TB, e engine.Engine) engine.NetworkInfo {
+// TestNetwork makes a network and removes it at the end of the test, after the containers that are made later. With
+// subnets its containers may have static addresses: see Subnet.
+func TestNetwork(t testing.TB, e engine.Engine, subnets ...string) engine.NetworkInfo {
 	t.Helper()
 	n := engine.NetworkInfo{Name: Unique("gameday-net"), Labels: map[string]string{engine.Label: run}}
-	id, err := e.CreateNetwork(Context(t), n.Name, n.Labels)
+	id, err := e.CreateNetwork(Context(t), n.Name, n.Labels, subnets...)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -222,6 +223,20 @@ func TestNetwork(t testing.TB, e engine.Engine) engine.NetworkInfo {
 		}
 	})
 	return n
+}
+
+// Subnet returns a subnet that most likely nobody else uses, in 10.64.0.0/10, and the fourth address in it.
+func Subnet() (subnet, fourth string) {
+	var b [2]byte
+	rand.Read(b[:])
+	prefix := fmt.Sprintf("10.%d.%d.", 64+b[0]%64, b[1])
+	return prefix + "0/24", prefix + "4"
+}
+
+// Subnet6 is an IPv6 subnet that nobody else uses, and the fourth address in it.
+func Subnet6() (subnet, fourth string) {
+	prefix := "fd00:" + random()[:4] + ":" + random()[:4] + ":1::"
+	return prefix + "/64", prefix + "4"
 }
 
 // cleanup is the context of what is removed at the end of a test, whose own context may be over.

@@ -36,7 +36,12 @@ func (f *Fake) Create(ctx context.Context, spec engine.Spec) (string, error) {
 	c := engine.Container{
 		ID: newID(), Name: spec.Name, Image: spec.Image, ImageID: img.id, Created: time.Now().UTC(), Labels: map[string]string{},
 		State: engine.State{Status: "created"}, RestartPolicy: cmp.Or(spec.RestartPolicy, "no"), AutoRemove: spec.AutoRemove,
-		NetworkMode: cmp.Or(spec.Network, "bridge"), PIDMode: spec.PIDMode,
+		NetworkMode: cmp.Or(spec.Network, "bridge"), PIDMode: spec.PIDMode, CgroupnsMode: cmp.Or(spec.CgroupnsMode, "private"), Runtime: "runc",
+		ReadOnly: spec.ReadOnly, User: spec.User, OOMScoreAdj: spec.OOMScoreAdj, Limits: limits(spec),
+		CapAdd: slices.Clone(spec.CapAdd), CapDrop: slices.Clone(spec.CapDrop), SecurityOpt: slices.Clone(spec.SecurityOpt),
+	}
+	if err := f.mount(&c, spec); err != nil {
+		return "", fmt.Errorf("%s: %w", what, err)
 	}
 	c.Name = cmp.Or(c.Name, "container-"+c.ID[:6])
 	maps.Copy(c.Labels, img.img.Labels)

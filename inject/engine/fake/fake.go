@@ -13,6 +13,7 @@ import (
 	"fmt"
 	"io"
 	"maps"
+	"net/netip"
 	"runtime"
 	"slices"
 	"strings"
@@ -28,14 +29,16 @@ type Fake struct {
 	info     engine.Info
 	boxes    map[string]*box // by id
 	networks map[string]engine.NetworkInfo
-	images   map[string]*image // by tag
-	ports    int               // the last that was published
+	subnets  map[string][]netip.Prefix // by the network's id; none: the engine's choice
+	images   map[string]*image         // by tag
+	ports    int                       // the last that was published
 	subs     map[*subscriber]struct{}
 
 	failures map[string]*failure
 	delays   map[string]time.Duration
 	hooks    map[string]func(id string)
 	cut      chan struct{} // closed while disconnected
+	news     *sync.Cond    // something that streams wait for has happened
 }
 
 type image struct {
@@ -57,12 +60,14 @@ func New() *Fake {
 	f := &Fake{
 		info: engine.Info{
 			ID: newID()[:12], Name: "fake", Version: "20.10.24", API: engine.MinAPI, Kernel: "6.1.0", OS: "Fake",
-			Arch: runtime.GOARCH, CgroupVersion: "2", Endpoint: "unix:///fake.sock", Local: true,
+			Arch: runtime.GOARCH, CgroupVersion: "2", CgroupDriver: "systemd",
+			Endpoint: "unix:///fake.sock", SocketPath: "/fake.sock", Local: true,
 		},
-		boxes: map[string]*box{}, networks: map[string]engine.NetworkInfo{}, images: map[string]*image{}, ports: 32767,
+		boxes: map[string]*box{}, networks: map[string]engine.NetworkInfo{}, subnets: map[string][]netip.Prefix{}, images: map[string]*image{}, ports: 32767,
 		subs: map[*subscriber]struct{}{}, failures: map[string]*failure{}, delays: map[string]time.Duration{},
 		hooks: map[string]func(string){}, cut: make(chan struct{}),
 	}
+	f.news = sync.NewCond(&f.mu)
 	for _, name := range []string{"bridge", "host", "none"} {
 		f.networks[name] = engine.NetworkInfo{ID: newID(), Name: name}
 	}
@@ -97,7 +102,7 @@ func (f *Fake) Hook(method string, h func(id string)) {
 	f.hooks[method] = h
 }
 
-// Disconnect breaks the event streams and makes all calls fail with ErrUnreachable until Reconnect. The containers run on.
+// Disconnect breaks all streams and makes all calls fail with ErrUnreachable until Reconnect. The containers run on.
 func (f *Fake) Disconnect() {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -105,6 +110,10 @@ func (f *Fake) Disconnect() {
 		return
 	}
 	close(f.cut)
+	for _, b := range f.boxes { // their processes do not hear of it
+		b.detach(unreachable())
+	}
+	f.news.Broadcast()
 	for s := range f.subs {
 		select {
 		case s.out <- engine.Event{Time: time.Now().UTC(), Err: unreachable()}:
@@ -283,8 +292,10 @@ func (f *Fake) view(b *box) engine.Container {
 	c.Labels = maps.Clone(c.Labels)
 	c.Ports = slices.Clone(c.Ports)
 	c.Networks = slices.Clone(c.Networks)
+	c.CapAdd, c.CapDrop, c.SecurityOpt = slices.Clone(c.CapAdd), slices.Clone(c.CapDrop), slices.Clone(c.SecurityOpt)
+	c.Mounts = slices.Clone(c.Mounts)
 	for i, n := range c.Networks {
-		c.Networks[i].Aliases = slices.Clone(n.Aliases)
+		c.Networks[i] = own(n)
 	}
 	return c
 }
@@ -395,57 +406,6 @@ func (f *Fake) HasImage(ctx context.Context, tag string) (bool, error) {
 	}
 	defer f.mu.Unlock()
 	return f.images[tag] != nil, nil
-}
-
-// CreateNetwork makes a network.
-func (f *Fake) CreateNetwork(ctx context.Context, name string, labels map[string]string) (string, error) {
-	if err := f.enter(ctx, "CreateNetwork", name); err != nil {
-		return "", err
-	}
-	defer f.mu.Unlock()
-	if _, ok := f.networks[name]; ok {
-		return "", fmt.Errorf("create network %s: %w: network with name %s already exists", name, engine.ErrConflict, name)
-	}
-	n := engine.NetworkInfo{ID: newID(), Name: name, Labels: maps.Clone(labels)}
-	f.networks[name] = n
-	return n.ID, nil
-}
-
-// RemoveNetwork removes a network.
-func (f *Fake) RemoveNetwork(ctx context.Context, id string) error {
-	if err := f.enter(ctx, "RemoveNetwork", id); err != nil {
-		return err
-	}
-	defer f.mu.Unlock()
-	for name, n := range f.networks {
-		if name != id && n.ID != id {
-			continue
-		}
-		for _, b := range f.boxes {
-			if b.c.State.Running && slices.ContainsFunc(b.c.Networks, func(e engine.Endpoint) bool { return e.NetworkID == n.ID }) {
-				return fmt.Errorf("remove network %s: %w: it has active endpoints", id, engine.ErrConflict)
-			}
-		}
-		delete(f.networks, name)
-	}
-	return nil
-}
-
-// Networks lists the networks that carry a label.
-func (f *Fake) Networks(ctx context.Context, label, value string) ([]engine.NetworkInfo, error) {
-	if err := f.enter(ctx, "Networks", label); err != nil {
-		return nil, err
-	}
-	defer f.mu.Unlock()
-	var all []engine.NetworkInfo
-	for _, n := range f.networks {
-		if v, ok := n.Labels[label]; ok && (value == "" || v == value) {
-			n.Labels = maps.Clone(n.Labels)
-			all = append(all, n)
-		}
-	}
-	slices.SortFunc(all, func(a, b engine.NetworkInfo) int { return strings.Compare(a.Name, b.Name) })
-	return all, nil
 }
 
 // Close ends the event streams. The containers stay, for whoever holds the fake.

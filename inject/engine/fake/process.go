@@ -2,6 +2,7 @@ package fake
 
 import (
 	"fmt"
+	"io"
 	"strconv"
 	"strings"
 	"time"
@@ -25,6 +26,9 @@ type box struct {
 	ignore     bool          // SIGTERM
 	sick       bool          // its health check fails; outlives the process
 	next       []string      // what is left to do, put off by a pause
+	stdin      input
+	echo       *[]string // stdin is copied to stdout; then this is done
+	streams    []*stream // that are attached
 	pid        int
 }
 
@@ -41,13 +45,13 @@ func (f *Fake) start(b *box) error {
 			return fmt.Errorf("start %s: %w: network %s", b.c.Name, engine.ErrNotFound, e.Network)
 		}
 		b.c.Networks[i].NetworkID = n.ID
-		if n.Name != "host" && n.Name != "none" {
-			b.c.Networks[i].IPv4 = f.address(n.ID)
+		if err := f.join(&b.c.Networks[i]); err != nil {
+			return fmt.Errorf("start %s: %w", b.c.Name, err)
 		}
 	}
 	for _, p := range b.spec.Publish {
 		f.ports++
-		b.c.Ports = append(b.c.Ports, engine.Port{Container: p, Host: f.ports, HostIP: "127.0.0.1", Protocol: "tcp"})
+		b.c.Ports = append(b.c.Ports, engine.Port{Container: p, Host: f.ports, HostIP: "127.0.0.1", Protocol: "tcp", Dynamic: true})
 	}
 	b.generation++
 	b.over, b.byHand, b.ignore, b.next = make(chan struct{}), false, false, nil
@@ -63,21 +67,6 @@ func (f *Fake) start(b *box) error {
 	f.emit(b, "start")
 	f.after(b, 0, func() { f.do(b, b.args) })
 	return nil
-}
-
-// address is a free one in a network.
-func (f *Fake) address(network string) string {
-	for i := 2; ; i++ {
-		ip, free := fmt.Sprintf("172.30.%d.%d", i/250, i%250), true
-		for _, b := range f.boxes {
-			for _, e := range b.c.Networks {
-				free = free && !(e.NetworkID == network && e.IPv4 == ip)
-			}
-		}
-		if free {
-			return ip
-		}
-	}
 }
 
 // after does something later if the process is still the same one. f is locked while it is done.
@@ -110,7 +99,18 @@ func (f *Fake) do(b *box, args []string) {
 			args = rest
 			continue
 		case "print", "printerr":
-			b.log = append(b.log, value+"\n"...)
+			f.output(b, what == "printerr", value+"\n")
+		case "env", "who", "where":
+			if what != "env" {
+				value, rest = "", args // it takes no argument
+			}
+			f.output(b, false, answer(what, value, b.spec.User, "", b.spec.Env))
+			args = rest[min(1, len(rest)):]
+			continue
+		case "echo":
+			b.echo = &rest
+			f.feed(b)
+			return
 		case "wait":
 			d, _ := time.ParseDuration(value)
 			f.after(b, d, func() { f.do(b, rest[min(1, len(rest)):]) })
@@ -130,6 +130,7 @@ func (f *Fake) do(b *box, args []string) {
 func (f *Fake) thaw(b *box) {
 	b.c.State.Status, b.c.State.Paused = "running", false
 	f.emit(b, "unpause")
+	f.feed(b)
 	if next := b.next; next != nil {
 		b.next = nil
 		f.do(b, next)
@@ -219,9 +220,12 @@ func (f *Fake) exit(b *box, code int) {
 		s.Health = "unhealthy"
 	}
 	for i := range b.c.Networks {
-		b.c.Networks[i].IPv4 = ""
+		leave(&b.c.Networks[i])
 	}
 	b.c.Ports = nil
+	b.stdin, b.echo = input{}, nil
+	b.detach(io.EOF)
+	f.news.Broadcast()
 	close(b.over)
 	f.emit(b, "die", "exitCode", strconv.Itoa(code))
 	policy := b.c.RestartPolicy

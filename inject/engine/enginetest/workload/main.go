@@ -7,6 +7,11 @@
 //	exit 3        ends with an exit code
 //	ignore        does not end on SIGTERM from here on
 //	serve 8080    answers every HTTP request with "ok", from here on
+//	echo          copies stdin to stdout until it ends
+//	env NAME      writes the value of an environment variable
+//	who           writes its user and group: "1000:1000"
+//	where         writes its working directory
+//	leave         starts another process that sleeps, with the same output, and goes on
 //	health        as a health check: exits with 0, or with 1 after a SIGUSR1 to the main process
 //	sleep         sleeps; nothing comes after it
 //
@@ -15,9 +20,11 @@ package main
 
 import (
 	"fmt"
+	"io"
 	"net"
 	"net/http"
 	"os"
+	"os/exec"
 	"os/signal"
 	"strconv"
 	"sync/atomic"
@@ -64,6 +71,21 @@ func main() {
 			go func() {
 				fail(http.Serve(l, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { fmt.Fprintln(w, "ok") })))
 			}()
+		case "echo":
+			_, err := io.Copy(os.Stdout, os.Stdin)
+			fail(err)
+		case "leave":
+			behind := exec.Command("/proc/self/exe", "sleep")
+			behind.Stdout, behind.Stderr = os.Stdout, os.Stderr
+			fail(behind.Start())
+		case "env":
+			fmt.Println(os.Getenv(next(what)))
+		case "who":
+			fmt.Printf("%d:%d\n", os.Getuid(), os.Getgid())
+		case "where":
+			dir, err := os.Getwd()
+			fail(err)
+			fmt.Println(dir)
 		case "health":
 			if _, err := os.Stat(sick); err == nil {
 				os.Exit(1)
