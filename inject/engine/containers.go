@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/docker/docker/api/types/container"
+	"github.com/docker/docker/api/types/mount"
 	"github.com/docker/docker/api/types/network"
 	"github.com/docker/docker/pkg/stdcopy"
 	"github.com/docker/go-connections/nat"
@@ -306,7 +307,7 @@ func (s Spec) forEngine() (*container.Config, *container.HostConfig, *network.Ne
 		OpenStdin: s.Stdin, StdinOnce: s.Stdin, AttachStdin: s.Stdin,
 	}
 	host := &container.HostConfig{
-		NetworkMode: container.NetworkMode(s.Network), PidMode: container.PidMode(s.PIDMode),
+		NetworkMode: container.NetworkMode(s.Network), PidMode: container.PidMode(s.PIDMode), UsernsMode: container.UsernsMode(s.UsernsMode),
 		CapDrop: s.CapDrop, CapAdd: s.CapAdd, ReadonlyRootfs: s.ReadOnly, Binds: s.Binds, Tmpfs: s.Tmpfs,
 		SecurityOpt: s.SecurityOpt, CgroupnsMode: container.CgroupnsMode(s.CgroupnsMode), OomScoreAdj: s.OOMScoreAdj,
 		VolumesFrom:   s.VolumesFrom,
@@ -318,6 +319,10 @@ func (s Spec) forEngine() (*container.Config, *container.HostConfig, *network.Ne
 		config.Healthcheck = &container.HealthConfig{
 			Test: append([]string{"CMD"}, h.Cmd...), Interval: h.Interval, Timeout: h.Timeout, StartPeriod: h.StartPeriod, Retries: h.Retries,
 		}
+	}
+	for _, d := range s.Dirs {
+		host.Mounts = append(host.Mounts, mount.Mount{Type: mount.TypeBind, Source: d.Source, Target: d.Destination, ReadOnly: d.ReadOnly,
+			BindOptions: &mount.BindOptions{NonRecursive: true}})
 	}
 	for _, p := range s.Publish {
 		if p < 1 || p > math.MaxUint16 {

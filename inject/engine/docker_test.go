@@ -246,3 +246,17 @@ func TestCallGivenUpIsNotAnUnreachableEngine(t *testing.T) {
 		t.Errorf("the error is %v", err)
 	}
 }
+
+// A directory that is not there is not made, unlike with Binds.
+func TestHostDirIsNotMade(t *testing.T) {
+	e := enginetest.Open(t)
+	none := filepath.Join(t.TempDir(), "none")
+	_, err := e.Create(enginetest.Context(t), engine.Spec{Name: enginetest.Unique("gameday-dir"), Image: enginetest.Helper(t, e), Network: "none",
+		Labels: map[string]string{engine.Label: enginetest.RunLabel()}, Dirs: []engine.HostDir{{Source: none, Destination: "/in"}}})
+	if err == nil || !strings.Contains(err.Error(), none) {
+		t.Errorf("error is %v", err)
+	}
+	if _, err := os.Stat(none); !os.IsNotExist(err) {
+		t.Errorf("it was made: %v", err)
+	}
+}

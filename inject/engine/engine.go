@@ -67,8 +67,6 @@ type Engine interface {
 	// be started is no error: the result has the code 126 or 127, and the reason as its output. ErrConflict if the
 	// container does not run or is paused.
 	Exec(ctx context.Context, id string, cmd Command) (ExecResult, error)
-	// Execs lists what is being executed in a container beside its main process, by whomever: also by its health check.
-	Execs(ctx context.Context, id string) ([]Execution, error)
 
 	// BuildImage makes an image from files alone, without a registry and without a builder, and tags it.
 	BuildImage(ctx context.Context, img Image) (id string, err error)
@@ -282,6 +280,7 @@ type Spec struct {
 	Network       string // a network's name, "none", "host" or "container:<id>"
 	Aliases       []string
 	PIDMode       string
+	UsernsMode    string // "host": root in it is root on the host, although the engine remaps users
 	CapDrop       []string
 	CapAdd        []string
 	ReadOnly      bool
@@ -292,6 +291,7 @@ type Spec struct {
 	Stdin         bool              // an attached stream feeds stdin, and its end is the end of stdin; else stdin is empty
 	Binds         []string          // "/host:/container[:ro]"
 	VolumesFrom   []string          // containers whose binds and volumes it gets: "<id>[:ro]"
+	Dirs          []HostDir         // like Binds, but they must be there
 	Tmpfs         map[string]string // path → options
 	RestartPolicy string            // "" is "no"
 	AutoRemove    bool
@@ -299,6 +299,13 @@ type Spec struct {
 	Memory        int64 // bytes; 0: no limit
 	StopSignal    string
 	Health        *Health
+}
+
+// A HostDir is a directory of the engine's host that a container gets to see, without what is mounted below it there. Create
+// fails if it is not there.
+type HostDir struct {
+	Source, Destination string
+	ReadOnly            bool
 }
 
 // Health is a health check: a command in the container.
@@ -334,11 +341,4 @@ type ExecResult struct {
 	Code      int
 	Output    string // stdout and stderr as they came; the first MaxExecOutput bytes
 	Truncated bool   // there was more
-}
-
-// An Execution is a command that is being run in a container.
-type Execution struct {
-	ID   string
-	Args []string
-	PID  int // on the engine's host; 0 before the start
 }

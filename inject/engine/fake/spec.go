@@ -39,6 +39,9 @@ func (f *Fake) mount(c *engine.Container, s engine.Spec) error {
 		}
 		c.Mounts = append(c.Mounts, m)
 	}
+	for _, d := range s.Dirs {
+		c.Mounts = append(c.Mounts, engine.Mount{Type: "bind", Source: d.Source, Destination: path.Clean(d.Destination), RW: !d.ReadOnly})
+	}
 	for dest, options := range s.Tmpfs {
 		c.Mounts = append(c.Mounts, engine.Mount{Type: "tmpfs", Destination: dest, RW: !slices.Contains(strings.Split(options, ","), "ro")})
 	}
