@@ -9,7 +9,7 @@ import (
 	"gameday/runner/journal"
 )
 
-// An Index is all that can be cited: the events of the journal as E<seq> and the queries as Q<n>.
+// An Index is all that can be cited: the events of the journal as E<seq>, the guard's as G<seq>, and the queries as Q<n>.
 type Index struct {
 	Events  []EventEvidence
 	Queries []QueryEvidence
@@ -41,9 +41,9 @@ func (x *Index) Has(id string) bool { return x.has[id] }
 func newIndex(rec *journal.Record) *Index {
 	x := &Index{has: map[string]bool{}}
 	for _, e := range rec.Events {
-		id := fmt.Sprintf("E%d", e.Seq)
+		id := e.ID()
 		for n := 2; x.has[id]; n++ {
-			id = fmt.Sprintf("E%d-%d", e.Seq, n)
+			id = fmt.Sprintf("%s-%d", e.ID(), n)
 		}
 		x.has[id] = true
 		x.Events = append(x.Events, EventEvidence{id, e})

@@ -16,23 +16,7 @@ const (
 )
 
 // ExitCode returns the exit code of an outcome.
-func ExitCode(o journal.Outcome) int {
-	switch o {
-	case journal.OutcomeHeld:
-		return ExitHeld
-	case journal.OutcomeRefuted:
-		return ExitRefuted
-	case journal.OutcomeInconclusive, journal.OutcomeNotInjected:
-		return ExitInconclusive
-	case journal.OutcomeAborted:
-		return ExitAborted
-	case journal.OutcomeResidue:
-		return ExitResidue
-	case journal.OutcomeInterrupted:
-		return ExitInterrupted
-	}
-	return ExitError
-}
+func ExitCode(o journal.Outcome) int { return o.ExitCode() }
 
 // severity orders exit codes, the worst last.
 var severity = []int{ExitHeld, ExitInconclusive, ExitRefuted, ExitAborted, ExitInterrupted, ExitLocked, ExitInvalid, ExitError, ExitResidue}

@@ -14,10 +14,12 @@ import (
 // The names in a run directory.
 const (
 	FileName    = "journal.jsonl"
-	ScenarioDir = "scenario" // the files as they were, secrets redacted
-	SamplesDir  = "samples"  // what the queries returned
-	TSDBDir     = "tsdb"     // within SamplesDir: every series that the embedded engine scraped
+	GuardFile   = "guard.jsonl" // what the guard did; Read puts it among the journal's events
+	ScenarioDir = "scenario"    // the files as they were, secrets redacted
+	SamplesDir  = "samples"     // what the queries returned
+	TSDBDir     = "tsdb"        // within SamplesDir: every series that the embedded engine scraped
 	reserveName = ".reserve"
+	beatName    = ".heartbeat"
 )
 
 // NewID makes the id of a run: its start in UTC, the scenario's name and four random hexadecimal digits, so that ids sort by

@@ -60,6 +60,25 @@ const (
 	OutcomeInterrupted  Outcome = "interrupted"  // 130: stopped by hand, and undone
 )
 
+// ExitCode is the outcome's exit code; that of an error for one that this version does not know.
+func (o Outcome) ExitCode() int {
+	switch o {
+	case OutcomeHeld:
+		return 0
+	case OutcomeRefuted:
+		return 3
+	case OutcomeInconclusive, OutcomeNotInjected:
+		return 4
+	case OutcomeAborted:
+		return 5
+	case OutcomeResidue:
+		return 6
+	case OutcomeInterrupted:
+		return 130
+	}
+	return 1
+}
+
 // kinds maps an event's kind to a fresh payload. A kind is never renamed: old journals must stay readable.
 var kinds = map[string]func() Payload{}
 
@@ -90,6 +109,7 @@ var (
 	_ = register[GuardrailState]()
 	_ = register[SourceState]()
 	_ = register[Stopping]()
+	_ = register[GuardState]()
 	_ = register[HypothesisJudged]()
 	_ = register[GuardrailJudged]()
 	_ = register[Residue]()
@@ -377,7 +397,8 @@ const (
 	UndoGuardrail   UndoWhy = "guardrail"   // a guardrail ended the run
 	UndoInterrupted UndoWhy = "interrupted" // a person ended the run
 	UndoError       UndoWhy = "error"       // the run could not go on
-	UndoRecover     UndoWhy = "recover"     // by `gameday recover`, or by the guard, after the runner had gone
+	UndoRecover     UndoWhy = "recover"     // by `gameday recover`, after the runner had gone
+	UndoGuard       UndoWhy = "guard"       // by the guard, after the runner had gone or hung
 )
 
 // UndoVerified says that the fault is seen to be gone. It closes the fault for this container.
@@ -478,6 +499,19 @@ type Stopping struct {
 
 // Kind returns "run.stopping".
 func (*Stopping) Kind() string { return "run.stopping" }
+
+// GuardState says that the guard of the run is up, by the guard itself, or why there is none, by the runner.
+type GuardState struct {
+	Up        bool   `json:"up"`
+	Detail    string `json:"detail,omitempty"`    // why it is not up
+	Container string `json:"container,omitempty"` // the guard's id
+	Engine    string `json:"engine,omitempty"`    // id of the engine that it talks to
+	// SeesLock says that the guard sees the runner's lock on the journal, so that it hears of the runner's death at once.
+	SeesLock bool `json:"sees_lock,omitempty"`
+}
+
+// Kind returns "guard.state".
+func (*GuardState) Kind() string { return "guard.state" }
 
 // A Point is one value of one series at one time, with the bound that it was held against.
 type Point struct {

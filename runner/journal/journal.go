@@ -18,7 +18,17 @@ type Event struct {
 	Time    time.Time // UTC, to the nanosecond
 	Offset  Duration  // since the run started, from the monotonic clock
 	Actor   string    // "runner", "guard", "recover", "role:<name>", "container:<name>" or "prometheus"
+	Guard   bool      // it stands in the guard's file, whose numbers are its own
+	After   int       // of the guard's: the number of the last event of the journal that the guard had read by then; 0: none
 	Payload Payload   // what happened
+}
+
+// ID is what the event is cited by: "E17", or "G3" if it stands in the guard's file.
+func (e Event) ID() string {
+	if e.Guard {
+		return "G" + strconv.Itoa(e.Seq)
+	}
+	return "E" + strconv.Itoa(e.Seq)
 }
 
 // A Payload is what happened; its type tells the kind of the event.
@@ -38,6 +48,7 @@ type wireEvent struct {
 	Time   time.Time       `json:"time"`
 	Offset Duration        `json:"offset"`
 	Actor  string          `json:"actor"`
+	After  int             `json:"after,omitempty"`
 	Kind   string          `json:"kind"`
 	Data   json.RawMessage `json:"data"`
 }
@@ -54,7 +65,7 @@ func (e Event) MarshalJSON() ([]byte, error) {
 		}
 		data = b
 	}
-	return json.Marshal(wireEvent{e.Seq, e.Time, e.Offset, e.Actor, e.Payload.Kind(), data})
+	return json.Marshal(wireEvent{e.Seq, e.Time, e.Offset, e.Actor, e.After, e.Payload.Kind(), data})
 }
 
 // UnmarshalJSON reads what MarshalJSON wrote. A kind that this version does not know becomes *Unknown.
@@ -66,7 +77,7 @@ func (e *Event) UnmarshalJSON(b []byte) error {
 	if w.Kind == "" {
 		return fmt.Errorf("event %d has no kind", w.Seq)
 	}
-	*e = Event{Seq: w.Seq, Time: w.Time, Offset: w.Offset, Actor: w.Actor}
+	*e = Event{Seq: w.Seq, Time: w.Time, Offset: w.Offset, Actor: w.Actor, After: w.After}
 	make, known := kinds[w.Kind]
 	if !known {
 		e.Payload = &Unknown{w.Kind, w.Data}

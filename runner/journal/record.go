@@ -15,7 +15,7 @@ import (
 // A Record is everything that a run directory holds, as far as it can be read.
 type Record struct {
 	Name    string            // base name of the directory
-	Events  []Event           // in their order; the first is a *RunStarted
+	Events  []Event           // in their order, the guard's among the journal's; the first is a *RunStarted
 	Queries map[string]*Query // by id
 	Damage  []Damage          // what is missing or unreadable
 
@@ -32,6 +32,16 @@ type Damage struct {
 // Read reads a run directory. What cannot be read becomes Damage; an error means that not even the first event is there, and as
 // nothing is done before it is written, such a run did nothing.
 func Read(dir string) (*Record, error) {
+	rec, err := ReadEvents(dir)
+	if err != nil {
+		return nil, err
+	}
+	rec.readSamples(filepath.Join(dir, SamplesDir))
+	return rec, nil
+}
+
+// ReadEvents is Read without the samples, which may be large.
+func ReadEvents(dir string) (*Record, error) {
 	b, err := os.ReadFile(filepath.Join(dir, FileName))
 	if err != nil {
 		if errors.Is(err, fs.ErrNotExist) {
@@ -44,7 +54,7 @@ func Read(dir string) (*Record, error) {
 		return nil, err
 	}
 	rec := &Record{Name: filepath.Base(abs), Queries: map[string]*Query{}}
-	rec.readEvents(b)
+	rec.Events, rec.cut = rec.readEvents(FileName, b)
 	if len(rec.Events) == 0 {
 		return nil, fmt.Errorf("%s has no readable event; a run writes its first event before it does anything, so it did nothing", filepath.Join(dir, FileName))
 	}
@@ -52,7 +62,7 @@ func Read(dir string) (*Record, error) {
 		return nil, fmt.Errorf("%s does not begin with the start of a run (event %d is %s); its beginning is missing", filepath.Join(dir, FileName),
 			rec.Events[0].Seq, rec.Events[0].Payload.Kind())
 	}
-	rec.readSamples(filepath.Join(dir, SamplesDir))
+	rec.readGuard(dir)
 	return rec, nil
 }
 
@@ -73,7 +83,8 @@ func lines(b []byte, do func(n int, line []byte)) (n int, rest []byte) {
 	}
 }
 
-func (r *Record) readEvents(b []byte) {
+// readEvents reads the lines of a file of events, and says whether the last one has no end.
+func (r *Record) readEvents(name string, b []byte) (events []Event, cut bool) {
 	next := 1
 	read := func(n int, line []byte) error {
 		var e Event
@@ -83,17 +94,19 @@ func (r *Record) readEvents(b []byte) {
 		// Numbers out of order are named, but no event is thrown away for it: it may be the one that has to be undone.
 		switch {
 		case e.Seq == next+1:
-			r.damage(FileName, n, "event %d is missing", next)
+			r.damage(name, n, "event %d is missing", next)
 		case e.Seq > next:
-			r.damage(FileName, n, "events %d to %d are missing", next, e.Seq-1)
+			r.damage(name, n, "events %d to %d are missing", next, e.Seq-1)
 		case e.Seq < next:
-			r.damage(FileName, n, "event %d stands where event %d was to be", e.Seq, next)
+			r.damage(name, n, "event %d stands where event %d was to be", e.Seq, next)
 		}
 		next = e.Seq + 1
-		r.Events = append(r.Events, e)
+		e.Guard = name == GuardFile
+		events = append(events, e)
 		return nil
 	}
-	r.cut = r.readLines(FileName, b, read)
+	cut = r.readLines(name, b, read)
+	return events, cut
 }
 
 // readLines reads the lines of a file. It says whether the last one has no end; it counts all the same if only the end of the
@@ -192,24 +205,40 @@ func (r *Record) Ended() *RunEnded {
 	return nil
 }
 
+// Intended says whether a journal that cannot be read as a record speaks of a fault's intent all the same.
+func Intended(dir string) bool {
+	b, err := os.ReadFile(filepath.Join(dir, FileName))
+	return err == nil && bytes.Contains(b, []byte((*FaultIntent)(nil).Kind()))
+}
+
 // Started returns the first event's payload.
 func (r *Record) Started() *RunStarted { return r.Events[0].Payload.(*RunStarted) }
 
 // OpenIntents returns the intents whose undo was not seen, newest first: what may still be in force.
 func OpenIntents(events []Event) []*FaultIntent {
-	var open []*FaultIntent
-	close := func(fault, id string) {
-		open = slices.DeleteFunc(open, func(p *FaultIntent) bool { return p.Fault == fault && p.Container.ID == id })
+	type intent struct {
+		seq int
+		p   *FaultIntent
+	}
+	var open []intent
+	// close takes out the intents for a fault on a container; what the guard had not read, it has not undone.
+	close := func(fault, id string, e Event) {
+		open = slices.DeleteFunc(open, func(in intent) bool {
+			return in.p.Fault == fault && in.p.Container.ID == id && !(e.Guard && in.seq > e.After)
+		})
 	}
 	for _, e := range events {
 		switch p := e.Payload.(type) {
 		case *FaultIntent:
-			close(p.Fault, p.Container.ID)
-			open = append(open, p)
+			close(p.Fault, p.Container.ID, e)
+			open = append(open, intent{e.Seq, p})
 		case *UndoVerified:
-			close(p.Fault, p.Container.ID)
+			close(p.Fault, p.Container.ID, e)
 		}
 	}
-	slices.Reverse(open)
-	return open
+	var out []*FaultIntent
+	for _, in := range slices.Backward(open) {
+		out = append(out, in.p)
+	}
+	return out
 }

@@ -34,6 +34,7 @@ var errClosed = errors.New("the record is closed")
 // with the process, however it ends, so that whoever can take it knows that the runner has gone.
 type Writer struct {
 	dir   string
+	name  string // of the file in it
 	lock  *flock.Flock
 	now   func() time.Time
 	start time.Time
@@ -44,6 +45,7 @@ type Writer struct {
 	full    bool // the reserve is in use
 	reserve int64
 	actor   string
+	after   int // see Event.After
 	samples map[string]*log
 	last    []Event
 }
@@ -109,7 +111,7 @@ func begin(root, dir string) (*Writer, error) {
 	if err := writeReserve(filepath.Join(dir, reserveName)); err != nil {
 		return nil, fmt.Errorf("cannot set space aside for the record: %w; make some room, or name another place with --runs", err)
 	}
-	w, err := open(dir, "runner", os.O_CREATE)
+	w, err := open(dir, FileName, "runner", os.O_CREATE)
 	if err != nil {
 		return nil, err
 	}
@@ -128,7 +130,7 @@ func Reopen(dir, actor string) (*Writer, error) {
 		_, err := Read(dir)
 		return nil, err
 	}
-	w, err := open(dir, actor, 0)
+	w, err := open(dir, FileName, actor, 0)
 	if err != nil {
 		return nil, err
 	}
@@ -139,15 +141,19 @@ func Reopen(dir, actor string) (*Writer, error) {
 	}
 	w.start = rec.Events[0].Time
 	for _, e := range rec.Events {
-		w.seq = max(w.seq, e.Seq)
+		if !e.Guard {
+			w.seq = max(w.seq, e.Seq)
+		}
 	}
 	w.f.torn = rec.cut
 	return w, nil
 }
 
 // Busy says whether a process is writing the journal in dir. It changes nothing there.
-func Busy(dir string) (bool, error) {
-	l := flock.New(filepath.Join(dir, FileName), flock.SetFlag(os.O_RDONLY))
+func Busy(dir string) (bool, error) { return busy(filepath.Join(dir, FileName)) }
+
+func busy(path string) (bool, error) {
+	l := flock.New(path, flock.SetFlag(os.O_RDONLY))
 	got, err := l.TryRLock()
 	if err != nil {
 		return false, err
@@ -158,15 +164,25 @@ func Busy(dir string) (bool, error) {
 	return true, nil
 }
 
-// open opens the journal in dir under the lock.
-func open(dir, actor string, create int) (*Writer, error) {
-	path := filepath.Join(dir, FileName)
+// Whoever asks whether a file is busy holds its lock for a moment.
+const (
+	lockTries = 5
+	lockPause = 10 * time.Millisecond
+)
+
+// open opens a file of events in dir under its lock.
+func open(dir, name, actor string, create int) (*Writer, error) {
+	path := filepath.Join(dir, name)
 	f, err := os.OpenFile(path, os.O_WRONLY|os.O_APPEND|create, 0o644)
 	if err != nil {
 		return nil, fmt.Errorf("cannot open the journal: %w", err)
 	}
 	l := flock.New(path, flock.SetFlag(os.O_RDONLY))
 	got, err := l.TryLock()
+	for n := 1; err == nil && !got && n < lockTries; n++ {
+		time.Sleep(lockPause)
+		got, err = l.TryLock()
+	}
 	if err == nil && !got {
 		err = ErrBusy
 	}
@@ -178,7 +194,7 @@ func open(dir, actor string, create int) (*Writer, error) {
 	if err != nil {
 		return nil, errors.Join(err, f.Close(), l.Close())
 	}
-	w := &Writer{dir: dir, lock: l, now: time.Now, f: &log{file: f, size: fi.Size()}, actor: actor, samples: map[string]*log{}}
+	w := &Writer{dir: dir, name: name, lock: l, now: time.Now, f: &log{file: f, size: fi.Size()}, actor: actor, samples: map[string]*log{}}
 	if fi, err := os.Stat(filepath.Join(dir, reserveName)); err == nil {
 		w.reserve = fi.Size()
 	}
@@ -201,7 +217,8 @@ func (w *Writer) append(actor string, p Payload, durable bool) (Event, error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	now := w.now()
-	e := Event{Seq: w.seq + 1, Time: now.UTC().Round(0), Offset: Duration(now.Sub(w.start)), Actor: actor, Payload: p}
+	e := Event{Seq: w.seq + 1, Time: now.UTC().Round(0), Offset: Duration(now.Sub(w.start)), Actor: actor, Guard: w.name == GuardFile,
+		After: w.after, Payload: p}
 	line, err := json.Marshal(e)
 	if err != nil {
 		return e, fmt.Errorf("journal: %s: %w", p.Kind(), err)
