@@ -3,10 +3,12 @@ package runner
 import (
 	"crypto/sha256"
 	"encoding/hex"
+	"fmt"
 	"os"
 	"path/filepath"
 	"sort"
 	"strings"
+	"time"
 
 	"gameday/runner/journal"
 )
@@ -95,4 +97,11 @@ func (r *Run) declaration() *journal.Declared {
 	}
 	sort.Strings(d.BlastRadius.Protected)
 	return d
+}
+
+func argument(v any) string {
+	if d, ok := v.(time.Duration); ok {
+		return d.String()
+	}
+	return fmt.Sprint(v)
 }

@@ -1,17 +1,16 @@
 package runner
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
 	"os"
-	"path/filepath"
 	"strconv"
 	"syscall"
 	"time"
 
 	"gameday/inject/engine"
+	"gameday/runner/guard"
 	"gameday/runner/journal"
 )
 
@@ -32,10 +31,8 @@ func (s Setup) lockName() string {
 	return LockName
 }
 
-// The roles of gameday's own containers, and the labels of the lock.
+// The labels of the lock.
 const (
-	roleLock  = "lock"
-	roleAbort = "abort"
 	labelHost = "gameday.host"
 	labelPID  = "gameday.pid"
 	labelDir  = "gameday.dir"
@@ -84,7 +81,7 @@ func locked(ctx context.Context, e engine.Engine, name string) (*Holder, error) 
 	if err != nil {
 		return nil, err
 	}
-	if c.Labels[engine.RoleLabel] != roleLock {
+	if c.Labels[engine.RoleLabel] != guard.RoleLock {
 		return nil, fmt.Errorf("a container that is not gameday's is called %s; rename it", name)
 	}
 	pid, _ := strconv.Atoi(c.Labels[labelPID])
@@ -125,7 +122,7 @@ func tryLock(ctx context.Context, s Setup, run, dir string) (release func(contex
 	host, _ := os.Hostname()
 	name := s.lockName()
 	spec := engine.Spec{Name: name, Cmd: []string{"version"}, Network: "none", Labels: map[string]string{
-		engine.Label: run, engine.RoleLabel: roleLock, labelHost: host, labelPID: strconv.Itoa(os.Getpid()), labelDir: dir,
+		engine.Label: run, engine.RoleLabel: guard.RoleLock, labelHost: host, labelPID: strconv.Itoa(os.Getpid()), labelDir: dir,
 	}}
 	for range 3 {
 		if err := ctx.Err(); err != nil {
@@ -186,15 +183,9 @@ func (h *Holder) open() bool {
 	}
 	rec, err := journal.Read(h.Dir)
 	if err != nil {
-		return intended(h.Dir)
+		return journal.Intended(h.Dir)
 	}
 	return len(journal.OpenIntents(rec.Events)) > 0
-}
-
-// intended says whether a journal that cannot be read as a record speaks of a fault's intent.
-func intended(dir string) bool {
-	b, err := os.ReadFile(filepath.Join(dir, journal.FileName))
-	return err == nil && bytes.Contains(b, []byte((*journal.FaultIntent)(nil).Kind()))
 }
 
 // Abort asks the run that holds the lock to stop, and waits until it has undone everything and let go, or ctx ends.
@@ -212,7 +203,7 @@ func abort(ctx context.Context, e engine.Engine, lock string) (*Holder, error) {
 		return h, fmt.Errorf("the runner of %s has gone; put things back with `%s`", h.Run, journal.RecoverCommand(h.Dir))
 	}
 	spec := engine.Spec{Name: abortPrefix + h.Run, Image: h.image, Cmd: []string{"version"}, Network: "none",
-		Labels: map[string]string{engine.Label: h.Run, engine.RoleLabel: roleAbort}}
+		Labels: map[string]string{engine.Label: h.Run, engine.RoleLabel: guard.RoleAbort}}
 	// The request of an earlier abort may have been overlooked: being made is what is noticed.
 	if err := e.Remove(ctx, spec.Name); err != nil {
 		return h, err

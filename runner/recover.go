@@ -2,15 +2,12 @@ package runner
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"path/filepath"
-	"strings"
-	"sync"
 
-	"gameday/inject"
 	"gameday/inject/engine"
+	"gameday/runner/guard"
 	"gameday/runner/journal"
 )
 
@@ -41,7 +38,7 @@ func Recover(ctx context.Context, s Setup, dir string) (Recovered, error) {
 			return out, fmt.Errorf("%s: %w: its runner is alive; end it with `gameday abort`", out.Run, journal.ErrBusy)
 		}
 		out.Damage = append(out.Damage, err.Error())
-		if intended(abs) {
+		if journal.Intended(abs) {
 			return out, fmt.Errorf("%s speaks of faults, but cannot be read from its beginning: look at each container that it names (docker ps -a), put it back by hand, then remove the run directory and the lock (docker rm -f %s)",
 				filepath.Join(abs, journal.FileName), s.lockName())
 		}
@@ -68,13 +65,8 @@ func Recover(ctx context.Context, s Setup, dir string) (Recovered, error) {
 		_, err := w.Commit(p)
 		return err
 	}
-	intents := 0
-	for _, e := range rec.Events {
-		if _, ok := e.Payload.(*journal.FaultIntent); ok {
-			intents++
-		}
-	}
-	undoAll(ctx, s, note, journal.OpenIntents(rec.Events), &out)
+	intents := guard.Intents(rec.Events)
+	out.take(guard.UndoAll(ctx, s.Tools, journal.UndoRecover, note, journal.OpenIntents(rec.Events)))
 	out.Removed, err = sweep(ctx, s, rec.Started().Run, len(out.Open) > 0)
 	if rec.Ended() == nil || len(out.Undone)+len(out.Open) > 0 {
 		outcome, detail := journal.OutcomeInterrupted, "the runner had gone; what it left in force was undone by gameday recover"
@@ -82,91 +74,20 @@ func Recover(ctx context.Context, s Setup, dir string) (Recovered, error) {
 			outcome = journal.OutcomeResidue
 		}
 		residue := &journal.Residue{Faults: intents, Undone: intents - len(out.Open), Open: out.Open, ByHand: out.ByHand}
-		residue.Helpers, err = countHelpers(ctx, s.Engine, rec.Started().Run, err)
+		residue.Helpers, err = guard.CountHelpers(ctx, s.Engine, rec.Started().Run, err)
 		err = errors.Join(err, note(residue), note(&journal.RunEnded{Outcome: outcome, ExitCode: ExitCode(outcome), Detail: detail}))
 	}
 	return out, errors.Join(err, unwritten)
 }
 
-// undoAll undoes what is open: each container's faults newest first, the containers side by side, so that none stays broken
-// for as long as another one takes.
-func undoAll(ctx context.Context, s Setup, note func(journal.Payload) error, open []*journal.FaultIntent, out *Recovered) {
-	results := make([]Recovered, len(open))
-	before := map[string]chan struct{}{} // by container: closed when the undo before has been tried
-	var wg sync.WaitGroup
-	for i, in := range open {
-		turn, done := before[in.Container.ID], make(chan struct{})
-		before[in.Container.ID] = done
-		wg.Go(func() {
-			defer close(done)
-			if turn != nil {
-				<-turn
-			}
-			undoIntent(ctx, s, note, in, &results[i])
-		})
-	}
-	wg.Wait()
-	for _, r := range results {
-		out.Undone = append(out.Undone, r.Undone...)
-		out.Open = append(out.Open, r.Open...)
-		out.ByHand = append(out.ByHand, r.ByHand...)
-	}
+func (r *Recovered) take(u guard.Undone) {
+	r.Undone, r.Open, r.ByHand = append(r.Undone, u.Undone...), append(r.Open, u.Open...), append(r.ByHand, u.ByHand...)
 }
 
-func undoIntent(ctx context.Context, s Setup, note func(journal.Payload) error, in *journal.FaultIntent, out *Recovered) {
-	what := fmt.Sprintf("fault.%s on %s", in.Fault, in.Container.Name)
-	var u inject.Undo
-	proof := inject.Proof{}
-	err := json.Unmarshal(in.Undo, &u)
-	if err == nil {
-		// Whether this can be written must not decide whether it is done.
-		_ = note(&journal.UndoStarted{Fault: in.Fault, Container: in.Container, Why: journal.UndoRecover})
-		limit, cancel := context.WithTimeout(ctx, inject.UndoLimit(u))
-		proof, err = inject.Perform(limit, s.Tools, u)
-		cancel()
-	}
-	if err != nil {
-		by := inject.ByHand(u)
-		if by == "" {
-			by = in.UndoWords // its data cannot be read
-		}
-		out.Open = append(out.Open, what+": "+err.Error())
-		out.ByHand = append(out.ByHand, by)
-		_ = note(&journal.UndoFailed{Fault: in.Fault, Container: in.Container, Reason: err.Error(), ByHand: by})
-		return
-	}
-	out.Undone = append(out.Undone, what+": "+proof.Seen)
-	_ = note(&journal.UndoVerified{Fault: in.Fault, Container: in.Container, Seen: proof.Seen, At: proof.At.UTC(), Differences: proof.Differences})
-}
-
-// sweep removes the containers that gameday made for itself in a run. The lock is among them unless it is to be kept: over
-// faults that are still open it keeps the next run from starting.
+// sweep removes the containers that gameday made for itself in a run. The lock is among them unless it is to be kept: over faults
+// that are still open it keeps the next run from starting.
 func sweep(ctx context.Context, s Setup, run string, keepLock bool) (removed []string, err error) {
-	all, err := s.Engine.Containers(ctx)
-	if err != nil {
-		return nil, err
-	}
-	images := map[string]bool{}
-	for _, c := range all {
-		if keepLock && c.Labels[engine.RoleLabel] == roleLock {
-			continue
-		}
-		if c.Labels[engine.Label] == run && c.Own() {
-			if rerr := s.Engine.Remove(ctx, c.ID); rerr != nil {
-				err = errors.Join(err, rerr)
-				continue
-			}
-			removed = append(removed, c.Name)
-			images[c.Image] = true
-		}
-	}
-	for tag := range images {
-		// Its runner would have removed it. The engine keeps one that a container still uses, and a later run makes it again.
-		if strings.HasPrefix(tag, engine.HelperRepository+":") {
-			_ = s.Engine.RemoveImage(ctx, tag)
-		}
-	}
-	return removed, err
+	return guard.Sweep(ctx, s.Engine, run, func(c engine.Container) bool { return keepLock && c.Labels[engine.RoleLabel] == guard.RoleLock })
 }
 
 // Unrecovered lists the run directories that need a recovery: faults open in the journal, and no runner at it. The lock's own

@@ -8,6 +8,7 @@ import (
 
 	"gameday/inject"
 	"gameday/inject/engine"
+	"gameday/runner/guard"
 	"gameday/runner/journal"
 )
 
@@ -24,22 +25,9 @@ func (r *Run) residue() journal.Residue {
 	}
 	err := inject.Sweep(ctx, r.setup.Tools, r.id)
 	err = errors.Join(err, removeAborts(ctx, r.setup.Engine, r.id))
-	out.Helpers, err = countHelpers(ctx, r.setup.Engine, r.id, err)
+	out.Helpers, err = guard.CountHelpers(ctx, r.setup.Engine, r.id, err)
 	if err != nil {
 		r.keep(fmt.Errorf("whether helper containers are left could not be made sure: %w; look with docker ps -a --filter label=%s=%s", err, engine.Label, r.id))
 	}
 	return out
-}
-
-// countHelpers counts what gameday made for a run and is still there, but for the lock and a request to stop. It joins what
-// went wrong to an earlier error.
-func countHelpers(ctx context.Context, e engine.Engine, run string, earlier error) (int, error) {
-	all, err := e.Containers(ctx)
-	n := 0
-	for _, c := range all {
-		if role := c.Labels[engine.RoleLabel]; c.Labels[engine.Label] == run && c.Own() && role != roleLock && role != roleAbort {
-			n++
-		}
-	}
-	return n, errors.Join(earlier, err)
 }

@@ -52,9 +52,8 @@ func span(faults []PlannedFault) (first, last time.Duration) {
 	return first, last
 }
 
-// conflicts returns the pairs of faults that would fight over something on one container while both are in force. A pair is named
-// once for each container.
-func conflicts(faults []PlannedFault) (pairs []conflict) {
+// overlaps returns the pairs of faults that would be in force on one container at the same time, with that container's name.
+func overlaps(faults []PlannedFault) (pairs []overlap) {
 	for i, a := range faults {
 		for _, b := range faults[i+1:] {
 			if b.Start >= a.End() && b.Start != a.Start {
@@ -62,8 +61,8 @@ func conflicts(faults []PlannedFault) (pairs []conflict) {
 			}
 			for _, sa := range a.Steps {
 				for _, sb := range b.Steps {
-					if over := inject.Conflict(sa, sb); over != "" {
-						pairs = append(pairs, conflict{a, b, sa.Container.Name, over})
+					if sa.Container.ID == sb.Container.ID {
+						pairs = append(pairs, overlap{a, b, sa.Container.Name})
 					}
 				}
 			}
@@ -72,8 +71,7 @@ func conflicts(faults []PlannedFault) (pairs []conflict) {
 	return pairs
 }
 
-type conflict struct {
+type overlap struct {
 	a, b      PlannedFault
 	container string
-	over      string // in words: "its main process"
 }

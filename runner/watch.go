@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"gameday/inject/engine"
+	"gameday/runner/guard"
 	"gameday/runner/journal"
 )
 
@@ -24,13 +25,7 @@ type watcher struct {
 	lost    func(err error) // the events broke off; they are taken up again
 	hints   map[string][]chan struct{}
 	mu      sync.Mutex
-	calls   map[string]*doing // by id
-}
-
-// doing is what gameday itself does to a container: so many calls are under way, and the last has an after-effect until then.
-type doing struct {
-	calls int
-	until time.Time
+	calls   map[string]time.Time // id → until when what happens to it is gameday's own doing
 }
 
 // subscribe returns a channel that gets a hint whenever something happens to a container.
@@ -59,27 +54,20 @@ func (w *watcher) acting(id string) (done func()) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if w.calls == nil {
-		w.calls = map[string]*doing{}
+		w.calls = map[string]time.Time{}
 	}
-	d := w.calls[id]
-	if d == nil {
-		d = &doing{}
-		w.calls[id] = d
-	}
-	d.calls++
+	w.calls[id] = time.Now().Add(time.Hour)
 	return func() {
 		w.mu.Lock()
 		defer w.mu.Unlock()
-		d.calls--
-		d.until = time.Now().Add(300 * time.Millisecond)
+		w.calls[id] = time.Now().Add(300 * time.Millisecond)
 	}
 }
 
 func (w *watcher) ours(id string) bool {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	d := w.calls[id]
-	return d != nil && (d.calls > 0 || time.Now().Before(d.until))
+	return time.Now().Before(w.calls[id])
 }
 
 // follow reads events until ctx ends, taking them up again when they break off. events is the stream already open.
@@ -124,7 +112,7 @@ func (w *watcher) follow(ctx context.Context, events <-chan engine.Event) {
 // lookForAbort finds a request to stop whose event was not seen.
 func (w *watcher) lookForAbort(all []engine.Container) {
 	for _, c := range all {
-		if c.Labels[engine.Label] == w.run && c.Labels[engine.RoleLabel] == roleAbort {
+		if c.Labels[engine.Label] == w.run && c.Labels[engine.RoleLabel] == guard.RoleAbort {
 			w.abort()
 		}
 	}
@@ -144,7 +132,7 @@ func (w *watcher) hintAll() {
 }
 
 func (w *watcher) handle(ev engine.Event) {
-	if ev.Action == "create" && ev.Labels[engine.Label] == w.run && ev.Labels[engine.RoleLabel] == roleAbort {
+	if ev.Action == "create" && ev.Labels[engine.Label] == w.run && ev.Labels[engine.RoleLabel] == guard.RoleAbort {
 		w.abort()
 		return
 	}

@@ -1,0 +1,211 @@
+package guard
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"gameday/inject/engine"
+	"gameday/runner/journal"
+)
+
+// takeOver undoes everything until nothing is open and the runner is gone, and then removes the guard's container.
+//
+// A runner that hangs may come back to life. It finds out that the guard has taken over before it does anything more, and ends;
+// until its process has gone the guard stays, as the lock, and then looks once more at all that it had undone.
+func (g *Guard) takeOver(ctx context.Context, why string) error {
+	seenThere := false // the runner was there when something was undone
+	for {
+		gone := g.gone() || g.blind()
+		left := g.pass(ctx, why)
+		if left == 0 && gone && seenThere {
+			left = g.verify(ctx)
+		}
+		seenThere = seenThere || !gone
+		var err error
+		switch {
+		case left > 0:
+			err = g.rest(ctx)
+		case gone:
+			return g.leave(ctx)
+		default:
+			_, err = g.untilGone(ctx, true)
+		}
+		if err != nil {
+			return err
+		}
+	}
+}
+
+// rest waits before what could not be undone is tried again, unless somebody wants it to be tried now.
+func (g *Guard) rest(ctx context.Context) error {
+	select {
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-g.Told:
+	case <-time.After(calm):
+	}
+	return nil
+}
+
+// pass undoes what is open, removes the run's helpers, and sums up if there is anything to say. It returns how many faults are
+// still open.
+func (g *Guard) pass(ctx context.Context, why string) (left int) {
+	rec, _ := journal.ReadEvents(g.Dir)
+	over := rec != nil && rec.Ended() != nil
+	first := !over && !g.announced
+	if first {
+		// Before the journal is read for good: a runner that comes back to life after this sees it.
+		g.hasRead(rec)
+		_ = g.note(&journal.Stopping{Why: journal.UndoGuard, Detail: why})
+		g.announced = true
+	}
+	open, rec := g.open(ctx)
+	out := UndoAll(ctx, g.Tools, journal.UndoGuard, g.news, open)
+	g.settle(open, out)
+	helpers, err := g.sweep(ctx)
+	if err != nil {
+		fmt.Fprintf(g.Log, "whether helpers are left could not be made sure: %v\n", err)
+	}
+	if first || len(out.Undone) > 0 {
+		g.sumUp(rec, why, out, helpers)
+	}
+	return len(out.Open)
+}
+
+func (g *Guard) hasRead(rec *journal.Record) {
+	if rec != nil && g.w != nil {
+		g.w.HasRead(rec.Events)
+	}
+}
+
+// open is what is to be undone: what the journal holds open, or, when it is lost, everything that the run had planned.
+func (g *Guard) open(ctx context.Context) ([]*journal.FaultIntent, *journal.Record) {
+	rec, err := journal.ReadEvents(g.Dir)
+	if err == nil {
+		g.hasRead(rec)
+		return journal.OpenIntents(rec.Events), rec
+	}
+	if journal.IsRun(g.Dir) && !journal.Intended(g.Dir) {
+		return nil, nil // nothing was done
+	}
+	planned, spared, err := Suspects(ctx, g.Tools.Engine, g.self)
+	if err != nil {
+		fmt.Fprintln(g.Log, err)
+	}
+	for _, s := range spared {
+		fmt.Fprintln(g.Log, s)
+	}
+	var open []*journal.FaultIntent
+	for _, in := range planned {
+		if !g.closed[key(in.Fault, in.Container)] {
+			open = append(open, in)
+		}
+	}
+	return open, nil
+}
+
+func key(fault string, c journal.Ref) string { return fault + "/" + c.ID }
+
+// settle remembers what is undone, for when there is no journal that says so.
+func (g *Guard) settle(open []*journal.FaultIntent, out Undone) {
+	if len(out.Open) > 0 {
+		return // all of it is tried again
+	}
+	for _, in := range open {
+		g.closed[key(in.Fault, in.Container)] = true
+	}
+}
+
+// news notes what has not been said before: what could not be undone is tried again and again.
+func (g *Guard) news(p journal.Payload) error {
+	g.noting.Lock()
+	known := false
+	switch p := p.(type) {
+	case *journal.UndoStarted:
+		_, known = g.failed[key(p.Fault, p.Container)]
+	case *journal.UndoFailed:
+		known = g.failed[key(p.Fault, p.Container)] == p.Reason
+		g.failed[key(p.Fault, p.Container)] = p.Reason
+	}
+	g.noting.Unlock()
+	if known {
+		return nil
+	}
+	return g.note(p)
+}
+
+// sweep removes the run's helpers, and returns how many are left.
+func (g *Guard) sweep(ctx context.Context) (int, error) {
+	ctx, cancel := context.WithTimeout(ctx, sweepLimit)
+	defer cancel()
+	_, err := Sweep(ctx, g.Tools.Engine, g.Run, func(c engine.Container) bool { return c.ID == g.self.ID })
+	return CountHelpers(ctx, g.Tools.Engine, g.Run, err)
+}
+
+func (g *Guard) sumUp(rec *journal.Record, why string, out Undone, helpers int) {
+	faults := len(out.Undone) + len(out.Open)
+	if rec != nil {
+		faults = Intents(rec.Events)
+	}
+	end := journal.RunEnded{Outcome: journal.OutcomeInterrupted}
+	switch {
+	case len(out.Open) > 0:
+		end.Outcome = journal.OutcomeResidue
+		end.Detail = why + "; not everything could be undone yet, and the guard keeps trying"
+	case len(out.Undone) > 0:
+		end.Detail = why + "; what was in force was undone by the guard"
+	default:
+		end.Detail = why + "; nothing was in force"
+	}
+	end.ExitCode = end.Outcome.ExitCode()
+	_ = g.note(&journal.Residue{Faults: faults, Undone: faults - len(out.Open), Open: out.Open, ByHand: out.ByHand, Helpers: helpers})
+	_ = g.note(&end)
+}
+
+// verify looks once more at everything that the guard has undone while the runner was there: it may have been in the middle of an
+// injection. Only what is not in order is written down.
+func (g *Guard) verify(ctx context.Context) (left int) {
+	rec, err := journal.ReadEvents(g.Dir)
+	if err != nil {
+		return 0
+	}
+	var own []journal.Event
+	for _, e := range rec.Events {
+		if !e.Guard {
+			own = append(own, e)
+		}
+	}
+	quiet := func(p journal.Payload) error {
+		if _, ok := p.(*journal.UndoFailed); ok {
+			return g.news(p)
+		}
+		return nil
+	}
+	return len(UndoAll(ctx, g.Tools, journal.UndoGuard, quiet, journal.OpenIntents(own)).Open)
+}
+
+// leave removes the guard's own container, which ends the process that does so. While the engine is away it tries again.
+func (g *Guard) leave(ctx context.Context) error {
+	if g.w != nil {
+		_ = g.w.Close()
+	}
+	for {
+		if err := g.Tools.Engine.Remove(ctx, g.self.ID); err == nil || ctx.Err() != nil {
+			return err
+		}
+		if err := sleep(ctx, again); err != nil {
+			return err
+		}
+	}
+}
+
+// sleep waits, or returns the error of ctx when that ends before.
+func sleep(ctx context.Context, d time.Duration) error {
+	select {
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-time.After(d):
+		return nil
+	}
+}

@@ -1,0 +1,132 @@
+package guard
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strings"
+	"sync"
+
+	"gameday/inject"
+	"gameday/inject/engine"
+	"gameday/runner/journal"
+)
+
+// The roles of the containers that the runner makes for itself: values of engine.RoleLabel.
+const (
+	RoleLock  = "lock"  // it holds the lock, and is the guard where there is one
+	RoleAbort = "abort" // it asks a run to stop
+)
+
+// Undone says what became of open faults, in words.
+type Undone struct {
+	Undone []string // one per fault and container
+	Open   []string // what could not be undone, and why
+	ByHand []string // the commands for it, as many
+}
+
+// UndoAll undoes what is open: each container's faults in the order given, the containers side by side, so that none stays
+// broken for as long as another one takes. Each undo has a time limit of its own. Note is called from several goroutines;
+// whether it can write must not decide whether anything is done.
+func UndoAll(ctx context.Context, t inject.Tools, why journal.UndoWhy, note func(journal.Payload) error, open []*journal.FaultIntent) Undone {
+	results := make([]Undone, len(open))
+	before := map[string]chan struct{}{} // by container: closed when the undo before has been tried
+	var wg sync.WaitGroup
+	for i, in := range open {
+		turn, done := before[in.Container.ID], make(chan struct{})
+		before[in.Container.ID] = done
+		wg.Go(func() {
+			defer close(done)
+			if turn != nil {
+				<-turn
+			}
+			results[i] = undo(ctx, t, why, note, in)
+		})
+	}
+	wg.Wait()
+	var out Undone
+	for _, r := range results {
+		out.Undone = append(out.Undone, r.Undone...)
+		out.Open = append(out.Open, r.Open...)
+		out.ByHand = append(out.ByHand, r.ByHand...)
+	}
+	return out
+}
+
+func undo(ctx context.Context, t inject.Tools, why journal.UndoWhy, note func(journal.Payload) error, in *journal.FaultIntent) (out Undone) {
+	what := fmt.Sprintf("fault.%s on %s", in.Fault, in.Container.Name)
+	var u inject.Undo
+	proof := inject.Proof{}
+	err := json.Unmarshal(in.Undo, &u)
+	if err == nil {
+		_ = note(&journal.UndoStarted{Fault: in.Fault, Container: in.Container, Why: why})
+		limit, cancel := context.WithTimeout(ctx, inject.UndoLimit(u))
+		proof, err = inject.Perform(limit, t, u)
+		cancel()
+	}
+	if err != nil {
+		by := inject.ByHand(u)
+		if by == "" {
+			by = in.UndoWords // its data cannot be read
+		}
+		out.Open = append(out.Open, what+": "+err.Error())
+		out.ByHand = append(out.ByHand, by)
+		_ = note(&journal.UndoFailed{Fault: in.Fault, Container: in.Container, Reason: err.Error(), ByHand: by})
+		return out
+	}
+	out.Undone = append(out.Undone, what+": "+proof.Seen)
+	_ = note(&journal.UndoVerified{Fault: in.Fault, Container: in.Container, Seen: proof.Seen, At: proof.At.UTC(), Differences: proof.Differences})
+	return out
+}
+
+// Sweep removes the containers that gameday made for itself in a run, but for those to be kept, and then the helper images that
+// no other gameday uses: a later run makes them again.
+func Sweep(ctx context.Context, e engine.Engine, run string, keep func(engine.Container) bool) (removed []string, err error) {
+	all, err := e.Containers(ctx)
+	if err != nil {
+		return nil, err
+	}
+	images := map[string]bool{}
+	for _, c := range all {
+		if c.Labels[engine.Label] != run || !c.Own() || keep(c) {
+			continue
+		}
+		if rerr := e.Remove(ctx, c.ID); rerr != nil {
+			err = errors.Join(err, rerr)
+			continue
+		}
+		removed = append(removed, c.Name)
+		images[c.Image] = true
+	}
+	for tag := range images {
+		if strings.HasPrefix(tag, engine.HelperRepository+":") {
+			_ = e.RemoveImage(ctx, tag) // refused while a container uses it
+		}
+	}
+	return removed, err
+}
+
+// CountHelpers counts what gameday made for a run and is still there, but for the lock and a request to stop. It joins what went
+// wrong to an earlier error.
+func CountHelpers(ctx context.Context, e engine.Engine, run string, earlier error) (int, error) {
+	all, err := e.Containers(ctx)
+	n := 0
+	for _, c := range all {
+		if role := c.Labels[engine.RoleLabel]; c.Labels[engine.Label] == run && c.Own() && role != RoleLock && role != RoleAbort {
+			n++
+		}
+	}
+	return n, errors.Join(earlier, err)
+}
+
+// Intents counts the faults that were begun, or were about to be.
+func Intents(events []journal.Event) int {
+	n := 0
+	for _, e := range events {
+		if _, ok := e.Payload.(*journal.FaultIntent); ok {
+			n++
+		}
+	}
+	return n
+}
