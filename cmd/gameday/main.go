@@ -105,7 +105,7 @@ Begin:      gameday init -o first.gameday.hcl
 		SilenceErrors: true,
 		Version:       versionText(),
 	}
-	root.AddCommand(a.initCommand(), a.validateCommand(), a.fmtCommand(), a.planCommand(), a.runCommand(), a.reportCommand(),
+	root.AddCommand(a.initCommand(), a.faultsCommand(), a.validateCommand(), a.fmtCommand(), a.planCommand(), a.runCommand(), a.reportCommand(),
 		a.recoverCommand(), a.abortCommand(), a.lintCommand(), a.demoCommand(), a.versionCommand())
 	settle(root)
 	return root
