@@ -31,6 +31,20 @@ type role interface {
 	close() error
 }
 
+// A healer is a role whose faults are known by their spec alone, so that an agent which does not hold them can look at them
+// and take them back.
+type healer interface {
+	// survey completes a spec with what an undo needs to know, and changes nothing.
+	survey(kind string, spec json.RawMessage) (found json.RawMessage, err error)
+	// check says whether a fault that was surveyed is in force.
+	check(kind string, spec json.RawMessage) (Look, error)
+	// heal takes it back, and returns an error unless it was seen to be gone. What somebody else has changed since is left alone.
+	heal(kind string, spec json.RawMessage) error
+}
+
+// A stopper is an effect whose apply takes long. After stop, which may come at any time, it returns soon.
+type stopper interface{ stop() }
+
 // errUntouched is wrapped by errors of effects that say for certain that nothing was done.
 var errUntouched = errors.New("nothing was done")
 
@@ -126,12 +140,26 @@ func (a *agent) answer(q Request) Reply {
 	case OpApply:
 		r.At, err = a.apply(q)
 	case OpLook:
-		r.Look, err = a.look(q.ID)
+		if q.Kind != "" {
+			r.Look, r.Lines, err = a.check(q)
+		} else {
+			r.Look, err = a.look(q.ID)
+		}
 	case OpUndo:
 		r.Look, err = a.undo(q.ID)
 		r.At = time.Now().UnixNano()
 	case OpDump:
 		r.Lines, err = a.role.dump(q.Kind, q.Spec)
+	case OpSurvey, OpHeal:
+		h, ok := a.role.(healer)
+		switch {
+		case !ok:
+			err = fmt.Errorf("%w: this helper cannot %s a fault", errUntouched, q.Op)
+		case q.Op == OpSurvey:
+			r.Found, err = h.survey(q.Kind, q.Spec)
+		default:
+			err = h.heal(q.Kind, q.Spec)
+		}
 	default:
 		err = fmt.Errorf("%w: there is no operation %q", errUntouched, q.Op)
 	}
@@ -204,6 +232,20 @@ func (a *agent) look(id string) (*Look, error) {
 	return &l, err
 }
 
+// check looks at a fault by its spec alone, and lists what the kernel has.
+func (a *agent) check(q Request) (*Look, []string, error) {
+	h, ok := a.role.(healer)
+	if !ok {
+		return nil, nil, fmt.Errorf("%w: this helper looks only at faults that it holds", errUntouched)
+	}
+	l, err := h.check(q.Kind, q.Spec)
+	if err != nil {
+		return nil, nil, err
+	}
+	lines, err := a.role.dump(q.Kind, q.Spec)
+	return &l, lines, err
+}
+
 // undo takes a fault back, and says what was seen of it until then. A fault that could not be taken back stays, so that it
 // can be tried again.
 func (a *agent) undo(id string) (*Look, error) {
@@ -212,6 +254,9 @@ func (a *agent) undo(id string) (*Look, error) {
 		return nil, nil
 	}
 	h.once.Do(func() { close(h.gone) })
+	if s, ok := h.e.(stopper); ok {
+		s.stop()
+	}
 	h.one.Lock()
 	defer h.one.Unlock()
 	if h.over {

@@ -17,6 +17,9 @@ const (
 	OpLook    = "look"    // says what is seen of a fault
 	OpUndo    = "undo"    // takes a fault back; one that is not known is no error
 	OpDump    = "dump"    // lists the kernel's state that faults of a kind change
+	// Those that follow, and OpLook with a kind, need no fault that this agent holds: all they know is in their spec.
+	OpSurvey = "survey" // looks up what an undo needs to know, and changes nothing; the reply has it
+	OpHeal   = "heal"   // takes a fault back by what was surveyed, whoever put it in force
 )
 
 // Lease is how long an agent keeps its faults in force without hearing from the runner. A dead Docker daemon sends no end
@@ -28,8 +31,8 @@ type Request struct {
 	Seq  int             `json:"seq"`
 	Op   string          `json:"op"`
 	ID   string          `json:"id,omitempty"`   // of the fault
-	Kind string          `json:"kind,omitempty"` // prepare, dump
-	Spec json.RawMessage `json:"spec,omitempty"` // prepare, dump: what the kind needs
+	Kind string          `json:"kind,omitempty"` // prepare, dump, survey, heal; look, for a fault that this agent may not hold
+	Spec json.RawMessage `json:"spec,omitempty"` // with Kind: what the kind needs
 	// At is when to apply, and Until when to undo without being asked, both in nanoseconds of the agent's clock since 1970;
 	// zero: at once, and never.
 	At    int64 `json:"at,omitempty"`
@@ -45,7 +48,9 @@ type Reply struct {
 	Now       int64    `json:"now"`          // the agent's clock
 	At        int64    `json:"at,omitempty"` // apply, undo: when it was done, by the agent's clock
 	Look      *Look    `json:"look,omitempty"`
-	Lines     []string `json:"lines,omitempty"` // dump
+	Lines     []string `json:"lines,omitempty"` // dump; look with a kind
+	// Found, of survey, is the spec with what was looked up: the data of the undo.
+	Found json.RawMessage `json:"found,omitempty"`
 }
 
 // A Look is what an agent sees of one fault in the kernel.

@@ -26,6 +26,10 @@ func Main(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 	switch args[0] {
 	case "crash":
 		return crash(args[1:], stdout, stderr)
+	case "host":
+		return hostAgent(args[1:], stdin, stdout, stderr)
+	case "host-once":
+		return hostOnce(args[1:], stdout, stderr)
 	}
 	fmt.Fprintf(stderr, "sidecar: there is no command %q; it knows: crash\n", args[0])
 	return ExitUsage
