@@ -1,0 +1,181 @@
+package netfault
+
+import (
+	"errors"
+	"io"
+	"net"
+	"net/netip"
+	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// echoServer answers what it is sent over TCP, in the peer's namespace, until the test ends.
+func (e ends) echoServer(t testing.TB, ns string, at netip.AddrPort) {
+	t.Helper()
+	var l net.Listener
+	in(t, ns, func() {
+		var err error
+		if l, err = net.Listen("tcp", at.String()); err != nil {
+			t.Error(err)
+		}
+	})
+	if l == nil {
+		t.FailNow()
+	}
+	t.Cleanup(func() { l.Close() })
+	go func() {
+		for {
+			c, err := l.Accept()
+			if err != nil {
+				return
+			}
+			go func() {
+				io.Copy(c, c)
+				c.Close()
+			}()
+		}
+	}()
+}
+
+func connect(t testing.TB, ns string, to netip.AddrPort, limit time.Duration) (c net.Conn, err error) {
+	t.Helper()
+	in(t, ns, func() { c, err = net.DialTimeout("tcp", to.String(), limit) })
+	return c, err
+}
+
+// talk sends a word and reads it back.
+func talk(c net.Conn, limit time.Duration) error {
+	c.SetDeadline(time.Now().Add(limit))
+	if _, err := c.Write([]byte("hello")); err != nil {
+		return err
+	}
+	_, err := io.ReadFull(c, make([]byte, 5))
+	return err
+}
+
+func TestRejectReset(t *testing.T) {
+	for _, d := range bothDirections {
+		for _, six := range []bool{false, true} {
+			e := newEnds(t)
+			server, client, addr := e.peer, e.target, peer4
+			if d == Ingress {
+				server, client, addr = e.target, e.peer, target4
+			}
+			if six {
+				addr = map[netip.Addr]netip.Addr{peer4: peer6, target4: target6}[addr]
+			}
+			at := netip.AddrPortFrom(addr, 7000)
+			elsewhere := netip.AddrPortFrom(addr, 7001)
+			e.echoServer(t, server, at)
+			e.echoServer(t, server, elsewhere)
+			old, err := connect(t, client, at, time.Second)
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer old.Close()
+			if err := talk(old, time.Second); err != nil {
+				t.Fatal(err)
+			}
+			s := e.open(t, variants(t)["best"])
+			p := e.prepare(t, s, Effect{Kind: Reject, Reject: RejectTCPReset}, Selector{Direction: d, Ports: []Ports{{7000, 7000}}})
+			apply(t, p)
+			begin := time.Now()
+			if c, err := connect(t, client, at, 5*time.Second); !errors.Is(err, unix.ECONNREFUSED) {
+				t.Errorf("%s: a new connection: %v; want it refused", d, err)
+				if c != nil {
+					c.Close()
+				}
+			}
+			if took := time.Since(begin); took > 3*time.Second {
+				t.Errorf("%s: the connection was refused only after %v", d, took)
+			}
+			if err := talk(old, 5*time.Second); !errors.Is(err, unix.ECONNRESET) {
+				t.Errorf("%s: an existing connection: %v; want it reset", d, err)
+			}
+			if c, err := connect(t, client, elsewhere, 5*time.Second); err != nil {
+				t.Errorf("%s: another port: %v", d, err)
+			} else {
+				if err := talk(c, 5*time.Second); err != nil {
+					t.Errorf("%s: another port: %v", d, err)
+				}
+				c.Close()
+			}
+			if got := e.flow(d, six, 10).send(t); len(got) != 10 {
+				t.Errorf("%s: %d of 10 packets of UDP came; a reset is for TCP", d, len(got))
+			}
+			if c := undo(t, p); c.Hit < 2 || c.Matched != c.Hit {
+				t.Errorf("%s: counted %+v; want at least 2", d, c)
+			}
+			if c, err := connect(t, client, at, 5*time.Second); err != nil {
+				t.Errorf("%s: undone, but a new connection: %v", d, err)
+			} else {
+				c.Close()
+			}
+			e.clean(t, true)
+		}
+	}
+}
+
+func TestRejectICMP(t *testing.T) {
+	for _, d := range bothDirections {
+		for _, six := range []bool{false, true} {
+			e := newEnds(t)
+			s := e.open(t, variants(t)["best"])
+			p := e.prepare(t, s, Effect{Kind: Reject, Reject: RejectICMP}, Selector{Direction: d, Protocol: "udp"})
+			apply(t, p)
+			f := e.flow(d, six, 1)
+			in(t, f.from, func() {
+				c, err := net.Dial("udp", f.dst.String())
+				if err != nil {
+					t.Error(err)
+					return
+				}
+				defer c.Close()
+				c.SetDeadline(time.Now().Add(3 * time.Second))
+				for range 2 {
+					if _, err = c.Write([]byte("hello")); err != nil && !errors.Is(err, unix.EPERM) {
+						break
+					}
+					if _, err = c.Read(make([]byte, 10)); err != nil {
+						break
+					}
+				}
+				if !errors.Is(err, unix.ECONNREFUSED) {
+					t.Errorf("%s: a datagram: %v; want it refused", d, err)
+				}
+			})
+			if c := undo(t, p); c.Hit < 1 {
+				t.Errorf("%s: counted %+v", d, c)
+			}
+			e.clean(t, true)
+		}
+	}
+}
+
+// Loopback and the namespace's own addresses, which go over it, are left alone, whatever a fault says.
+func TestLoopbackIsLeftAlone(t *testing.T) {
+	e := newEnds(t)
+	s := e.open(t, variants(t)["best"])
+	for _, at := range []netip.AddrPort{netip.MustParseAddrPort("127.0.0.1:7000"), netip.MustParseAddrPort("[::1]:7000"), netip.AddrPortFrom(target4, 7001), netip.AddrPortFrom(target6, 7001)} {
+		e.echoServer(t, e.target, at)
+	}
+	p := e.prepare(t, s, Effect{Kind: Partition}, Selector{Direction: Egress}, Selector{Direction: Ingress})
+	q := e.prepare(t, s, Effect{Kind: Reject, Reject: RejectTCPReset}, Selector{Direction: Egress}, Selector{Direction: Ingress})
+	apply(t, p)
+	apply(t, q)
+	for _, at := range []string{"127.0.0.1:7000", "[::1]:7000", "10.77.0.1:7001", "[fd77::1]:7001"} {
+		c, err := connect(t, e.target, netip.MustParseAddrPort(at), time.Second)
+		if err == nil {
+			err = talk(c, time.Second)
+			c.Close()
+		}
+		if err != nil {
+			t.Errorf("%s: %v", at, err)
+		}
+	}
+	undo(t, q)
+	undo(t, p)
+	e.clean(t, true)
+}

@@ -1,0 +1,148 @@
+package netfault
+
+import (
+	"errors"
+	"fmt"
+)
+
+// What does the work.
+const (
+	ByNFTables = "nftables"
+	ByNetem    = "netem"
+	ByNFQueue  = "nfqueue"
+	ByTBF      = "tbf"
+)
+
+// Means says how an effect will be done on a kernel, with a warning where that is not quite what was asked for. The error says
+// what the kernel lacks and what would be needed. Where a kernel offers two ways, the one that ends with its process, or that
+// keeps closer to what was asked for, is taken.
+func Means(e Effect, d Direction, f Features) (means, warning string, err error) {
+	if err := e.check(); err != nil {
+		return "", "", err
+	}
+	if err := f.need("nft", f.NFT); err != nil {
+		return "", "", fmt.Errorf("no network fault can be done: %w", err)
+	}
+	means, warning, err = chooseMeans(e, d, f)
+	if err != nil {
+		return "", "", fmt.Errorf("%s cannot be done to %s: %w", e.Kind, d.packets(), err)
+	}
+	if !f.Owner {
+		warning = join(warning, "the kernel does not remove the rules when their process dies: "+f.Missing["owner"])
+	}
+	return means, warning, nil
+}
+
+func chooseMeans(e Effect, d Direction, f Features) (means, warning string, err error) {
+	numgen := e.Percent >= 100 || f.Numgen
+	switch e.Kind {
+	case Partition:
+		return ByNFTables, f.loudDrop(d), nil
+	case Reject:
+		if d == Egress && e.Reject == RejectICMP {
+			warning = "a program here that sends datagrams is told \"operation not permitted\" by the call itself, besides the ICMP error"
+		}
+		return ByNFTables, warning, f.need("reject", f.Reject)
+
+	case Loss:
+		if e.Correlation == 0 {
+			return ByNFTables, f.loudDrop(d), f.need("numgen", numgen)
+		}
+		if f.qdiscs(d) == nil && f.Netem {
+			return ByNetem, "", nil
+		}
+		return ByNFQueue, "", f.either(d, f.Netem, "netem")
+
+	case Duplicate:
+		if e.Correlation == 0 && f.Dup && numgen {
+			return ByNFTables, "", nil
+		}
+		if f.qdiscs(d) == nil && f.Netem && numgen {
+			if e.Correlation > 0 {
+				warning = "with a correlation, netem duplicates fewer packets than the share that was asked for"
+			}
+			return ByNetem, warning, nil
+		}
+		if e.Correlation > 0 {
+			return "", "", errors.Join(f.need("netem", f.Netem), f.qdiscs(d), errors.New("without a correlation, it needs no netem"))
+		}
+		return "", "", errors.Join(f.need("numgen", numgen), f.need("dup", f.Dup), f.need("netem", f.Netem), f.qdiscs(d))
+
+	case Latency, Corrupt, Reorder:
+		exact := e.Correlation == 0 || e.Kind == Latency // netem's correlation keeps no share
+		if f.qdiscs(d) == nil && f.Netem && (exact && numgen || !f.NFQueue) {
+			switch {
+			case !exact:
+				warning = fmt.Sprintf("with a correlation, netem's share for %s is lower than what was asked for", e.Kind)
+			case e.Kind == Latency && e.Jitter > 0:
+				warning = "netem's jitter lets packets overtake each other"
+			}
+			return ByNetem, warning, nil
+		}
+		if d == Egress && e.Kind == Latency {
+			warning = "without netem, outgoing packets that are delayed count against their socket's small allowance of unsent data: " +
+				"bulk throughput of TCP falls far below what the delay alone would do (requests and answers of a few packets do not suffer); delay the other end's incoming packets instead"
+		}
+		return ByNFQueue, warning, f.either(d, f.Netem, "netem")
+
+	case Rate:
+		if err := f.need("tbf", f.TBF); err != nil {
+			return "", "", err
+		}
+		return ByTBF, "", f.qdiscs(d)
+	}
+	return "", "", fmt.Errorf("there is no network effect %q", e.Kind)
+}
+
+func (d Direction) packets() string {
+	if d == Ingress {
+		return "incoming packets"
+	}
+	return "outgoing packets"
+}
+
+// need says what is missing, if it is.
+func (f Features) need(key string, has bool) error {
+	if has {
+		return nil
+	}
+	if why := f.Missing[key]; why != "" {
+		return errors.New(why)
+	}
+	return fmt.Errorf("the kernel lacks what is called %q in its features", key)
+}
+
+// qdiscs says why selected packets of a direction cannot be sent through a qdisc.
+func (f Features) qdiscs(d Direction) error {
+	var err error
+	if !f.Prio && !f.HTB {
+		err = f.need("prio", false)
+	}
+	if d == Ingress {
+		err = errors.Join(err, f.need("ifb", f.IFB), f.need("forward", f.Forward))
+	}
+	return err
+}
+
+// either is the error when there is neither the queue nor a qdisc.
+func (f Features) either(d Direction, has bool, key string) error {
+	if f.NFQueue {
+		return nil
+	}
+	return errors.Join(f.need("nfqueue", false), f.need(key, has), f.qdiscs(d))
+}
+
+// loudDrop is the warning when outgoing packets cannot be lost silently.
+func (f Features) loudDrop(d Direction) string {
+	if d == Ingress || f.NFQueue {
+		return ""
+	}
+	return "programs here are told of lost outgoing packets by \"operation not permitted\", and TCP sends them again at once, since " + f.Missing["nfqueue"]
+}
+
+func join(a, b string) string {
+	if a == "" {
+		return b
+	}
+	return a + "; " + b
+}

@@ -1,0 +1,356 @@
+package netfault
+
+import (
+	"crypto/rand"
+	"encoding/binary"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"net"
+	"net/netip"
+	"os"
+	"os/exec"
+	"runtime"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// ends are two network namespaces with a veth pair between them: faults are done to the target, and the peer is the rest of
+// the world. Both have loopback.
+type ends struct {
+	target, peer string
+}
+
+var (
+	target4 = netip.MustParseAddr("10.77.0.1")
+	peer4   = netip.MustParseAddr("10.77.0.2")
+	other4  = netip.MustParseAddr("10.77.0.3") // the peer's too
+	target6 = netip.MustParseAddr("fd77::1")
+	peer6   = netip.MustParseAddr("fd77::2")
+	other6  = netip.MustParseAddr("fd77::3")
+)
+
+func newEnds(t testing.TB) ends {
+	t.Helper()
+	if os.Geteuid() != 0 {
+		t.Fatal("network namespaces can only be made by root: run this test as root, as CI does")
+	}
+	b := make([]byte, 4)
+	rand.Read(b)
+	name := "gameday-test-" + hex.EncodeToString(b)
+	e := ends{target: name + "-t", peer: name + "-p"}
+	t.Cleanup(func() {
+		exec.Command("ip", "netns", "del", e.target).Run()
+		exec.Command("ip", "netns", "del", e.peer).Run()
+	})
+	run(t, "ip", "netns", "add", e.target)
+	run(t, "ip", "netns", "add", e.peer)
+	run(t, "ip", "link", "add", "eth0", "netns", e.target, "type", "veth", "peer", "name", "eth0", "netns", e.peer)
+	for _, ns := range []string{e.target, e.peer} {
+		run(t, "ip", "-n", ns, "link", "set", "lo", "up")
+		run(t, "ip", "-n", ns, "link", "set", "eth0", "up")
+	}
+	address := func(ns string, a netip.Addr) {
+		if a.Is4() {
+			run(t, "ip", "-n", ns, "addr", "add", a.String()+"/24", "dev", "eth0")
+		} else {
+			run(t, "ip", "-n", ns, "addr", "add", a.String()+"/64", "dev", "eth0", "nodad")
+		}
+	}
+	address(e.target, target4)
+	address(e.target, target6)
+	for _, a := range []netip.Addr{peer4, other4, peer6, other6} {
+		address(e.peer, a)
+	}
+	return e
+}
+
+func run(t testing.TB, name string, args ...string) string {
+	t.Helper()
+	out, err := exec.Command(name, args...).CombinedOutput()
+	if err != nil {
+		t.Fatalf("%s %s: %v\n%s", name, strings.Join(args, " "), err, out)
+	}
+	return string(out)
+}
+
+// in runs f on a thread that is in a namespace. Sockets that f makes stay there.
+func in(t testing.TB, ns string, f func()) {
+	t.Helper()
+	failed := make(chan error, 1)
+	go func() {
+		runtime.LockOSThread() // for good: the thread ends with the goroutine
+		fd, err := unix.Open("/run/netns/"+ns, unix.O_RDONLY|unix.O_CLOEXEC, 0)
+		if err == nil {
+			err = unix.Setns(fd, unix.CLONE_NEWNET)
+			unix.Close(fd)
+		}
+		ended := false
+		defer func() {
+			if err == nil && !ended {
+				err = errors.New("the test gave up in the namespace " + ns)
+			}
+			failed <- err
+		}()
+		if err == nil {
+			f()
+			ended = true
+		}
+	}()
+	if err := <-failed; err != nil {
+		t.Fatal(err)
+	}
+}
+
+var probed = sync.OnceValues(func() (f Features, err error) {
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		runtime.LockOSThread()
+		if err = unix.Unshare(unix.CLONE_NEWNET); err == nil {
+			f, err = Probe()
+		}
+	}()
+	<-done
+	return f, err
+})
+
+// variants are this kernel's features, and what is left of them without the best means, so that every way of doing an effect
+// is tried where it can be.
+func variants(t testing.TB) map[string]Features {
+	t.Helper()
+	f, err := probed()
+	if err != nil {
+		t.Fatalf("the kernel cannot be probed (this test must run as root): %v", err)
+	}
+	all := map[string]Features{"best": f}
+	if f.Netem && f.NFQueue {
+		g := f
+		g.Netem = false
+		all["without netem"] = g
+	}
+	if f.Netem && f.Prio && f.HTB {
+		g := f
+		g.Prio = false
+		all["without prio"] = g
+	}
+	return all
+}
+
+// open opens the target's namespace until the end of the test.
+func (e ends) open(t testing.TB, f Features) *Space {
+	t.Helper()
+	var s *Space
+	in(t, e.target, func() {
+		var err error
+		if s, err = Open(f); err != nil {
+			t.Error(err)
+		}
+	})
+	if s == nil {
+		t.FailNow()
+	}
+	t.Cleanup(func() {
+		if err := s.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	return s
+}
+
+// prepare prepares a fault in the target's namespace: the sockets of queues are made by the calling thread.
+func (e ends) prepare(t testing.TB, s *Space, eff Effect, sel ...Selector) *Prepared {
+	t.Helper()
+	var p *Prepared
+	in(t, e.target, func() {
+		var err error
+		if p, err = s.Prepare(fmt.Sprintf("%s.%d", eff.Kind, time.Now().UnixNano()), sel, eff); err != nil {
+			t.Error(err)
+		}
+	})
+	if p == nil {
+		t.FailNow()
+	}
+	return p
+}
+
+func apply(t testing.TB, p *Prepared) {
+	t.Helper()
+	if _, err := p.Apply(); err != nil {
+		t.Fatal(err)
+	}
+	if ok, err := p.Present(); err != nil || !ok {
+		t.Fatalf("the fault is not present after Apply: %v, %v", ok, err)
+	}
+}
+
+func undo(t testing.TB, p *Prepared) Counts {
+	t.Helper()
+	if err := p.Undo(); err != nil {
+		t.Fatal(err)
+	}
+	if ok, err := p.Present(); err != nil || ok {
+		t.Fatalf("the fault is present after Undo: %v, %v", ok, err)
+	}
+	if err := p.Undo(); err != nil {
+		t.Fatalf("undone twice: %v", err)
+	}
+	c, err := p.Counts()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return c
+}
+
+// arrival is a packet that came.
+type arrival struct {
+	number uint32
+	after  time.Duration // it was sent
+}
+
+// flow is a stream of numbered UDP packets from one namespace to the other.
+type flow struct {
+	from, to string
+	src, dst netip.AddrPort
+	count    int
+	size     int           // of the payload
+	gap      time.Duration // between packets
+	wait     time.Duration // for late ones
+	refused  bool          // whether the calls may fail
+}
+
+// send sends the packets and returns what came, in that order, with duplicates.
+func (f flow) send(t testing.TB) []arrival {
+	t.Helper()
+	var in0, out0 *net.UDPConn
+	in(t, f.to, func() {
+		var err error
+		if in0, err = net.ListenUDP("udp", net.UDPAddrFromAddrPort(f.dst)); err != nil {
+			t.Error(err)
+		}
+	})
+	in(t, f.from, func() {
+		var err error
+		if out0, err = net.DialUDP("udp", net.UDPAddrFromAddrPort(f.src), net.UDPAddrFromAddrPort(f.dst)); err != nil {
+			t.Error(err)
+		}
+	})
+	if in0 == nil || out0 == nil {
+		t.FailNow()
+	}
+	defer in0.Close()
+	defer out0.Close()
+	in0.SetReadBuffer(8 << 20)
+
+	size := max(f.size, 12)
+	wait := max(f.wait, 300*time.Millisecond)
+	start := time.Now()
+	var got []arrival
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		b := make([]byte, 64<<10)
+		for {
+			n, err := in0.Read(b)
+			now := time.Since(start)
+			if err != nil {
+				return
+			}
+			if n >= 12 {
+				got = append(got, arrival{binary.BigEndian.Uint32(b), now - time.Duration(binary.BigEndian.Uint64(b[4:]))})
+			}
+		}
+	}()
+	b := make([]byte, size)
+	for i := range f.count {
+		if f.gap > 0 {
+			for next := time.Duration(i) * f.gap; ; {
+				left := next - time.Since(start)
+				if left <= 0 {
+					break
+				}
+				time.Sleep(left)
+			}
+		} else if i%64 == 63 {
+			time.Sleep(200 * time.Microsecond) // the receiver's buffer is finite
+		}
+		binary.BigEndian.PutUint32(b, uint32(i))
+		binary.BigEndian.PutUint64(b[4:], uint64(time.Since(start)))
+		if _, err := out0.Write(b); err != nil && !errors.Is(err, unix.ECONNREFUSED) && !f.refused {
+			t.Errorf("packet %d cannot be sent: %v", i, err)
+			break
+		}
+	}
+	in0.SetReadDeadline(time.Now().Add(wait))
+	<-done
+	return got
+}
+
+// out is a flow from the target to the peer, or back.
+func (e ends) flow(d Direction, six bool, count int) flow {
+	t, p := target4, peer4
+	if six {
+		t, p = target6, peer6
+	}
+	f := flow{from: e.target, to: e.peer, src: netip.AddrPortFrom(t, 40000), dst: netip.AddrPortFrom(p, 7000), count: count}
+	if d == Ingress {
+		f = flow{from: e.peer, to: e.target, src: netip.AddrPortFrom(p, 40000), dst: netip.AddrPortFrom(t, 7000), count: count}
+	}
+	return f
+}
+
+// delays are what the packets took, sorted.
+func delays(got []arrival) []time.Duration {
+	var d []time.Duration
+	for _, a := range got {
+		d = append(d, a.after)
+	}
+	slices.Sort(d)
+	return d
+}
+
+func quantile(d []time.Duration, q float64) time.Duration {
+	if len(d) == 0 {
+		return 0
+	}
+	return d[min(int(q*float64(len(d))), len(d)-1)]
+}
+
+// ruleset is what nft lists in a namespace, ours or not.
+func ruleset(t testing.TB, ns string) string {
+	t.Helper()
+	return run(t, "ip", "netns", "exec", ns, "nft", "list", "ruleset")
+}
+
+// clean fails the test if anything is left in the target's namespace, seen by other tools than ours.
+func (e ends) clean(t testing.TB, allowTable bool) {
+	t.Helper()
+	rules := strings.TrimSpace(ruleset(t, e.target))
+	if allowTable {
+		rules = strings.TrimSpace(strings.NewReplacer("# progname", "", "table inet gameday", "", "flags owner", "", "{", "", "}", "").Replace(firstTable(rules)))
+	}
+	if rules != "" {
+		t.Errorf("nft still lists:\n%s", rules)
+	}
+	if q := run(t, "tc", "-n", e.target, "qdisc", "show"); strings.Contains(q, "6764:") || !strings.Contains(q, "qdisc noqueue 0: dev eth0 root") {
+		t.Errorf("tc still lists:\n%s", q)
+	}
+	if l := run(t, "ip", "-n", e.target, "-o", "link"); strings.Contains(l, ifbName) {
+		t.Errorf("ip still lists:\n%s", l)
+	}
+}
+
+// firstTable strips the comment with which nft names an owner.
+func firstTable(rules string) string {
+	var lines []string
+	for _, l := range strings.Split(rules, "\n") {
+		l, _, _ = strings.Cut(l, "#")
+		lines = append(lines, l)
+	}
+	return strings.Join(lines, "\n")
+}

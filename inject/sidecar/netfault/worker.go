@@ -1,0 +1,216 @@
+package netfault
+
+import (
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"os"
+	"runtime"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// worker does to queued packets what an effect asks for, in user space. One thread waits for packets and for the time of the
+// first one that it holds.
+type worker struct {
+	socket *queueSocket
+	wake   int // an eventfd
+	done   chan struct{}
+
+	effect  Effect
+	chooses bool // whether the share is drawn here, and not by the kernel's rules
+
+	hit   atomic.Uint64 // packets that the effect was done to
+	state atomic.Int32
+	busy  atomic.Int64 // when the last packet came or went, by the worker's clock
+
+	mu  sync.Mutex
+	err error
+}
+
+// The states of a worker.
+const (
+	working   = iota
+	releasing // everything passes at once
+	stopped
+)
+
+func newWorker(e Effect, chooses bool) (*worker, error) {
+	mode := byte(copyMeta)
+	if e.Kind == Corrupt {
+		mode = copyPacket
+	}
+	q, err := bindQueue(0, mode)
+	if err != nil {
+		return nil, err
+	}
+	wake, err := unix.Eventfd(0, unix.EFD_CLOEXEC|unix.EFD_NONBLOCK)
+	if err != nil {
+		q.close()
+		return nil, os.NewSyscallError("eventfd", err)
+	}
+	w := &worker{socket: q, wake: wake, done: make(chan struct{}), effect: e, chooses: chooses}
+	go w.run()
+	return w, nil
+}
+
+// run is the worker's thread.
+func (w *worker) run() {
+	defer close(w.done)
+	runtime.LockOSThread()                         // and the thread ends with the worker, with its timer's slack
+	unix.Prctl(unix.PR_SET_TIMERSLACK, 1, 0, 0, 0) // else timers may be 50 µs late
+	if err := w.loop(); err != nil {
+		w.mu.Lock()
+		w.err = err
+		w.mu.Unlock()
+		w.socket.close() // so that packets pass
+	}
+}
+
+func (w *worker) loop() error {
+	var (
+		start  = time.Now()
+		random = rand.New(rand.NewPCG(rand.Uint64(), rand.Uint64()))
+		choose = chooser{share: w.effect.Percent / 100, correlation: w.effect.Correlation / 100}
+		delays = spread{delay: w.effect.Delay, jitter: w.effect.Jitter, correlation: w.effect.Correlation / 100}
+		hold   line
+		last   uint32
+		fds    = []unix.PollFd{{Fd: int32(w.socket.fd), Events: unix.POLLIN}, {Fd: int32(w.wake), Events: unix.POLLIN}}
+		// With nothing held but what is delayed in order, one verdict does for all packets up to an id.
+		inOrder = w.effect.Kind == Latency || !w.chooses
+	)
+	if w.effect.Kind == Reorder {
+		delays = spread{delay: w.effect.Delay}
+	}
+	for {
+		var timeout *unix.Timespec
+		if due, ok := hold.next(); ok {
+			t := unix.NsecToTimespec(max(int64(due-time.Since(start)), 0))
+			timeout = &t
+		}
+		if _, err := unix.Ppoll(fds, timeout, nil); err != nil && err != unix.EINTR {
+			return os.NewSyscallError("ppoll", err)
+		}
+		if fds[1].Revents != 0 {
+			var b [8]byte
+			unix.Read(w.wake, b[:])
+		}
+		state := w.state.Load()
+		if state == stopped {
+			return nil
+		}
+
+		now := time.Duration(-1)
+		n, err := w.socket.receive(func(id uint32, payload []byte) {
+			if now < 0 {
+				now = time.Since(start)
+			}
+			last = id
+			if state == releasing {
+				w.socket.judge(id, nfAccept, false, nil)
+				return
+			}
+			if w.chooses && !choose.draw(random) {
+				w.socket.judge(id, nfAccept, false, nil)
+				return
+			}
+			switch w.effect.Kind {
+			case Loss:
+				w.socket.judge(id, nfDrop, false, nil)
+				w.hit.Add(1)
+			case Corrupt:
+				flipBit(payload, random)
+				w.socket.judge(id, nfAccept, false, payload)
+				w.hit.Add(1)
+			default:
+				hold.push(id, now+delays.draw(random))
+			}
+		})
+		if err != nil {
+			return err
+		}
+		now = time.Since(start)
+		if n > 0 {
+			w.busy.Store(int64(now))
+		}
+		if state == releasing {
+			if _, ok := hold.next(); ok {
+				w.hit.Add(uint64(hold.n))
+				w.socket.judge(last, nfAccept, true, nil)
+				hold = line{}
+			}
+		}
+		popped, id := 0, uint32(0)
+		for {
+			next, ok := hold.pop(now)
+			if !ok {
+				break
+			}
+			id = next
+			popped++
+			if !inOrder {
+				w.socket.judge(id, nfAccept, false, nil)
+			}
+		}
+		if popped > 0 {
+			if inOrder {
+				w.socket.judge(id, nfAccept, true, nil)
+			}
+			w.hit.Add(uint64(popped))
+		}
+		if err := w.socket.flush(); err != nil && !errors.Is(err, unix.ENOENT) {
+			return err
+		}
+	}
+}
+
+// release lets everything that is held pass, in order, and everything that still comes. It returns when nothing has come for
+// a moment. The rules that feed the queue must be gone.
+func (w *worker) release() error {
+	w.set(releasing)
+	const quiet, limit = 2 * time.Millisecond, time.Second
+	for begin, before := time.Now(), int64(-1); ; {
+		select {
+		case <-w.done:
+			return w.failure()
+		case <-time.After(quiet):
+		}
+		busy := w.busy.Load()
+		if busy == before {
+			return w.failure()
+		}
+		before = busy
+		if time.Since(begin) > limit {
+			return fmt.Errorf("the packet queue %d still fills, %v after its rules went", w.socket.number, limit)
+		}
+	}
+}
+
+// stop ends the thread and gives the queue up.
+func (w *worker) stop() error {
+	w.set(stopped)
+	<-w.done
+	err := w.failure()
+	if err == nil {
+		err = w.socket.close()
+	}
+	return errors.Join(err, os.NewSyscallError("close", unix.Close(w.wake)))
+}
+
+func (w *worker) set(state int32) {
+	w.state.Store(state)
+	unix.Write(w.wake, []byte{1, 0, 0, 0, 0, 0, 0, 0})
+}
+
+// failure is why the thread ended before its time.
+func (w *worker) failure() error {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.err != nil {
+		return fmt.Errorf("the packet queue %d was given up: %w", w.socket.number, w.err)
+	}
+	return nil
+}
