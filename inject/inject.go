@@ -126,7 +126,7 @@ const (
 //	size         int64, in bytes
 //	throughput   int64, in bytes per second
 //	rate         int64, in bits per second
-//	command      string, a line for the container's shell; or []string, a program and its arguments
+//	command      string, a command line that needs no shell; or []string, a program and its arguments
 //	peers        []Peer
 //	ports        []PortRange
 //

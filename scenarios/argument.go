@@ -151,7 +151,7 @@ func quantity[T any](b *block, name, what string, parse func(string) (T, string)
 	return n, true
 }
 
-// command reads what is run in a container: a line for its shell, or a list of a program and its arguments.
+// command reads what is run in a container: a command line, or a list of the program and its arguments.
 func (b *block) command(name string) (any, bool) {
 	v, _, ok := b.value(name, false)
 	if !ok {
@@ -170,7 +170,7 @@ func (b *block) command(name string) (any, bool) {
 		}
 		return s, true
 	case !t.IsTupleType() && !t.IsListType():
-		b.failType(name, `a line for the shell such as "rm /tmp/ready", or a list such as ["rm", "/tmp/ready"]`, v)
+		b.failType(name, `a command such as "rm /tmp/ready", or a list such as ["rm", "/tmp/ready"]`, v)
 		return nil, false
 	}
 	for it := v.ElementIterator(); it.Next(); {

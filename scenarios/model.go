@@ -174,7 +174,7 @@ type Fault struct {
 //	size         Size
 //	throughput   Throughput
 //	rate         Rate
-//	command      string, a line for the container's shell; or []string, a program and its arguments
+//	command      string, a command line that needs no shell; or []string, a program and its arguments
 //	peers        []Peer
 //	ports        []PortRange, ordered, without overlaps
 

@@ -132,7 +132,7 @@ var typeWords = map[string]string{
 	"size":       `a size such as "64MiB"`,
 	"throughput": `bytes in a second, such as "1MiB/s"`,
 	"rate":       `bits in a second, such as "1mbit"`,
-	"command":    `a line for the shell, or a list such as ["rm", "/tmp/ready"]`,
+	"command":    `a command such as "rm /tmp/ready", or a list such as ["rm", "/tmp/ready"]`,
 	"peers":      `a list such as [target.store, "10.0.0.0/8"]`,
 	"ports":      `a list such as [443, "8000-8100"]`,
 }
