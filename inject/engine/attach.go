@@ -47,82 +47,97 @@ func (d *docker) Attach(ctx context.Context, id string) (Stream, error) {
 	return s, nil
 }
 
-// hijack asks the engine to turn a connection into a stream. The client's own way to do so waits for the answer for
-// ever, and throws away the engine's words if it refuses.
+// hijack asks the engine to turn a connection into a stream. The reader holds what has come of it already. The client's own
+// way to do so waits for the answer for ever, and throws away the engine's words if it refuses.
 func (d *docker) hijack(ctx context.Context, call string, query url.Values, body any) (net.Conn, *bufio.Reader, error) {
+	var payload []byte
+	if body != nil {
+		var err error
+		if payload, err = json.Marshal(body); err != nil {
+			return nil, nil, err
+		}
+	}
+	var reader *bufio.Reader
+	conn, err := d.exchange(ctx, http.MethodPost, call, query, payload, func(resp *http.Response, r *bufio.Reader) error {
+		if resp.StatusCode != http.StatusSwitchingProtocols {
+			return said(resp)
+		}
+		reader = r
+		return nil
+	})
+	return conn, reader, err
+}
+
+// exchange makes a call on a connection of its own, for what the client cannot do, and returns the connection if the answer
+// is accepted. The answer is given with the reader that it was read from.
+func (d *docker) exchange(ctx context.Context, method, call string, query url.Values, body []byte,
+	accept func(*http.Response, *bufio.Reader) error,
+) (net.Conn, error) {
 	host, err := client.ParseHostURL(d.cli.DaemonHost())
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
 	at := url.URL{Scheme: "http", Host: client.DummyHost, Path: path.Join("/", host.Path, "v"+d.cli.ClientVersion(), call), RawQuery: query.Encode()}
 	if host.Scheme != "unix" && host.Scheme != "npipe" {
 		at.Host = host.Host
 	}
-	req, err := http.NewRequestWithContext(ctx, http.MethodPost, at.String(), nil)
-	if body != nil {
-		var payload []byte
-		if payload, err = json.Marshal(body); err == nil {
-			req, err = http.NewRequestWithContext(ctx, http.MethodPost, at.String(), bytes.NewReader(payload))
-		}
-	}
+	req, err := http.NewRequestWithContext(ctx, method, at.String(), bytes.NewReader(body))
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
 	req.Header.Set("Content-Type", "application/json")
-	req.Header.Set("Connection", "Upgrade")
-	req.Header.Set("Upgrade", "tcp")
+	if method == http.MethodPost {
+		req.Header.Set("Connection", "Upgrade")
+		req.Header.Set("Upgrade", "tcp")
+	}
 
 	conn, err := d.cli.Dialer()(ctx)
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
-	stop := context.AfterFunc(ctx, func() { conn.SetDeadline(time.Unix(1, 0)) })
-	r, err := upgrade(conn, req)
-	if !stop() && err == nil {
-		err = ctx.Err() // the deadline is set, or is being set
-	}
-	if err != nil {
-		conn.Close()
-		if ctx.Err() != nil {
-			err = ctx.Err()
-		}
-		return nil, nil, err
-	}
-	return conn, r, nil
-}
-
-// upgrade sends the request and reads the header of the answer. The reader holds what came after it.
-func upgrade(conn net.Conn, req *http.Request) (*bufio.Reader, error) {
 	if tcp, ok := conn.(*net.TCPConn); ok { // a stream may be silent for long
 		tcp.SetKeepAliveConfig(net.KeepAliveConfig{Enable: true, Idle: 30 * time.Second, Interval: 30 * time.Second})
 	}
-	if err := req.Write(conn); err != nil {
-		return nil, err
+	stop := context.AfterFunc(ctx, func() { conn.SetDeadline(time.Unix(1, 0)) })
+	err = func() error {
+		if err := req.Write(conn); err != nil {
+			return err
+		}
+		r := bufio.NewReader(conn)
+		resp, err := http.ReadResponse(r, req)
+		if err != nil {
+			return err
+		}
+		defer resp.Body.Close()
+		return accept(resp, r)
+	}()
+	if !stop() { // the deadline is set, or is being set
+		err = ctx.Err()
 	}
-	r := bufio.NewReader(conn)
-	resp, err := http.ReadResponse(r, req)
 	if err != nil {
+		conn.Close()
 		return nil, err
 	}
-	if resp.StatusCode == http.StatusSwitchingProtocols {
-		return r, nil
-	}
-	defer resp.Body.Close()
-	var said struct{ Message string }
+	return conn, nil
+}
+
+// said is the error that the engine answered with.
+func said(resp *http.Response) error {
+	var says struct{ Message string }
 	text, err := io.ReadAll(io.LimitReader(resp.Body, lastWords))
 	if err != nil {
-		return nil, err
+		return err
 	}
-	if json.Unmarshal(text, &said) != nil || said.Message == "" {
-		said.Message = strings.TrimSpace(resp.Status + " " + string(text))
+	if json.Unmarshal(text, &says) != nil || says.Message == "" {
+		says.Message = strings.TrimSpace(resp.Status + " " + string(text))
 	}
 	switch resp.StatusCode {
 	case http.StatusNotFound:
-		return nil, fmt.Errorf("%w: %s", cerrdefs.ErrNotFound, said.Message)
+		return fmt.Errorf("%w: %s", cerrdefs.ErrNotFound, says.Message)
 	case http.StatusConflict:
-		return nil, fmt.Errorf("%w: %s", cerrdefs.ErrConflict, said.Message)
+		return fmt.Errorf("%w: %s", cerrdefs.ErrConflict, says.Message)
 	}
-	return nil, errors.New(said.Message)
+	return errors.New(says.Message)
 }
 
 // A stream is an attached container.

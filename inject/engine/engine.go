@@ -67,6 +67,8 @@ type Engine interface {
 	// be started is no error: the result has the code 126 or 127, and the reason as its output. ErrConflict if the
 	// container does not run or is paused.
 	Exec(ctx context.Context, id string, cmd Command) (ExecResult, error)
+	// Execs lists what is being executed in a container beside its main process, by whomever: also by its health check.
+	Execs(ctx context.Context, id string) ([]Execution, error)
 
 	// BuildImage makes an image from files alone, without a registry and without a builder, and tags it.
 	BuildImage(ctx context.Context, img Image) (id string, err error)
@@ -341,4 +343,11 @@ type ExecResult struct {
 	Code      int
 	Output    string // stdout and stderr as they came; the first MaxExecOutput bytes
 	Truncated bool   // there was more
+}
+
+// An Execution is a command that is being run in a container.
+type Execution struct {
+	ID   string
+	Args []string
+	PID  int // on the engine's host; 0 before the start
 }

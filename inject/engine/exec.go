@@ -1,15 +1,19 @@
 package engine
 
 import (
+	"bufio"
 	"bytes"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"net"
+	"net/http"
 	"sync"
 	"time"
 
+	cerrdefs "github.com/containerd/errdefs"
 	"github.com/docker/docker/api/types/container"
 )
 
@@ -99,6 +103,54 @@ func (d *docker) execEnd(ctx context.Context, what, exec string, ended <-chan er
 		}
 		wait.Stop()
 	}
+}
+
+// Execs lists what is being executed in a container. The client leaves the commands out.
+func (d *docker) Execs(ctx context.Context, id string) ([]Execution, error) {
+	var all []Execution
+	err := d.call(ctx, callLimit, "list what is executed in "+id, func(ctx context.Context) error {
+		in, err := d.cli.ContainerInspect(ctx, id)
+		if err != nil || in.ContainerJSONBase == nil {
+			return err
+		}
+		for _, exec := range in.ExecIDs {
+			e, running, err := d.execution(ctx, exec)
+			if errors.Is(err, cerrdefs.ErrNotFound) {
+				continue // it has ended meanwhile
+			}
+			if err != nil {
+				return err
+			}
+			if running {
+				all = append(all, e)
+			}
+		}
+		return nil
+	})
+	return all, err
+}
+
+func (d *docker) execution(ctx context.Context, exec string) (e Execution, running bool, err error) {
+	var in struct {
+		Running       bool
+		Pid           int
+		ProcessConfig struct {
+			Entrypoint string
+			Arguments  []string
+		}
+	}
+	conn, err := d.exchange(ctx, http.MethodGet, "/exec/"+exec+"/json", nil, nil, func(resp *http.Response, _ *bufio.Reader) error {
+		if resp.StatusCode != http.StatusOK {
+			return said(resp)
+		}
+		return json.NewDecoder(resp.Body).Decode(&in)
+	})
+	if err != nil {
+		return e, false, err
+	}
+	conn.Close()
+	e = Execution{ID: exec, Args: append([]string{in.ProcessConfig.Entrypoint}, in.ProcessConfig.Arguments...), PID: in.Pid}
+	return e, in.Running, nil
 }
 
 // A head keeps the start of what is written to it.

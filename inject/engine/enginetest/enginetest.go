@@ -177,10 +177,11 @@ func testNotFound(t *testing.T, e engine.Engine) {
 	_, logsErr := e.Logs(ctx, id)
 	_, waitErr := e.Wait(ctx, id)
 	_, attachErr := e.Attach(ctx, id)
+	_, execsErr := e.Execs(ctx, id)
 	_, execErr := e.Exec(ctx, id, engine.Command{Args: []string{"/workload", "exit", "0"}})
 	_, createErr := e.Create(ctx, engine.Spec{Name: id, Image: Unique("gameday-none") + ":none"})
 	for name, err := range map[string]error{
-		"Container": lookErr, "Logs": logsErr, "Wait": waitErr, "Create": createErr, "Attach": attachErr, "Exec": execErr,
+		"Container": lookErr, "Logs": logsErr, "Wait": waitErr, "Create": createErr, "Attach": attachErr, "Exec": execErr, "Execs": execsErr,
 		"ConnectNetwork": e.ConnectNetwork(ctx, "bridge", id, engine.Endpoint{}), "DisconnectNetwork": e.DisconnectNetwork(ctx, "bridge", id),
 		"Pause": e.Pause(ctx, id), "Unpause": e.Unpause(ctx, id), "Start": e.Start(ctx, id), "Stop": e.Stop(ctx, id, 0),
 		"Restart": e.Restart(ctx, id, 0), "Kill": e.Kill(ctx, id, "KILL"),

@@ -142,6 +142,17 @@ func testExecOutlasted(t *testing.T, e engine.Engine) {
 	if !errors.Is(err, context.DeadlineExceeded) || errors.Is(err, engine.ErrUnreachable) || got.Output != "first\n" {
 		t.Errorf("it runs for longer than was waited: %+v, %v", got, err)
 	}
+	execs, err := e.Execs(Context(t), c.ID)
+	must(t, err)
+	if len(execs) != 1 || !slices.Equal(execs[0].Args, []string{"/workload", "print", "first", "sleep"}) || execs[0].ID == "" || execs[0].PID == 0 {
+		t.Errorf("it goes on, and what is executed is listed as %+v", execs)
+	}
+	if _, err := e.Exec(Context(t), c.ID, engine.Command{Args: []string{"/workload", "exit", "0"}}); err != nil {
+		t.Fatal(err)
+	}
+	if execs, err := e.Execs(Context(t), c.ID); err != nil || len(execs) != 1 {
+		t.Errorf("another one has ended, and these are listed: %+v, %v", execs, err)
+	}
 	ended := make(chan error, 1)
 	go func() {
 		got, err := e.Exec(Context(t), c.ID, engine.Command{Args: []string{"/workload", "sleep"}})
@@ -154,6 +165,10 @@ func testExecOutlasted(t *testing.T, e engine.Engine) {
 	must(t, e.Kill(Context(t), c.ID, "KILL"))
 	if err := <-ended; err != nil {
 		want(t, engine.ErrConflict, err)
+	}
+	Eventually(t, e, c.ID, "its end", exited)
+	if execs, err := e.Execs(Context(t), c.ID); err != nil || len(execs) != 0 {
+		t.Errorf("the container has ended, and these are listed: %+v, %v", execs, err)
 	}
 }
 

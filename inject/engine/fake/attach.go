@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"net"
 	"os"
 	"slices"
@@ -155,6 +156,22 @@ func (f *Fake) Exec(ctx context.Context, id string, cmd engine.Command) (engine.
 	}
 	what := "run a command in " + id
 	s, over, cut := b.c.State, b.over, f.cut
+	if len(cmd.Args) > 0 && cmd.Args[0] == "/workload" && s.Running {
+		run := newID()
+		if b.execs == nil {
+			b.execs = map[string]engine.Execution{}
+		}
+		b.execs[run] = engine.Execution{ID: run, Args: slices.Clone(cmd.Args), PID: b.pid + 1 + len(b.execs)}
+		defer func() {
+			f.mu.Lock()
+			defer f.mu.Unlock()
+			select {
+			case <-ctx.Done(): // it goes on
+			default:
+				delete(b.execs, run)
+			}
+		}()
+	}
 	f.mu.Unlock()
 	switch {
 	case len(cmd.Args) == 0:
@@ -210,6 +227,16 @@ func (f *Fake) Exec(ctx context.Context, id string, cmd engine.Command) (engine.
 			return result(0, fmt.Errorf("%s: %w; it goes on in the container", what, ctx.Err()))
 		}
 	}
+}
+
+// Execs lists what is being executed.
+func (f *Fake) Execs(ctx context.Context, id string) ([]engine.Execution, error) {
+	b, err := f.enterBox(ctx, "Execs", id)
+	if err != nil {
+		return nil, err
+	}
+	defer f.mu.Unlock()
+	return slices.SortedFunc(maps.Values(b.execs), func(x, y engine.Execution) int { return x.PID - y.PID }), nil
 }
 
 // answer is what the workload says of itself.

@@ -29,6 +29,7 @@ type box struct {
 	stdin      input
 	echo       *[]string // stdin is copied to stdout; then this is done
 	streams    []*stream // that are attached
+	execs      map[string]engine.Execution
 	pid        int
 }
 
@@ -223,7 +224,7 @@ func (f *Fake) exit(b *box, code int) {
 		leave(&b.c.Networks[i])
 	}
 	b.c.Ports = nil
-	b.stdin, b.echo = input{}, nil
+	b.stdin, b.echo, b.execs = input{}, nil, nil
 	b.detach(io.EOF)
 	f.news.Broadcast()
 	close(b.over)
