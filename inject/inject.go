@@ -128,9 +128,9 @@ const (
 //	rate         int64, in bits per second
 //	command      string, a command line that needs no shell; or []string, a program and its arguments
 //	peers        []Peer
-//	ports        []PortRange
+//	ports        []string, each a port or a range of them: "443", "8000-8100"; ordered, without overlaps
 //
-// An argument that was left out has its default in Fault.Args, but for one whose default is words ("everyone"): it is not there.
+// An argument that was left out has its default in Fault.Args, but for one whose default is in words: it is not there.
 type Arg struct {
 	Name    string
 	Type    string

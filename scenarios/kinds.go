@@ -31,7 +31,7 @@ type refinement func(value any) (refined any, summary, detail string)
 var (
 	graceArg       = ArgInfo{Name: "grace", Type: "duration", Default: "10s", refine: graceTime}
 	correlationArg = ArgInfo{Name: "correlation", Type: "percent", Default: "0"}
-	peersArg       = ArgInfo{Name: "peers", Type: "peers", Default: "everyone", Optional: true}
+	peersArg       = ArgInfo{Name: "peers", Type: "peers", Default: "all", Optional: true}
 	protocolArg    = ArgInfo{Name: "protocol", Type: "string", Default: "all", Optional: true, Words: []string{"tcp", "udp", "icmp"}}
 	portsArg       = ArgInfo{Name: "ports", Type: "ports", Default: "all", Optional: true}
 )

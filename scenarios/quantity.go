@@ -52,7 +52,7 @@ const (
 	largestSize       = 16 << 40 // bytes
 	leastThroughput   = 1 << 10  // bytes per second
 	largestThroughput = 1 << 40
-	leastRate         = 1e3 // bits per second
+	leastRate         = 8e3 // bits per second
 	largestRate       = 1e12
 )
 
