@@ -3,12 +3,10 @@ package runner
 import (
 	"crypto/sha256"
 	"encoding/hex"
-	"fmt"
 	"os"
 	"path/filepath"
 	"sort"
 	"strings"
-	"time"
 
 	"gameday/runner/journal"
 )
@@ -97,11 +95,4 @@ func (r *Run) declaration() *journal.Declared {
 	}
 	sort.Strings(d.BlastRadius.Protected)
 	return d
-}
-
-func argument(v any) string {
-	if d, ok := v.(time.Duration); ok {
-		return d.String()
-	}
-	return fmt.Sprint(v)
 }

@@ -43,12 +43,21 @@ func (r *Run) injectAll(ctx context.Context) {
 		})
 	}
 	var wg sync.WaitGroup
-	ends := map[string]<-chan struct{}{} // by container: the end of the last fault that is planned for it so far
+	type earlier struct {
+		step inject.Step
+		over <-chan struct{}
+	}
+	var all []earlier
 	for _, f := range r.plan.Faults {
 		for _, step := range f.Steps {
+			l := &life{r: r, fault: f, step: step, due: base.Add(f.Start), begun: begun}
+			for _, e := range all {
+				if inject.Conflict(e.step, step) != "" {
+					l.before = append(l.before, e.over)
+				}
+			}
 			over := make(chan struct{})
-			l := &life{r: r, fault: f, step: step, due: base.Add(f.Start), begun: begun, before: ends[step.Container.ID]}
-			ends[step.Container.ID] = over
+			all = append(all, earlier{step, over})
 			wg.Go(func() {
 				defer close(over)
 				l.live(ctx)
@@ -69,8 +78,8 @@ type life struct {
 	kind  inject.Kind
 	due   time.Time
 	begun func() // called right before the first injection of the run
-	// before is closed when the fault before this one on the same container has come to its end; nil: there is none.
-	before <-chan struct{}
+	// before are closed when the faults that are planned before this one, and that it would fight with, have come to their ends.
+	before []<-chan struct{}
 }
 
 func (l *life) ref() journal.Ref {
@@ -123,16 +132,39 @@ func (l *life) live(ctx context.Context) {
 	l.undo(why)
 }
 
-// alone waits until the fault before this one on the same container is undone, however long that takes, and says whether the
-// run still goes on: what the other fault does must not be taken for the container's own state.
+// alone waits until the faults before this one that it would fight with are undone, however long that takes, and says whether
+// the run still goes on: what another fault does must not be taken for the container's own state.
 func (l *life) alone() bool {
-	if l.before != nil {
+	for _, over := range l.before {
 		select {
-		case <-l.before:
+		case <-over:
 		case <-l.r.stopped.ch:
 		}
 	}
 	return !l.r.stopped.is()
+}
+
+// declared is the fault as it can be injected now: a restart may have given its peers other addresses.
+func (l *life) declared(ctx context.Context) (inject.Fault, error) {
+	now := surroundings{
+		chosen: func(target string) ([]engine.Container, error) {
+			var out []engine.Container
+			for _, c := range l.r.plan.target(target).Chosen {
+				peer, err := l.r.setup.Engine.Container(ctx, c.ID)
+				switch {
+				case err != nil:
+					return nil, fmt.Errorf("its peer %s cannot be looked at: %w", c.Name, err)
+				case !peer.State.Running:
+					peer = c // it has no address now, and most often gets its old one again
+				}
+				out = append(out, peer)
+			}
+			return out, nil
+		},
+		find: func(id string) (engine.Container, error) { return l.r.setup.Engine.Container(ctx, id) },
+	}
+	peers, _, err := now.peers(l.fault.Fault, l.step.Container)
+	return declared(l.r.id, l.fault.Fault, peers), err
 }
 
 // postpone moves a fault that could not begin, or was not in force, at its time: its duration counts from when it was.
@@ -155,7 +187,11 @@ func (l *life) prepare(ctx context.Context) error {
 	ctx, cancelLimit := context.WithTimeout(ctx, prepareLimit)
 	defer cancelLimit()
 	c := l.step.Container
-	step, err := inject.Prepare(ctx, l.r.setup.Tools, declared(l.r.id, l.fault.Fault), c.ID, inject.Host{Info: l.r.setup.Info})
+	fault, err := l.declared(ctx)
+	if err != nil {
+		return err
+	}
+	step, err := inject.Prepare(ctx, l.r.setup.Tools, fault, c.ID, inject.Host{Info: l.r.setup.Info})
 	if err != nil {
 		return fmt.Errorf("%s: %w", c.Name, err)
 	}

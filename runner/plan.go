@@ -140,22 +140,30 @@ func MakePlan(ctx context.Context, s Setup, ws *scenarios.Workspace, sc *scenari
 		if failed[f.Fault.Target.Name] {
 			continue
 		}
+		if slices.ContainsFunc(f.Fault.Peers(), func(x scenarios.Peer) bool { return x.Target != nil && failed[x.Target.Name] }) {
+			continue
+		}
 		for _, c := range p.target(f.Fault.Target.Name).Chosen {
-			step, err := kind.Plan(declared(run, f.Fault), c, inject.Host{Info: s.Info})
+			peers, warnings, err := p.around(all).peers(f.Fault, c)
+			if err != nil {
+				refuse(f.Fault.Range, block, "%v", err)
+				continue
+			}
+			step, err := kind.Plan(declared(run, f.Fault, peers), c, inject.Host{Info: s.Info})
 			if err != nil {
 				refuse(f.Fault.Range, block, "%v", err)
 				continue
 			}
 			f.Steps = append(f.Steps, step)
-			for _, w := range step.Warnings {
+			for _, w := range append(warnings, step.Warnings...) {
 				warn(f.Fault.Range, block, "%s", w)
 			}
 		}
 	}
-	for _, o := range overlaps(p.Faults) {
-		refuse(o.b.Fault.Range, fmt.Sprintf("fault %q %q", o.b.Fault.Kind, o.b.Fault.Name),
-			"it is in force on %s at the same time as fault.%s; two faults on one container would fight over its state: use `after = fault.%s`, or another target",
-			o.container, o.a.Fault.Name, o.a.Fault.Name)
+	for _, x := range conflicts(p.Faults) {
+		refuse(x.b.Fault.Range, fmt.Sprintf("fault %q %q", x.b.Fault.Kind, x.b.Fault.Name),
+			"it is in force on %s at the same time as fault.%s, and the two would fight over %s; use `after = fault.%s`, or another target",
+			x.container, x.a.Fault.Name, x.over, x.a.Fault.Name)
 	}
 	p.checkBlastRadius(refuse, failed)
 	p.planQueries(refuse, warn)
@@ -166,8 +174,17 @@ func MakePlan(ctx context.Context, s Setup, ws *scenarios.Workspace, sc *scenari
 	return p, nil
 }
 
-func declared(run string, f *scenarios.Fault) inject.Fault {
-	return inject.Fault{Run: run, Name: f.Name, Kind: f.Kind, Duration: f.Duration, Args: f.Args}
+// around is where the plan finds the peers of its faults: among the containers that it was made for.
+func (p *Plan) around(all []engine.Container) surroundings {
+	return surroundings{
+		chosen: func(target string) ([]engine.Container, error) { return p.target(target).Chosen, nil },
+		find: func(id string) (engine.Container, error) {
+			if i := slices.IndexFunc(all, func(c engine.Container) bool { return c.ID == id || c.Name == id }); i >= 0 {
+				return all[i], nil
+			}
+			return engine.Container{}, fmt.Errorf("%w: %s", engine.ErrNotFound, id)
+		},
+	}
 }
 
 type report func(r scenarios.Range, block, format string, args ...any)
@@ -287,11 +304,16 @@ func neededBaseline(q PlannedQuery) time.Duration {
 	return q.Lookback + firstScrape(q) + (minBaseline+1)*q.Every
 }
 
-// neededTargets are those of the faults, the protected ones and those that are scraped, in the order of the file.
+// neededTargets are those of the faults and their peers, the protected ones and those that are scraped, in the order of the file.
 func neededTargets(ws *scenarios.Workspace, sc *scenarios.Scenario) []*scenarios.Target {
 	need := map[*scenarios.Target]bool{}
 	for _, f := range sc.Faults {
 		need[f.Target] = true
+		for _, p := range f.Peers() {
+			if p.Target != nil {
+				need[p.Target] = true
+			}
+		}
 	}
 	for _, t := range sc.BlastRadius.Protect {
 		need[t] = true

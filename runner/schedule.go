@@ -52,8 +52,9 @@ func span(faults []PlannedFault) (first, last time.Duration) {
 	return first, last
 }
 
-// overlaps returns the pairs of faults that would be in force on one container at the same time, with that container's name.
-func overlaps(faults []PlannedFault) (pairs []overlap) {
+// conflicts returns the pairs of faults that would fight over something on one container while both are in force. A pair is named
+// once for each container.
+func conflicts(faults []PlannedFault) (pairs []conflict) {
 	for i, a := range faults {
 		for _, b := range faults[i+1:] {
 			if b.Start >= a.End() && b.Start != a.Start {
@@ -61,8 +62,8 @@ func overlaps(faults []PlannedFault) (pairs []overlap) {
 			}
 			for _, sa := range a.Steps {
 				for _, sb := range b.Steps {
-					if sa.Container.ID == sb.Container.ID {
-						pairs = append(pairs, overlap{a, b, sa.Container.Name})
+					if over := inject.Conflict(sa, sb); over != "" {
+						pairs = append(pairs, conflict{a, b, sa.Container.Name, over})
 					}
 				}
 			}
@@ -71,7 +72,8 @@ func overlaps(faults []PlannedFault) (pairs []overlap) {
 	return pairs
 }
 
-type overlap struct {
+type conflict struct {
 	a, b      PlannedFault
 	container string
+	over      string // in words: "its main process"
 }

@@ -45,37 +45,43 @@ func TestSchedule(t *testing.T) {
 	}
 }
 
-func TestOverlaps(t *testing.T) {
+func TestConflicts(t *testing.T) {
+	process, memory := inject.Claim{Thing: "its main process"}, inject.Claim{Thing: "its memory limit"}
 	for _, tt := range []struct {
 		says   string
 		a, b   [2]time.Duration // start and duration
 		same   bool             // the same container
+		needs  inject.Claim     // what b needs; a needs the main process
 		expect bool
 	}{
-		{"one within the other", [2]time.Duration{0, 10}, [2]time.Duration{5, 2}, true, true},
-		{"on another container", [2]time.Duration{0, 10}, [2]time.Duration{5, 2}, false, false},
-		{"one after the other", [2]time.Duration{0, 10}, [2]time.Duration{10, 2}, true, false},
-		{"at the same time", [2]time.Duration{3, 10}, [2]time.Duration{3, 10}, true, true},
-		{"two without a duration at the same time", [2]time.Duration{3, 0}, [2]time.Duration{3, 0}, true, true},
-		{"one without a duration in the other", [2]time.Duration{0, 10}, [2]time.Duration{3, 0}, true, true},
+		{"one within the other", [2]time.Duration{0, 10}, [2]time.Duration{5, 2}, true, process, true},
+		{"on another container", [2]time.Duration{0, 10}, [2]time.Duration{5, 2}, false, process, false},
+		{"over nothing", [2]time.Duration{0, 10}, [2]time.Duration{5, 2}, true, memory, false},
+		{"one after the other", [2]time.Duration{0, 10}, [2]time.Duration{10, 2}, true, process, false},
+		{"at the same time", [2]time.Duration{3, 10}, [2]time.Duration{3, 10}, true, process, true},
+		{"two without a duration at the same time", [2]time.Duration{3, 0}, [2]time.Duration{3, 0}, true, process, true},
+		{"one without a duration in the other", [2]time.Duration{0, 10}, [2]time.Duration{3, 0}, true, process, true},
 	} {
 		t.Run(tt.says, func(t *testing.T) {
 			sc := load(t, faultBlock("a", "target = target.x\nduration = \"1s\"")+faultBlock("b", "target = target.y\nduration = \"1s\""))
 			faults := schedule(sc.Faults)
 			for i, when := range [][2]time.Duration{tt.a, tt.b} {
 				faults[i].Start, faults[i].Fault.Duration = when[0], when[1]
-				id := "1"
-				if i == 1 && !tt.same {
-					id = "2"
+				id, claim := "1", process
+				if i == 1 {
+					claim = tt.needs
+					if !tt.same {
+						id = "2"
+					}
 				}
-				faults[i].Steps = []inject.Step{{Container: engine.Container{ID: id, Name: "shop-" + id}}}
+				faults[i].Steps = []inject.Step{{Container: engine.Container{ID: id, Name: "shop-" + id}, Claims: []inject.Claim{claim}}}
 			}
-			got := overlaps(faults)
+			got := conflicts(faults)
 			if (len(got) > 0) != tt.expect {
-				t.Errorf("overlaps are %v", got)
+				t.Errorf("conflicts are %v", got)
 			}
-			if len(got) > 0 && (got[0].container != "shop-1" || got[0].a.Fault.Name != "a" || got[0].b.Fault.Name != "b") {
-				t.Errorf("the overlap is %+v", got[0])
+			if len(got) > 0 && (got[0].container != "shop-1" || got[0].a.Fault.Name != "a" || got[0].b.Fault.Name != "b" || got[0].over != "its main process") {
+				t.Errorf("the conflict is %+v", got[0])
 			}
 		})
 	}

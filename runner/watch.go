@@ -25,7 +25,13 @@ type watcher struct {
 	lost    func(err error) // the events broke off; they are taken up again
 	hints   map[string][]chan struct{}
 	mu      sync.Mutex
-	calls   map[string]time.Time // id → until when what happens to it is gameday's own doing
+	calls   map[string]*doing // by id
+}
+
+// doing is what gameday itself does to a container: so many calls are under way, and the last has an after-effect until then.
+type doing struct {
+	calls int
+	until time.Time
 }
 
 // subscribe returns a channel that gets a hint whenever something happens to a container.
@@ -54,20 +60,27 @@ func (w *watcher) acting(id string) (done func()) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if w.calls == nil {
-		w.calls = map[string]time.Time{}
+		w.calls = map[string]*doing{}
 	}
-	w.calls[id] = time.Now().Add(time.Hour)
+	d := w.calls[id]
+	if d == nil {
+		d = &doing{}
+		w.calls[id] = d
+	}
+	d.calls++
 	return func() {
 		w.mu.Lock()
 		defer w.mu.Unlock()
-		w.calls[id] = time.Now().Add(300 * time.Millisecond)
+		d.calls--
+		d.until = time.Now().Add(300 * time.Millisecond)
 	}
 }
 
 func (w *watcher) ours(id string) bool {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	return time.Now().Before(w.calls[id])
+	d := w.calls[id]
+	return d != nil && (d.calls > 0 || time.Now().Before(d.until))
 }
 
 // follow reads events until ctx ends, taking them up again when they break off. events is the stream already open.
