@@ -5,6 +5,8 @@ import (
 	"io"
 	"net"
 	"net/netip"
+	"strconv"
+	"strings"
 	"testing"
 	"time"
 
@@ -178,4 +180,116 @@ func TestLoopbackIsLeftAlone(t *testing.T) {
 	undo(t, q)
 	undo(t, p)
 	e.clean(t, true)
+}
+
+// throughput is what a stream of TCP gets from the target to the peer, or back, in bits of payload per second. What the queues
+// take at the start is left out.
+func (e ends) throughput(t testing.TB, d Direction, six bool, during time.Duration) float64 {
+	t.Helper()
+	f := e.flow(d, six, 0)
+	at := netip.AddrPortFrom(f.dst.Addr(), 7500)
+	var l net.Listener
+	in(t, f.to, func() {
+		var err error
+		if l, err = net.Listen("tcp", at.String()); err != nil {
+			t.Error(err)
+		}
+	})
+	if l == nil {
+		t.FailNow()
+	}
+	defer l.Close()
+	type result struct {
+		bits float64
+		err  error
+	}
+	done := make(chan result, 1)
+	go func() {
+		c, err := l.Accept()
+		if err != nil {
+			done <- result{0, err}
+			return
+		}
+		defer c.Close()
+		b := make([]byte, 256<<10)
+		var from time.Time
+		total, skipped := 0, false
+		begin := time.Now()
+		for {
+			n, err := c.Read(b)
+			if err != nil {
+				done <- result{0, err}
+				return
+			}
+			now := time.Now()
+			if !skipped {
+				if now.Sub(begin) > during/5 {
+					skipped, from = true, now
+				}
+				continue
+			}
+			total += n
+			if now.Sub(begin) > during {
+				done <- result{float64(total) * 8 / now.Sub(from).Seconds(), nil}
+				return
+			}
+		}
+	}()
+	c, err := connect(t, f.from, at, 5*time.Second)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	go func() {
+		b := make([]byte, 256<<10)
+		for {
+			if _, err := c.Write(b); err != nil {
+				return
+			}
+		}
+	}()
+	select {
+	case r := <-done:
+		if r.err != nil {
+			t.Fatal(r.err)
+		}
+		return r.bits
+	case <-time.After(4*during + 20*time.Second):
+		t.Fatal("the stream stands still")
+	}
+	return 0
+}
+
+// kernelCounter reads a counter of the kernel's in a namespace.
+func (e ends) kernelCounter(t testing.TB, ns, name string) uint64 {
+	t.Helper()
+	proto, field := name[:3], name[3:]
+	if strings.HasPrefix(name, "Udp6") {
+		for line := range strings.Lines(run(t, "ip", "netns", "exec", ns, "cat", "/proc/net/snmp6")) {
+			if f := strings.Fields(line); f[0] == name {
+				n, _ := strconv.ParseUint(f[1], 10, 64)
+				return n
+			}
+		}
+		t.Fatalf("the kernel has no counter %s", name)
+	}
+	var names []string
+	for line := range strings.Lines(run(t, "ip", "netns", "exec", ns, "cat", "/proc/net/snmp")) {
+		f := strings.Fields(line)
+		if f[0] != proto+":" {
+			continue
+		}
+		if names == nil {
+			names = f
+			continue
+		}
+		for i, n := range names {
+			if n == field {
+				v, _ := strconv.ParseUint(f[i], 10, 64)
+				return v
+			}
+		}
+	}
+	t.Fatalf("the kernel has no counter %s", name)
+	return 0
 }

@@ -4,6 +4,7 @@ import (
 	"math"
 	"net/netip"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 )
@@ -101,4 +102,365 @@ func TestLatency(t *testing.T) {
 			}
 		}
 	}
+}
+
+// tries runs f for every direction and version of IP, and every way that this kernel has of doing an effect.
+func tries(t *testing.T, eff Effect, f func(t *testing.T, e ends, s *Space, d Direction, six bool)) {
+	for name, features := range variants(t) {
+		for _, d := range bothDirections {
+			for _, six := range []bool{false, true} {
+				version := "IPv4"
+				if six {
+					version = "IPv6"
+				}
+				means, _, err := Means(eff, d, features)
+				t.Run(strings.Join([]string{name, means, string(d), version}, "/"), func(t *testing.T) {
+					if err != nil {
+						t.Skipf("this kernel cannot: %v", err)
+					}
+					e := newEnds(t)
+					f(t, e, e.open(t, features), d, six)
+					e.clean(t, true)
+				})
+			}
+		}
+	}
+}
+
+func TestCorrelatedLoss(t *testing.T) {
+	eff := Effect{Kind: Loss, Percent: 20, Correlation: 60}
+	tries(t, eff, func(t *testing.T, e ends, s *Space, d Direction, six bool) {
+		const n = 5000
+		p := e.prepare(t, s, eff, Selector{Direction: d})
+		apply(t, p)
+		got := e.flow(d, six, n).send(t)
+		c := undo(t, p)
+		lost := float64(n-len(got)) / n
+		if math.Abs(lost-0.2) > 0.06 {
+			t.Errorf("%.1f %% were lost, 20 were asked for", lost*100)
+		}
+		if c.Matched != n || c.Hit != uint64(n-len(got)) {
+			t.Errorf("counted %+v, but %d of %d came", c, len(got), n)
+		}
+		// Losses come in bursts: after a lost packet the next is lost with 0.6 + 0.4 × 0.2.
+		came := make([]bool, n)
+		for _, a := range got {
+			came[a.number] = true
+		}
+		both, lostOnes := 0, 0
+		for i := 1; i < n; i++ {
+			if !came[i-1] {
+				lostOnes++
+				if !came[i] {
+					both++
+				}
+			}
+		}
+		if share := float64(both) / float64(lostOnes); math.Abs(share-0.68) > 0.08 {
+			t.Errorf("after a lost packet, %.2f of the next were lost; want 0.68", share)
+		}
+	})
+}
+
+func TestCorrupt(t *testing.T) {
+	eff := Effect{Kind: Corrupt, Percent: 25}
+	tries(t, eff, func(t *testing.T, e ends, s *Space, d Direction, six bool) {
+		const n = 1000
+		p := e.prepare(t, s, eff, Selector{Direction: d})
+		apply(t, p)
+		f := e.flow(d, six, n)
+		f.size = 1000
+		got := f.send(t)
+		c := undo(t, p)
+		// The receiver's checksum finds them out: to a program they are lost.
+		lost := float64(n-len(got)) / n
+		if math.Abs(lost-0.25) > 0.07 {
+			t.Errorf("%.1f %% did not come, 25 were asked for", lost*100)
+		}
+		if c.Matched != n || math.Abs(float64(c.Hit)-float64(n-len(got))) > 3 {
+			t.Errorf("counted %+v, but %d of %d came", c, len(got), n)
+		}
+		name := "UdpInCsumErrors"
+		if six {
+			name = "Udp6InCsumErrors"
+		}
+		if found := e.kernelCounter(t, f.to, name); math.Abs(float64(found)-float64(c.Hit)) > 3 {
+			t.Errorf("the receiver found %d wrong checksums, %d packets were corrupted", found, c.Hit)
+		}
+	})
+}
+
+func TestDuplicate(t *testing.T) {
+	eff := Effect{Kind: Duplicate, Percent: 25}
+	tries(t, eff, func(t *testing.T, e ends, s *Space, d Direction, six bool) {
+		const n = 1000
+		p := e.prepare(t, s, eff, Selector{Direction: d})
+		apply(t, p)
+		got := e.flow(d, six, n).send(t)
+		c := undo(t, p)
+		seen := map[uint32]int{}
+		for _, a := range got {
+			seen[a.number]++
+		}
+		twice := 0
+		for _, times := range seen {
+			if times == 2 {
+				twice++
+			} else if times > 2 {
+				t.Errorf("a packet came %d times", times)
+			}
+		}
+		if len(seen) != n || math.Abs(float64(twice)/n-0.25) > 0.07 {
+			t.Errorf("%d of %d came, %d of them twice; 25 %% were asked for", len(seen), n, twice)
+		}
+		if c.Matched != n || c.Hit != uint64(twice) {
+			t.Errorf("counted %+v, but %d came twice", c, twice)
+		}
+	})
+}
+
+func TestReorder(t *testing.T) {
+	for _, correlation := range []float64{0, 50} {
+		eff := Effect{Kind: Reorder, Percent: 20, Correlation: correlation}
+		tries(t, eff, func(t *testing.T, e ends, s *Space, d Direction, six bool) {
+			const n = 1000
+			p := e.prepare(t, s, eff, Selector{Direction: d})
+			apply(t, p)
+			f := e.flow(d, six, n)
+			f.gap = time.Millisecond
+			got := f.send(t)
+			c := undo(t, p)
+			overtaken, last := 0, uint32(0)
+			for _, a := range got {
+				if a.number < last {
+					overtaken++
+				}
+				last = max(last, a.number)
+			}
+			if len(got) != n || math.Abs(float64(overtaken)/n-0.2) > 0.1 {
+				t.Errorf("%d of %d came, %d were overtaken; 20 %% were asked for", len(got), n, overtaken)
+			}
+			if q := delays(got); quantile(q, 0.5) > 8*time.Millisecond || q[len(q)-1] < 10*time.Millisecond {
+				t.Errorf("half of the packets took %v, the slowest %v; want few of them held, by 10ms", quantile(q, 0.5), q[len(q)-1])
+			}
+			if c.Matched != n || math.Abs(float64(c.Hit)/n-0.2) > 0.1 {
+				t.Errorf("counted %+v", c)
+			}
+		})
+	}
+}
+
+func TestRate(t *testing.T) {
+	eff := Effect{Kind: Rate, Rate: 4_000_000}
+	tries(t, eff, func(t *testing.T, e ends, s *Space, d Direction, six bool) {
+		p := e.prepare(t, s, eff, Selector{Direction: d, Protocol: "tcp"})
+		got := e.throughput(t, d, six, 500*time.Millisecond)
+		if got < 50e6 {
+			t.Errorf("prepared, and a stream of TCP runs at %.1f Mbit/s", got/1e6)
+		}
+		apply(t, p)
+		if got = e.throughput(t, d, six, 3*time.Second); math.Abs(got-0.956*4e6) > 0.1*4e6 {
+			t.Errorf("a stream of TCP runs at %.2f Mbit/s of payload, 4 in all were asked for", got/1e6)
+		}
+		if packets := e.flow(d, six, 100).send(t); len(packets) != 100 || quantile(delays(packets), 0.5) > 20*time.Millisecond {
+			t.Errorf("UDP is not meant, but %d of 100 came, half of them after %v", len(packets), quantile(delays(packets), 0.5))
+		}
+		if c := undo(t, p); c.Hit == 0 || c.Hit != c.Matched {
+			t.Errorf("counted %+v", c)
+		}
+	})
+}
+
+// What a fault does not name goes its way, at once.
+func TestSelectors(t *testing.T) {
+	prefix := func(a netip.Addr) []netip.Prefix { return []netip.Prefix{netip.PrefixFrom(a, a.BitLen())} }
+	tests := []struct {
+		name string
+		sel  Selector
+		hit  map[string]bool // of the flows below
+	}{
+		{"everything", Selector{}, map[string]bool{"4": true, "4 other": true, "4 port": true, "6": true, "6 other": true}},
+		{"an IPv4 peer", Selector{Peers: prefix(peer4)}, map[string]bool{"4": true, "4 port": true}},
+		{"an IPv6 peer", Selector{Peers: prefix(peer6)}, map[string]bool{"6": true}},
+		{"a network", Selector{Peers: []netip.Prefix{netip.MustParsePrefix("10.77.0.2/31"), netip.MustParsePrefix("fd77::2/127")}}, map[string]bool{"4": true, "4 other": true, "4 port": true, "6": true, "6 other": true}},
+		{"a network, its end", Selector{Peers: []netip.Prefix{netip.MustParsePrefix("10.77.0.0/31"), netip.MustParsePrefix("fd77::/127")}}, map[string]bool{}},
+		{"all of IPv4", Selector{Peers: []netip.Prefix{netip.MustParsePrefix("0.0.0.0/0")}}, map[string]bool{"4": true, "4 other": true, "4 port": true}},
+		{"all of IPv6", Selector{Peers: []netip.Prefix{netip.MustParsePrefix("::/0")}}, map[string]bool{"6": true, "6 other": true}},
+		{"TCP", Selector{Protocol: "tcp"}, map[string]bool{}},
+		{"ICMP", Selector{Protocol: "icmp"}, map[string]bool{}},
+		{"a port", Selector{Protocol: "udp", Ports: []Ports{{7100, 7100}}}, map[string]bool{"4 port": true}},
+		{"local ports", Selector{Ports: []Ports{{40000, 40004}}}, map[string]bool{"4": true, "4 other": true, "4 port": true, "6": true, "6 other": true}},
+		{"ports of TCP", Selector{Protocol: "tcp", Ports: []Ports{{7000, 7200}}}, map[string]bool{}},
+		{"ranges of ports", Selector{Ports: []Ports{{1, 6999}, {7002, 7100}}}, map[string]bool{"4 port": true}},
+		{"peers and ports", Selector{Peers: append(prefix(peer4), prefix(other6)...), Ports: []Ports{{7000, 7001}, {9, 9}}}, map[string]bool{"4": true, "6 other": true}},
+	}
+	// One effect whose rules are in the family inet, and one that takes incoming packets in the family netdev.
+	for _, eff := range []Effect{{Kind: Partition}, {Kind: Rate, Rate: 1_000_000}, {Kind: Duplicate, Percent: 100}} {
+		for _, d := range bothDirections {
+			if _, _, err := Means(eff, d, variants(t)["best"]); err != nil {
+				continue
+			}
+			e := newEnds(t)
+			s := e.open(t, variants(t)["best"])
+			flows := map[string]flow{"4": e.flow(d, false, 5), "4 other": e.flow(d, false, 5), "4 port": e.flow(d, false, 5), "6": e.flow(d, true, 5), "6 other": e.flow(d, true, 5)}
+			ports := map[string]uint16{"4": 7000, "4 other": 7001, "4 port": 7100, "6": 7000, "6 other": 7001}
+			local := uint16(40000)
+			for name, f := range flows {
+				f.src, f.dst = netip.AddrPortFrom(f.src.Addr(), local), netip.AddrPortFrom(f.dst.Addr(), ports[name])
+				local++
+				f.size = 100
+				f.wait = 100 * time.Millisecond
+				end := &f.dst
+				if d == Ingress {
+					end = &f.src
+				}
+				switch name {
+				case "4 other":
+					*end = netip.AddrPortFrom(other4, end.Port())
+				case "6 other":
+					*end = netip.AddrPortFrom(other6, end.Port())
+				}
+				flows[name] = f
+			}
+			for _, tt := range tests {
+				tt.sel.Direction = d
+				p := e.prepare(t, s, eff, tt.sel)
+				apply(t, p)
+				came := map[string]int{}
+				var mu sync.Mutex
+				var all sync.WaitGroup
+				for name, f := range flows {
+					all.Go(func() {
+						n := len(f.send(t))
+						mu.Lock()
+						came[name] = n
+						mu.Unlock()
+					})
+				}
+				all.Wait()
+				for name := range flows {
+					want := 5
+					if tt.hit[name] {
+						switch eff.Kind {
+						case Partition:
+							want = 0
+						case Duplicate:
+							want = 10
+						}
+					}
+					if came[name] != want {
+						t.Errorf("%s, %s, %s, flow %q: %d packets came; want %d", eff.Kind, d, tt.name, name, came[name], want)
+					}
+				}
+				if c, err := p.Counts(); err != nil || c.Matched != uint64(5*len(tt.hit)) || c.Hit != c.Matched {
+					t.Errorf("%s, %s, %s: counted %+v, %v; want %d", eff.Kind, d, tt.name, c, err, 5*len(tt.hit))
+				}
+				undo(t, p)
+			}
+			e.clean(t, true)
+		}
+	}
+}
+
+// Packets that are held when a fault is undone are let go, not lost, and new ones are free at once.
+func TestUndoReleasesHeldPackets(t *testing.T) {
+	eff := Effect{Kind: Latency, Delay: 3 * time.Second}
+	tries(t, eff, func(t *testing.T, e ends, s *Space, d Direction, six bool) {
+		p := e.prepare(t, s, eff, Selector{Direction: d})
+		apply(t, p)
+		time.AfterFunc(500*time.Millisecond, func() {
+			if err := p.Undo(); err != nil {
+				t.Error(err)
+			}
+		})
+		f := e.flow(d, six, 200)
+		f.gap = 5 * time.Millisecond
+		f.wait = 4 * time.Second
+		got := f.send(t)
+		if len(got) != f.count {
+			t.Errorf("%d of %d packets came", len(got), f.count)
+		}
+		late := 0
+		for _, a := range got {
+			if a.number > 150 && a.after > 200*time.Millisecond {
+				late++
+			}
+		}
+		if late > 0 {
+			t.Errorf("%d packets that were sent after the undo were late", late)
+		}
+		if c := undo(t, p); c.Matched < 50 || c.Matched > 150 || c.Hit != c.Matched {
+			t.Errorf("counted %+v; want about 100", c)
+		}
+	})
+}
+
+// Faults overlap, and one is undone while another holds packets: those are not lost by it.
+func TestOverlap(t *testing.T) {
+	e := newEnds(t)
+	s := e.open(t, variants(t)["best"])
+	slow := e.prepare(t, s, Effect{Kind: Latency, Delay: 300 * time.Millisecond}, Selector{Direction: Ingress, Protocol: "udp"})
+	cut := e.prepare(t, s, Effect{Kind: Partition}, Selector{Direction: Ingress, Protocol: "tcp"})
+	loss := e.prepare(t, s, Effect{Kind: Loss, Percent: 50}, Selector{Direction: Ingress, Protocol: "udp"})
+	apply(t, slow)
+	apply(t, cut)
+	go func() {
+		time.Sleep(200 * time.Millisecond)
+		if err := cut.Undo(); err != nil {
+			t.Error(err)
+		}
+	}()
+	f := e.flow(Ingress, false, 200)
+	f.gap = 2 * time.Millisecond
+	f.wait = time.Second
+	got := f.send(t)
+	if q := delays(got); len(q) != 200 || q[0] < 299*time.Millisecond {
+		t.Errorf("%d of 200 packets came, the first after %v", len(q), quantile(q, 0))
+	}
+	apply(t, loss)
+	got = f.send(t)
+	if q := delays(got); len(q) < 60 || len(q) > 140 || q[0] < 299*time.Millisecond {
+		t.Errorf("with loss: %d of 200 packets came, the first after %v", len(q), quantile(q, 0))
+	}
+	undo(t, loss)
+	undo(t, slow)
+	undo(t, cut)
+	e.clean(t, true)
+}
+
+func TestForeignQdisc(t *testing.T) {
+	e := newEnds(t)
+	s := e.open(t, variants(t)["best"])
+	run(t, "tc", "-n", e.target, "qdisc", "add", "dev", "eth0", "root", "handle", "5:", "tbf", "rate", "1gbit", "burst", "64kb", "latency", "50ms")
+	before := run(t, "tc", "-n", e.target, "qdisc", "show")
+	in(t, e.target, func() {
+		_, err := s.Prepare("x", []Selector{{Direction: Egress}}, Effect{Kind: Rate, Rate: 1_000_000})
+		if err == nil || !strings.Contains(err.Error(), "eth0 has a qdisc already, tbf 5:") {
+			t.Errorf("a rate on top of another qdisc: %v", err)
+		}
+	})
+	p := e.prepare(t, s, Effect{Kind: Rate, Rate: 1_000_000}, Selector{Direction: Ingress})
+	apply(t, p)
+	undo(t, p)
+	if after := run(t, "tc", "-n", e.target, "qdisc", "show"); after != before {
+		t.Errorf("before:\n%safter:\n%s", before, after)
+	}
+}
+
+// The device for incoming packets must not look like a network.
+func TestIFBHasNoAddress(t *testing.T) {
+	e := newEnds(t)
+	s := e.open(t, variants(t)["best"])
+	p := e.prepare(t, s, Effect{Kind: Rate, Rate: 1_000_000}, Selector{Direction: Ingress})
+	time.Sleep(100 * time.Millisecond)
+	if a := run(t, "ip", "-n", e.target, "-o", "addr", "show", "dev", ifbName); strings.Contains(a, "inet") {
+		t.Errorf("it has an address: %s", a)
+	}
+	if r := run(t, "ip", "-n", e.target, "-6", "route", "show", "table", "all"); strings.Contains(r, ifbName) {
+		t.Errorf("it has routes:\n%s", r)
+	}
+	if err := p.Undo(); err != nil { // without Apply
+		t.Error(err)
+	}
+	e.clean(t, true)
 }

@@ -3,8 +3,8 @@
 //
 // Everything that is set up lies in nftables tables called "gameday", which belong to their process: the kernel removes them
 // when it ends, however it ends. Qdiscs have no owner; they bear a handle of ours (6764:), nothing is sent to them once the
-// tables are gone, and Clean removes them. The namespace's loopback device is never touched, nor are ARP and IPv6's
-// neighbour discovery: a fault is one of packets, not of the link.
+// tables are gone, and Clean removes them. The namespace's loopback device is never touched, nor is what keeps a link going:
+// ARP, and IPv6's neighbour discovery.
 package netfault
 
 import (

@@ -3,6 +3,7 @@ package netfault
 import (
 	"encoding/binary"
 	"net/netip"
+	"slices"
 
 	"golang.org/x/sys/unix"
 )
@@ -271,10 +272,19 @@ func isPort(offset uint32, p Ports) rule {
 		compare(unix.NFT_CMP_LTE, binary.BigEndian.AppendUint16(nil, p.To)...))
 }
 
-// isNeighbourDiscovery matches ICMPv6's router and neighbour messages, which are to IPv6 what ARP is to IPv4.
-func isNeighbourDiscovery(table byte) rule {
-	return append(isProtocolIn(table, unix.NFPROTO_IPV6, unix.IPPROTO_ICMPV6),
-		loadPayload(unix.NFT_PAYLOAD_TRANSPORT_HEADER, 0, 1), compare(unix.NFT_CMP_GTE, 133), compare(unix.NFT_CMP_LTE, 137))
+// linkMessages match what hosts of a link tell each other to make it work: ICMPv6's multicast listener, router and neighbour
+// messages, which are to IPv6 what ARP is to IPv4, and IGMP. They are no traffic of the target's, and neither hit nor counted.
+func linkMessages(table byte) (list []rule) {
+	if table != unix.NFPROTO_IPV4 {
+		icmpType := append(isProtocolIn(table, unix.NFPROTO_IPV6, unix.IPPROTO_ICMPV6), loadPayload(unix.NFT_PAYLOAD_TRANSPORT_HEADER, 0, 1))
+		list = append(list,
+			slices.Concat(icmpType, rule{compare(unix.NFT_CMP_GTE, 130), compare(unix.NFT_CMP_LTE, 137)}),
+			slices.Concat(icmpType, rule{compare(unix.NFT_CMP_EQ, 143)}))
+	}
+	if table != unix.NFPROTO_IPV6 {
+		list = append(list, isProtocolIn(table, unix.NFPROTO_IPV4, unix.IPPROTO_IGMP))
+	}
+	return list
 }
 
 func isProtocolIn(table, version, number byte) rule {

@@ -56,13 +56,12 @@ func tcMessage(ifindex int, handle, parent uint32) attrs {
 
 // link is a network device.
 type link struct {
-	index   int
-	name    string
-	kind    string // "veth", "ifb" and the like, "" for hardware
-	up      bool
-	lo      bool
-	mtu     uint32
-	txqueue uint32
+	index int
+	name  string
+	kind  string // "veth", "ifb" and the like, "" for hardware
+	up    bool
+	lo    bool
+	mtu   uint32
 }
 
 func (c *conn) links() ([]link, error) {
@@ -271,11 +270,14 @@ func tbf(bits uint64, mtu uint32) leafQdisc {
 	return leafQdisc{"tbf", cat(attr(tbfParams, opt[:]), ne64(tbfRate64, rate), ne32(tbfBurst, uint32(burst)))}
 }
 
-// addIFB makes the device through which incoming packets are sent, and starts it. It gets no address, or it would look like
-// one more network.
+// ifbMTU is too little for IPv6, which so leaves the device alone: it gets no address and no routes, and does not look like one
+// more network. Packets of any size go through it all the same.
+const ifbMTU = 1279
+
+// addIFB makes the device through which incoming packets are sent, and starts it.
 func (c *conn) addIFB() (link, error) {
 	info := make(attrs, unix.SizeofIfInfomsg)
-	err := c.do(unix.RTM_NEWLINK, unix.NLM_F_CREATE|unix.NLM_F_EXCL, cat(info, str(unix.IFLA_IFNAME, ifbName),
+	err := c.do(unix.RTM_NEWLINK, unix.NLM_F_CREATE|unix.NLM_F_EXCL, cat(info, str(unix.IFLA_IFNAME, ifbName), ne32(unix.IFLA_MTU, ifbMTU),
 		plainNest(unix.IFLA_LINKINFO, str(unix.IFLA_INFO_KIND, "ifb"))))
 	if err != nil {
 		return link{}, fmt.Errorf("the device %s cannot be made: %w", ifbName, err)
@@ -288,9 +290,7 @@ func (c *conn) addIFB() (link, error) {
 		if l.name != ifbName {
 			continue
 		}
-		// Where IPv6 is off, there is nothing to set.
 		native.PutUint32(info[4:], uint32(l.index))
-		c.do(unix.RTM_SETLINK, 0, cat(info, nest(unix.IFLA_AF_SPEC, nest(unix.AF_INET6, attr(unix.IFLA_INET6_ADDR_GEN_MODE, []byte{1})))))
 		native.PutUint32(info[8:], unix.IFF_UP)
 		native.PutUint32(info[12:], unix.IFF_UP)
 		if err := c.do(unix.RTM_NEWLINK, 0, info); err != nil {

@@ -66,8 +66,8 @@ func (p plan) build() *part {
 	var rules []nftMessage
 	add := func(c chainRef, r ...attrs) { rules = append(rules, newRule(c, r)) }
 
-	if p.family != unix.NFPROTO_IPV4 {
-		add(peers, append(isNeighbourDiscovery(p.family), leaveChain())...)
+	for _, r := range linkMessages(p.family) {
+		add(peers, append(r, leaveChain())...)
 	}
 	if p.kind == Duplicate && p.direction == Egress {
 		add(peers, append(isCopy(), leaveChain())...)

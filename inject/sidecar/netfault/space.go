@@ -221,7 +221,11 @@ func (s *Space) useClass(d Direction, leaf func(link) leafQdisc) (devices []link
 			}
 		}
 		s.ifbs++
-		devices = []link{s.ifb}
+		through := s.ifb
+		for _, l := range devices {
+			through.mtu = max(through.mtu, l.mtu) // what comes through is as large as on the devices
+		}
+		devices = []link{through}
 	}
 	defer func() {
 		if err != nil {

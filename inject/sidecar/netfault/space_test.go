@@ -248,7 +248,10 @@ func (f flow) send(t testing.TB) []arrival {
 	in0.SetReadBuffer(8 << 20)
 
 	size := max(f.size, 12)
-	wait := max(f.wait, 300*time.Millisecond)
+	wait := f.wait
+	if wait == 0 {
+		wait = 300 * time.Millisecond
+	}
 	start := time.Now()
 	var got []arrival
 	done := make(chan struct{})
