@@ -2,10 +2,12 @@ package inject_test
 
 import (
 	"os"
+	"os/exec"
 	"testing"
 	"time"
 
 	"gameday/inject"
+	"gameday/inject/engine"
 	"gameday/inject/injecttest"
 )
 
@@ -77,5 +79,42 @@ func TestRestart(t *testing.T) {
 			return now.State.Status == "running" && now.State.StartedAt.After(before.State.StartedAt)
 		},
 		Late: 2 * time.Second,
+	})
+}
+
+func TestExec(t *testing.T) {
+	const file = "/dev/shm/gameday" // writable with a read-only root, and for everybody
+	injecttest.Run(t, injecttest.Case{
+		Kind:     kind(t, "exec"),
+		Args:     map[string]any{"run": "/workload touch " + file + " exit 0", "undo": []string{"/workload", "unlink", file, "exit", "0"}},
+		Duration: time.Minute,
+		Effect: func(_, now injecttest.Seen) bool {
+			return exec.Command("docker", "exec", now.ID, "/workload", "exists", file, "exit", "0").Run() == nil
+		},
+		Blind: true,
+		Late:  time.Second,
+	})
+}
+
+func TestDisconnect(t *testing.T) {
+	injecttest.Run(t, injecttest.Case{
+		Kind: kind(t, "disconnect"),
+		ArgsFor: func(c engine.Container) map[string]any {
+			if len(c.Networks) == 0 {
+				return map[string]any{"network": "shop_default"}
+			}
+			return map[string]any{"network": c.Networks[0].Network}
+		},
+		Duration: time.Minute,
+		Effect: func(before, now injecttest.Seen) bool {
+			for name := range before.NetworkSettings.Networks {
+				if _, ok := now.NetworkSettings.Networks[name]; ok {
+					return false
+				}
+			}
+			return true
+		},
+		OwnNetwork: true,
+		Late:       time.Second,
 	})
 }

@@ -1,7 +1,7 @@
 package inject
 
 // kinds are all kinds of faults, in the order of the language's reference.
-var kinds = []Kind{pause{}, stop{}, kill{}, crash{}, restart{}}
+var kinds = []Kind{pause{}, stop{}, kill{}, crash{}, restart{}, execute{}, disconnect{}}
 
 // Kinds returns all kinds of faults, in the order of the language's reference.
 func Kinds() []Kind { return append([]Kind(nil), kinds...) }

@@ -86,8 +86,14 @@ func refused(err error) error {
 
 // lasting says whether trying again is of no use until a person has acted.
 func lasting(err error) bool {
-	return errors.Is(err, engine.ErrPermission) || errors.Is(err, engine.ErrTooOld)
+	var residue *residueError
+	return errors.Is(err, engine.ErrPermission) || errors.Is(err, engine.ErrTooOld) || errors.As(err, &residue)
 }
+
+// residueError says what an undo has left, and cannot put back.
+type residueError struct{ what string }
+
+func (e *residueError) Error() string { return e.what }
 
 // await looks at a container until judge says in words what was seen, or fails, or ctx ends. Judge gets nil when the
 // container is gone. Failures of the engine are waited out. Every error says what was seen last.

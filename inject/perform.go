@@ -60,20 +60,29 @@ func ByHand(u Undo) string {
 	if !ok {
 		return ""
 	}
-	who := u.Name
-	if who == "" {
-		who = u.ID
+	if k, ok := k.(interface{ byHand(Undo) string }); ok {
+		return k.byHand(u)
 	}
-	return k.Doc().ByHand + " " + who
+	return k.Doc().ByHand + " " + nameOf(u)
+}
+
+// nameOf is what the docker command knows an undo's container by.
+func nameOf(u Undo) string {
+	if u.Name == "" {
+		return u.ID
+	}
+	return u.Name
 }
 
 // UndoLimit is a time limit for Perform that leaves it room: a minute, and as long as a stop that was cut off may still be
-// under way.
+// under way, or as a command may take.
 func UndoLimit(u Undo) time.Duration {
 	limit := time.Minute
 	switch u.Kind {
 	case stop{}.Doc().Kind, restart{}.Doc().Kind:
 		limit += underWay(u)
+	case execute{}.Doc().Kind:
+		limit += commandTime(u)
 	}
 	return limit
 }

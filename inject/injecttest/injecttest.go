@@ -25,17 +25,24 @@ type Case struct {
 	// Args and Duration are those of the fault.
 	Args     map[string]any
 	Duration time.Duration
+	// ArgsFor, where it is set, gives the arguments that depend on the target.
+	ArgsFor func(engine.Container) map[string]any
 	// Effect says whether a target shows the fault, by what the docker command says about it. It is looked at once Verify
 	// has seen the effect.
 	Effect func(before, now Seen) bool
 	// Ends: the fault ends the main process, so it refuses targets that the engine would remove then.
 	Ends bool
+	// OwnNetwork: the fault needs a network of the target's own, so it refuses those without.
+	OwnNetwork bool
+	// Blind: the effect is what the user makes of it. Whether it is there, only Effect can tell.
+	Blind bool
 	// Late is the longest time after which a fault that was cut off may still take effect.
 	Late time.Duration
 }
 
 // Seen is what the docker command says about a container.
 type Seen struct {
+	ID           string
 	Name         string
 	RestartCount int
 	State        struct {
@@ -44,6 +51,9 @@ type Seen struct {
 		StartedAt       time.Time
 		FinishedAt      time.Time
 		ExitCode        int
+	}
+	NetworkSettings struct {
+		Networks map[string]struct{ IPAddress, GlobalIPv6Address, MacAddress, NetworkID string }
 	}
 }
 
@@ -147,6 +157,7 @@ type env struct {
 	tools inject.Tools
 	host  inject.Host
 	run   string
+	net   func() engine.NetworkInfo
 }
 
 func newEnv(t *testing.T, c Case) *env {
@@ -157,6 +168,7 @@ func newEnv(t *testing.T, c Case) *env {
 		t.Fatal(err)
 	}
 	v := &env{t: t, c: c, tools: tools, host: inject.Host{Info: info}, run: enginetest.Unique("test")}
+	v.net = sync.OnceValue(func() engine.NetworkInfo { return enginetest.TestNetwork(t, tools.Engine) })
 	t.Cleanup(v.noHelpers)
 	return v
 }
@@ -169,19 +181,26 @@ func (v *env) noHelpers() {
 	}
 }
 
-func (v *env) fault() inject.Fault {
-	return inject.Fault{Run: v.run, Name: "f", Kind: v.c.Kind.Doc().Kind, Args: v.c.Args, Duration: v.c.Duration}
+func (v *env) fault(c engine.Container) inject.Fault {
+	f := inject.Fault{Run: v.run, Name: "f", Kind: v.c.Kind.Doc().Kind, Args: v.c.Args, Duration: v.c.Duration}
+	if v.c.ArgsFor != nil {
+		f.Args = v.c.ArgsFor(c)
+	}
+	return f
 }
 
-// target makes a container to harm. Its network is its own, so that nobody else takes its address while it is down.
+// target makes a container to harm. Its network is the test's own, so that nobody else takes its address while it is down.
 func (v *env) target(opts ...enginetest.Option) engine.Container {
 	v.t.Helper()
-	n := enginetest.TestNetwork(v.t, v.tools.Engine)
-	return v.plainTarget(append([]enginetest.Option{enginetest.Network(n.Name, "alias-of-target")}, opts...)...)
+	return v.plainTarget(append([]enginetest.Option{enginetest.Network(v.net().Name, "alias-of-target")}, opts...)...)
 }
 
+// plainTarget makes a container to harm in the network where the engine puts it, unless the kind is about networks.
 func (v *env) plainTarget(opts ...enginetest.Option) engine.Container {
 	v.t.Helper()
+	if v.c.OwnNetwork {
+		opts = append([]enginetest.Option{enginetest.Network(v.net().Name, "alias-of-target")}, opts...)
+	}
 	opts = append([]enginetest.Option{enginetest.Args("ignore", "print", "ready", "sleep")}, opts...)
 	c := enginetest.Workload(v.t, v.tools.Engine, enginetest.Unique("gameday-inject"), opts...)
 	for end := time.Now().Add(30 * time.Second); ; time.Sleep(5 * time.Millisecond) {
@@ -198,7 +217,7 @@ func (v *env) plainTarget(opts ...enginetest.Option) engine.Container {
 // plan plans the fault on a container as it is now.
 func (v *env) plan(c engine.Container) inject.Step {
 	v.t.Helper()
-	s, err := inject.Prepare(enginetest.Context(v.t), v.tools, v.fault(), c.ID, v.host)
+	s, err := inject.Prepare(enginetest.Context(v.t), v.tools, v.fault(c), c.ID, v.host)
 	if err != nil {
 		v.t.Fatal(err)
 	}

@@ -20,7 +20,7 @@ const (
 // stdout; what was not, and why, to stderr.
 func Main(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 	if len(args) == 0 {
-		fmt.Fprintln(stderr, "sidecar: which command? This is what gameday runs in its helper containers; it knows: crash")
+		fmt.Fprintln(stderr, "sidecar: which command? This is what gameday runs in its helper containers; it knows: crash, hold, host, host-once")
 		return ExitUsage
 	}
 	switch args[0] {
@@ -30,7 +30,9 @@ func Main(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 		return hostAgent(args[1:], stdin, stdout, stderr)
 	case "host-once":
 		return hostOnce(args[1:], stdout, stderr)
+	case "hold":
+		return hold(args[1:], stderr)
 	}
-	fmt.Fprintf(stderr, "sidecar: there is no command %q; it knows: crash\n", args[0])
+	fmt.Fprintf(stderr, "sidecar: there is no command %q; it knows: crash, hold, host, host-once\n", args[0])
 	return ExitUsage
 }

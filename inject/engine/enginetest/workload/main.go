@@ -11,6 +11,9 @@
 //	env NAME      writes the value of an environment variable
 //	who           writes its user and group: "1000:1000"
 //	where         writes its working directory
+//	touch PATH    makes a file
+//	unlink PATH   removes a file, if there is one
+//	exists PATH   exits with 1 unless there is a file
 //	leave         starts another process that sleeps, with the same output, and goes on
 //	health        as a health check: exits with 0, or with 1 after a SIGUSR1 to the main process
 //	sleep         sleeps; nothing comes after it
@@ -19,6 +22,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -74,6 +78,16 @@ func main() {
 		case "echo":
 			_, err := io.Copy(os.Stdout, os.Stdin)
 			fail(err)
+		case "touch":
+			fail(os.WriteFile(next(what), nil, 0o600))
+		case "unlink":
+			if err := os.Remove(next(what)); !errors.Is(err, os.ErrNotExist) {
+				fail(err)
+			}
+		case "exists":
+			if _, err := os.Stat(next(what)); err != nil {
+				os.Exit(1)
+			}
 		case "leave":
 			behind := exec.Command("/proc/self/exe", "sleep")
 			behind.Stdout, behind.Stderr = os.Stdout, os.Stderr

@@ -1,0 +1,313 @@
+package inject
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/netip"
+	"strconv"
+	"sync"
+	"time"
+
+	"gameday/inject/engine"
+)
+
+// This file is about the addresses of a container that is out of its network. The engine gives out the lowest that is free, to
+// whoever starts next: mostly to one that crashes because of the fault. So helpers hold them. A helper's interface is down: for
+// everybody else there is nobody at the address.
+
+const (
+	holdsLabel = "gameday.holds" // the id of the network in which a helper holds an address
+	maxHolders = 16              // for one container; an address that is further away is in no danger
+	holdSlack  = 5 * time.Minute // for how long after its fault's end a helper that nobody has removed goes on
+)
+
+// holdSeconds is for how long an address is held at most.
+func holdSeconds(fault time.Duration) int { return int((fault + holdSlack) / time.Second) }
+
+func holderName(u Undo, n int) string {
+	return fmt.Sprintf("gameday-hold-%.12s-%s-%d", u.ID, random()[:6], n)
+}
+
+// makeHolder makes a helper in the network, and does not start it.
+func makeHolder(ctx context.Context, t Tools, u Undo, p place, name string) (id string, err error) {
+	image, err := t.Helper(ctx)
+	if err != nil {
+		return "", err
+	}
+	err = uncut(ctx, func(ctx context.Context) error {
+		id, err = t.Engine.Create(ctx, engine.Spec{
+			Name: name, Image: image, Entrypoint: []string{"/gameday"}, Cmd: []string{"sidecar", "hold", strconv.Itoa(p.HoldSeconds)},
+			Labels: map[string]string{
+				engine.Label: u.Run, engine.RoleLabel: helperRole, targetLabel: u.ID, holdsLabel: p.NetworkID,
+			},
+			Network: p.Network, CapDrop: []string{"ALL"}, CapAdd: []string{"NET_ADMIN"}, ReadOnly: true, AutoRemove: true,
+		})
+		return err
+	})
+	return id, err
+}
+
+// holders are a run's helpers in the network; those of an undo are the ones that were made for its container.
+func holders(ctx context.Context, t Tools, u Undo, p place) (all, own []engine.Container, err error) {
+	ctx, cancel := context.WithTimeout(ctx, callLimit)
+	defer cancel()
+	list, err := t.Engine.Containers(ctx)
+	for _, c := range list {
+		if c.Labels[engine.Label] == u.Run && c.Labels[engine.RoleLabel] == helperRole && c.Labels[holdsLabel] == p.NetworkID {
+			all = append(all, c)
+			if c.Labels[targetLabel] == u.ID {
+				own = append(own, c)
+			}
+		}
+	}
+	return all, own, err
+}
+
+// hold starts helpers until each address of a place is held by one, also by one that was made for another container.
+func hold(ctx context.Context, t Tools, u Undo, p place) error {
+	release, err := turns.take(ctx, p.NetworkID)
+	if err != nil {
+		return err
+	}
+	defer release()
+	return holdNow(ctx, t, u, p)
+}
+
+func holdNow(ctx context.Context, t Tools, u Undo, p place) error {
+	if c, err := inspect(ctx, t, u.ID); err != nil {
+		return err
+	} else if _, ok := p.in(c); ok {
+		return nil // it is not out
+	}
+	all, own, err := holders(ctx, t, u, p)
+	if err != nil {
+		return err
+	}
+	missing := map[string]bool{p.IPv4: true, p.IPv6: true}
+	delete(missing, "")
+	var ready []string // made by Warm
+	for _, c := range all {
+		if at, ok := p.in(c); ok {
+			delete(missing, at.IPv4)
+			delete(missing, at.IPv6)
+		}
+	}
+	for _, c := range own {
+		if c.State.Status == "created" {
+			ready = append(ready, c.ID)
+		}
+	}
+	for n := 0; len(missing) > 0 && n < maxHolders; n++ {
+		var id string
+		if len(ready) > 0 {
+			id, ready = ready[0], ready[1:]
+		} else if id, err = makeHolder(ctx, t, u, p, holderName(u, n)); err != nil {
+			return err
+		}
+		if err := uncut(ctx, func(ctx context.Context) error { return t.Engine.Start(ctx, id) }); err != nil {
+			return err
+		}
+		c, err := inspect(ctx, t, id)
+		if err != nil {
+			return err
+		}
+		at, ok := p.in(c)
+		if !ok {
+			return fmt.Errorf("the helper %s is not in network %s", c.Name, p.Network)
+		}
+		delete(missing, at.IPv4)
+		delete(missing, at.IPv6)
+		if !before(at.IPv4, p.IPv4, missing) && !before(at.IPv6, p.IPv6, missing) {
+			return nil // the engine is beyond it, or has a long way to go
+		}
+	}
+	return nil
+}
+
+// before says whether the engine, which gave out the address at, may come to an address that is still missing soon.
+func before(at, want string, missing map[string]bool) bool {
+	a, aerr := netip.ParseAddr(at)
+	w, werr := netip.ParseAddr(want)
+	if aerr != nil || werr != nil || !missing[want] {
+		return false
+	}
+	for range maxHolders {
+		if a = a.Next(); a == w {
+			return true
+		}
+	}
+	return false
+}
+
+// putBack connects a container again. The address that is next is its own once all lower ones are in use: so helpers hold these
+// while it is connected.
+func putBack(ctx context.Context, t Tools, u Undo, p place) error {
+	release, err := turns.take(ctx, p.NetworkID)
+	if err != nil {
+		return err
+	}
+	defer release()
+	const tries = 3
+	for try := 1; ; try++ {
+		c, err := inspect(ctx, t, u.ID)
+		if err != nil {
+			if errors.Is(err, engine.ErrNotFound) {
+				return nil
+			}
+			return err
+		}
+		at, ok := p.in(c)
+		switch {
+		case ok && (!lives(c, u) || p.same(at)):
+			return nil
+		case ok && (try > tries || p.taken(ctx, t, u) != ""):
+			return nil // Gone says what is the matter
+		case try > tries:
+			return fmt.Errorf("%s is not in network %s although the engine has connected it", u.Name, p.Network)
+		case ok: // at another address
+			if err := leave(ctx, t, u, p); err != nil {
+				return err
+			}
+			if err := holdNow(ctx, t, u, p); err != nil { // better elsewhere than nowhere
+				return errors.Join(err, connect(ctx, t, u, p, p.endpoint()))
+			}
+		}
+		if err := freeUp(ctx, t, u, p); err != nil {
+			return err
+		}
+		want := p.endpoint()
+		if try == tries { // where the engine lets it, at the price that the address is fixed from now on
+			want.StaticIPv4, want.StaticIPv6 = p.IPv4, p.IPv6
+		}
+		if err := connect(ctx, t, u, p, want); err != nil {
+			return err
+		}
+	}
+}
+
+func leave(ctx context.Context, t Tools, u Undo, p place) error {
+	return limited(ctx, t, u.ID, func(ctx context.Context) error {
+		err := t.Engine.DisconnectNetwork(ctx, p.Network, u.ID)
+		if errors.Is(err, engine.ErrConflict) {
+			return nil // somebody else did
+		}
+		return err
+	})
+}
+
+// connect connects a container, at an address of the engine's choice if the one that is wanted cannot be had.
+func connect(ctx context.Context, t Tools, u Undo, p place, at engine.Endpoint) error {
+	return limited(ctx, t, u.ID, func(ctx context.Context) error {
+		var err error
+		for _, network := range []string{p.NetworkID, p.Network} { // it may have been made anew
+			if err = t.Engine.ConnectNetwork(ctx, network, u.ID, at); !errors.Is(err, engine.ErrNotFound) {
+				break
+			}
+		}
+		if err == nil || errors.Is(err, engine.ErrUnreachable) || errors.Is(err, engine.ErrNotFound) || ctx.Err() != nil || at.StaticIPv4+at.StaticIPv6 == "" {
+			return conflictIsFine(ctx, t, u, p, err)
+		}
+		at.StaticIPv4, at.StaticIPv6 = "", ""
+		return conflictIsFine(ctx, t, u, p, t.Engine.ConnectNetwork(ctx, p.Network, u.ID, at))
+	})
+}
+
+// conflictIsFine drops an error that says only that somebody else has connected the container.
+func conflictIsFine(ctx context.Context, t Tools, u Undo, p place, err error) error {
+	if !errors.Is(err, engine.ErrConflict) {
+		return err
+	}
+	if c, lerr := inspect(ctx, t, u.ID); lerr == nil {
+		if _, ok := p.in(c); ok {
+			return nil
+		}
+	}
+	return err
+}
+
+// freeUp has the helpers that hold a place's addresses let go of them, and no others.
+func freeUp(ctx context.Context, t Tools, u Undo, p place) error {
+	all, _, err := holders(ctx, t, u, p)
+	if err != nil {
+		return err
+	}
+	for _, c := range all {
+		if at, ok := p.in(c); !ok || !p.shares(at) {
+			continue
+		}
+		err := limited(ctx, t, c.ID, func(ctx context.Context) error { return t.Engine.DisconnectNetwork(ctx, p.NetworkID, c.ID) })
+		if err != nil && !errors.Is(err, engine.ErrConflict) {
+			return fmt.Errorf("the helper %s does not let go of %s: %w; run docker rm -f %s", c.Name, p.addresses(), err, c.Name)
+		}
+	}
+	return nil
+}
+
+// letGo removes the helpers that were made for an undo's container.
+func letGo(ctx context.Context, t Tools, u Undo, p place) error {
+	_, own, err := holders(ctx, t, u, p)
+	if err != nil {
+		return err
+	}
+	var wg sync.WaitGroup
+	errs := make([]error, len(own))
+	for i, c := range own {
+		wg.Go(func() {
+			err := limited(ctx, t, c.ID, func(ctx context.Context) error { return t.Engine.Remove(ctx, c.ID) })
+			if err != nil {
+				errs[i] = fmt.Errorf("the helper %s could not be removed: %w; run docker rm -f %s", c.Name, err, c.Name)
+			}
+		})
+	}
+	wg.Wait()
+	return errors.Join(errs...)
+}
+
+// taken returns the name of another container that has got one of a place's addresses, or "". A helper is none: it lets go.
+func (p place) taken(ctx context.Context, t Tools, u Undo) string {
+	ctx, cancel := context.WithTimeout(ctx, callLimit)
+	defer cancel()
+	all, err := t.Engine.Containers(ctx)
+	if err != nil {
+		return ""
+	}
+	for _, c := range all {
+		at, ok := p.in(c)
+		if ok && c.ID != u.ID && c.Labels[holdsLabel] == "" && p.shares(at) {
+			return c.Name
+		}
+	}
+	return ""
+}
+
+// shares says whether somebody at another place has one of its addresses.
+func (p place) shares(at engine.Endpoint) bool {
+	return p.IPv4 != "" && at.IPv4 == p.IPv4 || p.IPv6 != "" && at.IPv6 == p.IPv6
+}
+
+// turns keeps the faults of this process from changing the same network's addresses at the same time: they would get each
+// other's. What other processes do is seen afterwards.
+var turns = turnstile{busy: map[string]chan struct{}{}}
+
+type turnstile struct {
+	mu   sync.Mutex
+	busy map[string]chan struct{}
+}
+
+// take waits for a turn, until ctx ends.
+func (s *turnstile) take(ctx context.Context, key string) (release func(), err error) {
+	s.mu.Lock()
+	turn, ok := s.busy[key]
+	if !ok {
+		turn = make(chan struct{}, 1)
+		s.busy[key] = turn
+	}
+	s.mu.Unlock()
+	select {
+	case turn <- struct{}{}:
+		return func() { <-turn }, nil
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
+}
