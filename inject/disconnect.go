@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 
@@ -328,18 +329,20 @@ func (disconnect) byHand(u Undo) string {
 		return ""
 	}
 	args := []string{"docker", "network", "connect"}
-	for flag, value := range map[string]string{"--ip": p.StaticIPv4, "--ip6": p.StaticIPv6} {
-		if value != "" {
-			args = append(args, flag, value)
-		}
-	}
-	for flag, values := range map[string][]string{"--alias": p.Aliases, "--link": p.Links, "--link-local-ip": p.LinkLocalIPs} {
+	add := func(flag string, values ...string) {
 		for _, v := range values {
-			args = append(args, flag, v)
+			if v != "" {
+				args = append(args, flag, v)
+			}
 		}
 	}
-	for k, v := range p.DriverOpts {
-		args = append(args, "--driver-opt", k+"="+v)
+	add("--ip", p.StaticIPv4)
+	add("--ip6", p.StaticIPv6)
+	add("--alias", p.Aliases...)
+	add("--link", p.Links...)
+	add("--link-local-ip", p.LinkLocalIPs...)
+	for _, k := range slices.Sorted(maps.Keys(p.DriverOpts)) {
+		add("--driver-opt", k+"="+p.DriverOpts[k])
 	}
 	let := fmt.Sprintf("docker ps -aq --filter %s | xargs -r docker rm -f; ", joinCommand([]string{"label=" + holdsLabel + "=" + p.NetworkID}))
 	return let + joinCommand(append(args, p.Network, nameOf(u)))

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"flag"
 	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
@@ -45,7 +46,7 @@ func TestKinds(t *testing.T) {
 			t.Errorf("Lookup(%q) returned %v, %v", name, found, ok)
 		}
 	}
-	if want := []string{"pause", "stop", "kill", "crash", "restart"}; !slices.Equal(names, want) {
+	if want := []string{"pause", "stop", "kill", "crash", "restart", "exec", "disconnect"}; !slices.Equal(names, want) {
 		t.Errorf("the kinds are %q, want %q", names, want)
 	}
 	if _, ok := Lookup("no such"); ok {
@@ -55,6 +56,12 @@ func TestKinds(t *testing.T) {
 	if Kinds()[0] == nil {
 		t.Error("a caller can change the kinds")
 	}
+}
+
+// sampleArgs are the arguments that kinds cannot do without.
+var sampleArgs = map[string]map[string]any{
+	"exec":       {"run": "touch '/tmp/no cache'", "undo": []string{"rm", "-f", "/tmp/no cache"}, "user": "root"},
+	"disconnect": {"network": "shop"},
 }
 
 // runningContainer is one as the engine shows it.
@@ -78,7 +85,7 @@ func TestWords(t *testing.T) {
 	for _, k := range Kinds() {
 		for _, policy := range []string{"no", "always"} {
 			for _, d := range []time.Duration{0, 30 * time.Second} {
-				f := Fault{Run: "r", Name: "f", Kind: k.Doc().Kind, Duration: d}
+				f := Fault{Run: "r", Name: "f", Kind: k.Doc().Kind, Duration: d, Args: sampleArgs[k.Doc().Kind]}
 				fmt.Fprintf(&out, "%s, duration %v, restart policy %s\n", f.Kind, d, policy)
 				s, err := k.Plan(f, runningContainer(policy), Host{})
 				if err != nil {
@@ -99,7 +106,7 @@ func TestWords(t *testing.T) {
 func TestUndoRecord(t *testing.T) {
 	var out bytes.Buffer
 	for _, k := range Kinds() {
-		f := Fault{Run: "r", Name: "f", Kind: k.Doc().Kind, Duration: time.Second}
+		f := Fault{Run: "r", Name: "f", Kind: k.Doc().Kind, Duration: time.Second, Args: sampleArgs[k.Doc().Kind]}
 		s, err := k.Plan(f, runningContainer("always"), Host{})
 		if err != nil {
 			t.Fatal(err)
@@ -125,6 +132,15 @@ func TestArguments(t *testing.T) {
 		{"stop", "grace", -time.Second, "less than nothing"},
 		{"stop", "grace", 2 * time.Hour, "the longest is"},
 		{"restart", "grace", "5s", "must be a duration"},
+		{"exec", "run", "touch $HOME", "needs a shell"},
+		{"exec", "run", []string{}, "names no program"},
+		{"exec", "undo", nil, "undo is missing"},
+		{"exec", "timeout", time.Minute, ""},
+		{"exec", "timeout", time.Duration(0), "longer than nothing"},
+		{"exec", "timeout", 2 * time.Hour, "at most"},
+		{"disconnect", "network", "n2", ""},
+		{"disconnect", "network", "other", "it is in admin, shop"},
+		{"disconnect", "network", "", "is missing"},
 		{"kill", "signal", "TERM", ""},
 		{"kill", "signal", " sigterm ", ""},
 		{"kill", "signal", "15", ""},
@@ -142,7 +158,11 @@ func TestArguments(t *testing.T) {
 	}
 	for _, tt := range tests {
 		k, _ := Lookup(tt.kind)
-		f := Fault{Name: "f", Kind: tt.kind, Duration: time.Second, Args: map[string]any{tt.arg: tt.value}}
+		f := Fault{Name: "f", Kind: tt.kind, Duration: time.Second, Args: maps.Clone(sampleArgs[tt.kind])}
+		if f.Args == nil {
+			f.Args = map[string]any{}
+		}
+		f.Args[tt.arg] = tt.value
 		_, err := k.Plan(f, runningContainer("no"), Host{})
 		if tt.want == "" && err != nil || tt.want != "" && (err == nil || !strings.Contains(err.Error(), tt.want)) {
 			t.Errorf("%s with %s = %v: got %v, want an error with %q", tt.kind, tt.arg, tt.value, err, tt.want)
@@ -217,6 +237,8 @@ func TestUndoLimit(t *testing.T) {
 		{Undo{Kind: "pause"}, time.Minute},
 		{Undo{Kind: "no such"}, time.Minute},
 		{Undo{Kind: "stop", Extra: json.RawMessage(`{"grace_s":90}`)}, 150*time.Second + settle},
+		{Undo{Kind: "exec", Extra: json.RawMessage(`{"run":["a"],"undo":["b"],"timeout_s":90}`)}, 150 * time.Second},
+		{Undo{Kind: "exec"}, 90 * time.Second},
 		{Undo{Kind: "restart", Extra: json.RawMessage(`{"grace_s":1}`)}, 61*time.Second + settle},
 	} {
 		if got := UndoLimit(tt.u); got != tt.want {

@@ -12,10 +12,10 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// hold occupies the addresses of the container that it runs in, for a while, and answers nobody: it takes the interfaces down.
+// holdAddresses occupies the addresses of the container that it runs in, for a while, and answers nobody: it takes the interfaces down.
 //
 //	hold <seconds>
-func hold(args []string, stderr io.Writer) int {
+func holdAddresses(args []string, stderr io.Writer) int {
 	if len(args) != 1 {
 		fmt.Fprintf(stderr, "hold: one argument is needed, <seconds>, not %d\n", len(args))
 		return ExitUsage

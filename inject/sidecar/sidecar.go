@@ -31,7 +31,7 @@ func Main(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 	case "host-once":
 		return hostOnce(args[1:], stdout, stderr)
 	case "hold":
-		return hold(args[1:], stderr)
+		return holdAddresses(args[1:], stderr)
 	}
 	fmt.Fprintf(stderr, "sidecar: there is no command %q; it knows: crash, hold, host, host-once\n", args[0])
 	return ExitUsage
