@@ -31,6 +31,8 @@ type facts struct {
 	faults   []*fault
 	changes  []noted[*journal.TargetChanged]
 	stops    []noted[*journal.Stopping]
+	guard    []noted[*journal.GuardState]
+	takeover *takeover // nil: the guard did not take over
 	residue  *noted[*journal.Residue]
 	ended    *noted[*journal.RunEnded]
 
@@ -199,6 +201,9 @@ func (f *facts) take(id string, e journal.Event) {
 		x.undoing = append(x.undoing, noted[*journal.UndoStarted]{id, at, p})
 	case *journal.UndoVerified:
 		f.fault(p.Fault, p.Container).undone = &noted[*journal.UndoVerified]{id, at, p}
+		if e.Guard && f.takeover != nil {
+			f.takeover.undone = append(f.takeover.undone, noted[*journal.UndoVerified]{id, at, p})
+		}
 	case *journal.UndoFailed:
 		x := f.fault(p.Fault, p.Container)
 		x.failed = append(x.failed, noted[*journal.UndoFailed]{id, at, p})
@@ -215,7 +220,13 @@ func (f *facts) take(id string, e journal.Event) {
 	case *journal.GuardrailJudged:
 		f.guardrail(p.Guardrail, p.QueryID, id).judged = &noted[*journal.GuardrailJudged]{id, at, p}
 	case *journal.Stopping:
-		f.stops = append(f.stops, noted[*journal.Stopping]{id, at, p})
+		if e.Guard {
+			f.takeover = &takeover{noted: noted[*journal.Stopping]{id, at, p}}
+		} else {
+			f.stops = append(f.stops, noted[*journal.Stopping]{id, at, p})
+		}
+	case *journal.GuardState:
+		f.guard = append(f.guard, noted[*journal.GuardState]{id, at, p})
 	case *journal.Residue:
 		f.residue = &noted[*journal.Residue]{id, at, p}
 	case *journal.RunEnded:

@@ -66,6 +66,9 @@ func (f *facts) stopLine() []Sentence {
 			}
 		}
 	}
+	if f.takeover != nil {
+		return f.takeoverLines()
+	}
 	if len(f.stops) == 0 {
 		return nil
 	}

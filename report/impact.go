@@ -12,7 +12,7 @@ func (f *facts) impact() Section {
 	s.Items = append(s.Items, f.blastRadius())
 	s.Items = append(s.Items, f.guardrailTable())
 	points := Points{}
-	for _, list := range [][]Sentence{f.aborts(), f.residueLines(), f.differences(), f.bystanders()} {
+	for _, list := range [][]Sentence{f.guardLines(), f.aborts(), f.residueLines(), f.differences(), f.bystanders()} {
 		for _, x := range list {
 			points = append(points, []Sentence{x})
 		}
@@ -184,6 +184,9 @@ func (f *facts) guardrailTable() Item {
 
 func (f *facts) aborts() []Sentence {
 	if len(f.stops) == 0 {
+		if f.takeover != nil {
+			return nil // which has been said
+		}
 		return []Sentence{say(cite(f.first, f.last), "Nothing in the record stopped the run before its time.")}
 	}
 	var out []Sentence

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"math"
+	"slices"
 
 	"gameday/runner/journal"
 )
@@ -21,6 +22,8 @@ func stories() map[string]*journal.Record {
 		"residue":      residueRun(),
 		"killed":       killedRun(),
 		"recovered":    recoveredRun(),
+		"guarded":      guardedRun(),
+		"unguarded":    unguardedRun(),
 		"untouched":    untouchedRun(),
 		"hostile":      hostileRun(),
 		"hundred":      hundredRun(),
@@ -131,6 +134,39 @@ func recoveredRun() *journal.Record {
 	s.add(600.1, &journal.UndoVerified{Fault: "store_freezes", Container: store, Seen: "state was running", At: at(600.08), Took: dur(0.03)})
 	s.add(600.2, &journal.Residue{Faults: 1, Undone: 1})
 	return s.add(600.3, &journal.RunEnded{Outcome: journal.OutcomeInterrupted, ExitCode: 130, Detail: "the runner had gone; what it left in force was undone by gameday recover"}).rec
+}
+
+// guardedRun is a killed run that its guard has put back.
+func guardedRun() *journal.Record {
+	s := &story{killedRun()}
+	s.rec.Damage = nil
+	n := 0
+	guard := func(seconds float64, p journal.Payload) {
+		n++
+		s.rec.Events = append(s.rec.Events, journal.Event{Seq: n, Time: at(seconds), Offset: dur(seconds), Actor: "guard", Guard: true, After: 11, Payload: p})
+	}
+	guard(1.2, &journal.GuardState{Up: true, Container: "3f9c", Engine: "ABCD", SeesLock: true})
+	up := s.rec.Events[len(s.rec.Events)-1]
+	s.rec.Events = slices.Insert(s.rec.Events[:len(s.rec.Events)-1], 4, up)
+	guard(42.1, &journal.Stopping{Why: journal.UndoGuard, Detail: "the runner had gone"})
+	guard(42.12, &journal.UndoStarted{Fault: "store_freezes", Container: store, Why: journal.UndoGuard})
+	guard(42.17, &journal.UndoVerified{Fault: "store_freezes", Container: store, Seen: "state was running", At: at(42.16), Took: dur(0.04)})
+	guard(42.3, &journal.Residue{Faults: 1, Undone: 1})
+	guard(42.31, &journal.RunEnded{Outcome: journal.OutcomeInterrupted, ExitCode: 130, Detail: "the runner had gone; what was in force was undone by the guard"})
+	return s.rec
+}
+
+// unguardedRun is one that somebody agreed to run without a guard.
+func unguardedRun() *journal.Record {
+	rec := heldRun(0.12)
+	for i := range rec.Events {
+		if i > 3 {
+			rec.Events[i].Seq++
+		}
+	}
+	rec.Events = slices.Insert(rec.Events, 4, journal.Event{Seq: 5, Time: at(0.5), Offset: dur(0.5), Actor: "runner",
+		Payload: &journal.GuardState{Detail: "the run was started with --no-guard"}})
+	return rec
 }
 
 // untouchedRun is a fault that could not even be begun: the engine refused, and the container is as it was. Its record is of the

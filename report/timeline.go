@@ -83,6 +83,9 @@ func (f *facts) describe(e EventEvidence) moment {
 	case *journal.UndoStarted:
 		m.lane, m.minor = laneFault, p.Why == journal.UndoDue
 		m.text = words("gameday began to undo {} on {} ({})", append(on(p.Fault, p.Container), Name(p.Why))...)
+		if e.Event.Guard {
+			m.text = words("the guard began to undo {} on {}", on(p.Fault, p.Container)...)
+		}
 	case *journal.UndoVerified:
 		m.lane = laneFault
 		if !p.At.IsZero() {
@@ -168,6 +171,13 @@ func (f *facts) describe(e EventEvidence) moment {
 			m.lane = lanePeople
 		}
 		m.text = words("the run was stopped ({}): {}", Name(p.Why), Quote(p.Detail))
+		if e.Event.Guard {
+			m.text = words("the guard took over: {}", Quote(p.Detail))
+		}
+	case *journal.GuardState:
+		if m.text = words("the guard was up"); !p.Up {
+			m.text = words("there was no guard: {}", Quote(p.Detail))
+		}
 	case *journal.HypothesisJudged:
 		m.minor = true
 		m.text = words("{} was judged: {} ({})", Name(p.Hypothesis), Name(p.Verdict), Name(p.Reason))
@@ -183,6 +193,9 @@ func (f *facts) describe(e EventEvidence) moment {
 		m.text = words("the run ended: {}", outcomeValue(p.Outcome))
 		if p.Detail != "" {
 			m.text = words("the run ended: {}; {}", outcomeValue(p.Outcome), Quote(p.Detail))
+		}
+		if e.Event.Guard {
+			m.text = words("the guard summed up: {}; {}", outcomeValue(p.Outcome), Quote(p.Detail))
 		}
 	case *journal.Unknown:
 		m.text = words("an event of a kind that this version does not know: {}", Name(p.Name))
