@@ -29,6 +29,7 @@ const (
 	childRuns     = "GAMEDAY_TEST_CHILD_RUNS"
 	childLock     = "GAMEDAY_TEST_CHILD_LOCK"
 	childImage    = "GAMEDAY_TEST_CHILD_IMAGE"
+	childNoGuard  = "GAMEDAY_TEST_CHILD_NO_GUARD" // not empty: without a guard
 )
 
 func childRunner() {
@@ -39,7 +40,8 @@ func childRunner() {
 			return err
 		}
 		image := func(context.Context) (string, error) { return os.Getenv(childImage), nil }
-		s := runner.Setup{Engine: e, Tools: inject.Tools{Engine: e, Helper: image}, Version: "test", Runs: os.Getenv(childRuns), Lock: os.Getenv(childLock)}
+		s := runner.Setup{Engine: e, Tools: inject.Tools{Engine: e, Helper: image}, Version: "test", Runs: os.Getenv(childRuns), Lock: os.Getenv(childLock),
+			NoGuard: os.Getenv(childNoGuard) != ""}
 		if err := s.Connect(ctx); err != nil {
 			return err
 		}
@@ -59,8 +61,18 @@ func childRunner() {
 	os.Exit(1)
 }
 
-// killedRun starts a runner of its own, waits for an event of a kind in its record, and kills it.
+// killedRun starts a runner of its own, waits for an event of a kind in its record, and kills it. It has no guard.
 func (s *stage) killedRun(text, kind string) (dir string) {
+	s.t.Helper()
+	s.setup.NoGuard = true
+	cmd, dir := s.childRun(text, kind)
+	cmd.Process.Kill()
+	cmd.Wait()
+	return dir
+}
+
+// childRun starts a runner of its own and waits for an event of a kind in its record. It ends with the test.
+func (s *stage) childRun(text, kind string) (cmd *exec.Cmd, dir string) {
 	s.t.Helper()
 	path := filepath.Join(s.t.TempDir(), "s.gameday.hcl")
 	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
@@ -70,31 +82,41 @@ func (s *stage) killedRun(text, kind string) (dir string) {
 	if err != nil {
 		s.t.Fatal(err)
 	}
-	cmd := exec.Command(os.Args[0])
+	cmd = exec.Command(os.Args[0])
 	cmd.Env = append(os.Environ(), childScenario+"="+path, childRuns+"="+s.setup.Runs, childLock+"="+s.setup.Lock, childImage+"="+image)
+	if s.setup.NoGuard {
+		cmd.Env = append(cmd.Env, childNoGuard+"=1")
+	}
+	before, err := journal.Runs(s.setup.Runs)
+	if err != nil {
+		s.t.Fatal(err)
+	}
 	var out strings.Builder
 	cmd.Stderr = &out
 	if err := cmd.Start(); err != nil {
 		s.t.Fatal(err)
 	}
-	defer cmd.Wait()
-	defer cmd.Process.Kill()
+	s.t.Cleanup(func() {
+		cmd.Process.Kill()
+		cmd.Wait()
+	})
 	for end := time.Now().Add(time.Minute); time.Now().Before(end); time.Sleep(5 * time.Millisecond) {
 		dirs, err := journal.Runs(s.setup.Runs)
 		if err != nil {
 			s.t.Fatal(err)
 		}
+		dirs = slices.DeleteFunc(dirs, func(d string) bool { return slices.Contains(before, d) })
 		if len(dirs) == 0 {
 			continue
 		}
 		if rec, err := journal.Read(dirs[0]); err == nil && slices.ContainsFunc(rec.Events, func(e journal.Event) bool { return e.Payload.Kind() == kind }) {
-			return dirs[0]
+			return cmd, dirs[0]
 		}
 	}
 	cmd.Process.Kill()
 	cmd.Wait()
 	s.t.Fatalf("the runner did not come to %s: %s", kind, out.String())
-	return ""
+	return nil, ""
 }
 
 // A runner that is killed while its faults hold: they stay, the next run refuses to start, recover undoes them.
@@ -374,9 +396,10 @@ func TestAbort(t *testing.T) {
 	}
 }
 
-// A run whose lock somebody has removed goes on to its end.
+// A run without a guard whose lock somebody has removed goes on to its end.
 func TestLockRemovedDuringTheRun(t *testing.T) {
 	s := realStage(t)
+	s.setup.NoGuard = true
 	c := s.container()
 	e := s.rehearse(s.embedded(target("t", c), steady+pauseFor("f", "t", "1s")),
 		on(func(*runner.Run, *journal.FaultVerified) { injecttest.Docker(t, "rm", "-f", s.setup.Lock) }))

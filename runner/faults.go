@@ -225,6 +225,9 @@ func (l *life) inject(ctx context.Context) error {
 	l.show(FaultInjecting, l.due)
 	done := l.r.watcher.acting(l.step.Container.ID)
 	defer done()
+	if err := l.r.guard.permit(ctx); err != nil {
+		return fmt.Errorf("%w: %w", inject.ErrUntouched, err)
+	}
 	called := time.Now()
 	err := l.kind.Inject(ctx, l.r.setup.Tools, l.step)
 	if err != nil {

@@ -14,11 +14,9 @@ import (
 	"gameday/runner/journal"
 )
 
-// LockName is the name of the container that is the lock: an engine refuses a second one of the same name. It never runs.
+// LockName is the name of the container that is the lock: an engine refuses a second one of the same name. It is the run's guard,
+// or never runs if the run has none.
 const LockName = "gameday-lock"
-
-// abortPrefix and a run's id are the name of the container by which any terminal with access to the engine asks that run to stop.
-const abortPrefix = "gameday-abort-"
 
 // lockCallLimit is how long making the lock may take.
 const lockCallLimit = 30 * time.Second
@@ -47,10 +45,24 @@ type Holder struct {
 	Since time.Time `json:"since"`
 	Alive bool      `json:"alive"` // as far as this machine can tell
 	Here  bool      `json:"here"`  // it runs on this machine
+	Guard GuardIs   `json:"guard"`
+	Fired string    `json:"fired,omitempty"` // why the guard has taken over from the runner, as far as this machine can tell
 	lost  bool      // it ran on this machine, and both the process and its record are gone
-	id    string
-	image string
+	c     engine.Container
 }
+
+// GuardIs says how the guard of a run is.
+type GuardIs string
+
+// What can be said of a guard.
+const (
+	GuardNone GuardIs = "none" // the run was started without one
+	GuardUp   GuardIs = "up"
+	GuardAway GuardIs = "away" // its container does not run
+)
+
+// AtWork says that the runner has gone, or hangs, and its guard is there to undo what it left.
+func (h *Holder) AtWork() bool { return h.Guard == GuardUp && (!h.Alive || h.Fired != "") }
 
 // A LockedError says that another run holds the lock.
 type LockedError struct{ Holder Holder }
@@ -59,8 +71,14 @@ func (e *LockedError) Error() string {
 	h := e.Holder
 	msg := fmt.Sprintf("another run holds the lock of this Docker engine: %s, since %s, process %d on %s", h.Run, h.Since.UTC().Format(time.RFC3339), h.PID, h.Host)
 	switch {
+	case h.Alive && h.Here && h.Fired != "":
+		return msg + fmt.Sprintf(", but %s; its guard undid what was in force, and stays as long as that process is there: end it (kill -9 %d)", h.Fired, h.PID)
 	case h.Alive && h.Here:
 		return msg + "; wait for it, or end it with `gameday abort`"
+	case !h.Alive && h.Guard == GuardUp:
+		return msg + "; its runner has gone, and its guard is undoing what it left in force: try again in a moment, and see `gameday status`"
+	case h.lost && h.c.Labels[guard.UndosLabel] != "":
+		return msg + "; that process has gone, and its record (" + h.Dir + ") with it: put back what it had planned with `gameday recover " + journal.ShellWord(h.Run) + "`"
 	case h.lost:
 		return msg + fmt.Sprintf("; that process has gone, and its record (%s) with it: look at the containers that it may have changed (docker ps -a), put them back, then remove the lock: docker rm -f %s", h.Dir, LockName)
 	case h.Alive:
@@ -84,8 +102,19 @@ func locked(ctx context.Context, e engine.Engine, name string) (*Holder, error) 
 	if c.Labels[engine.RoleLabel] != guard.RoleLock {
 		return nil, fmt.Errorf("a container that is not gameday's is called %s; rename it", name)
 	}
+	return holder(c)
+}
+
+// holder is who made a lock.
+func holder(c engine.Container) (*Holder, error) {
 	pid, _ := strconv.Atoi(c.Labels[labelPID])
-	h := &Holder{Run: c.Labels[engine.Label], Host: c.Labels[labelHost], PID: pid, Dir: c.Labels[labelDir], Since: c.Created, id: c.ID, image: c.Image}
+	h := &Holder{Run: c.Labels[engine.Label], Host: c.Labels[labelHost], PID: pid, Dir: c.Labels[labelDir], Since: c.Created, Guard: GuardNone, c: c}
+	if c.RestartPolicy == guardPolicy {
+		h.Guard = GuardAway
+		if c.State.Status == "running" {
+			h.Guard = GuardUp
+		}
+	}
 	host, _ := os.Hostname()
 	h.Here = host == h.Host && journal.IsRun(h.Dir)
 	h.Alive = true
@@ -95,67 +124,123 @@ func locked(ctx context.Context, e engine.Engine, name string) (*Holder, error) 
 			return nil, err
 		}
 		h.Alive = busy
+		if events, err := journal.GuardEvents(h.Dir); err == nil {
+			if s := journal.Fired(events); s != nil {
+				h.Fired = s.Detail
+			}
+		}
 	} else if host == h.Host && pid > 0 && errors.Is(syscall.Kill(pid, 0), syscall.ESRCH) {
 		h.Alive, h.lost = false, true
 	}
 	return h, nil
 }
 
+// A lease is a lock that is held.
+type lease struct {
+	id      string // of its container
+	release func(context.Context) error
+}
+
+// lockSpec is the lock's container: with it alone a recovery is possible when everything else is lost.
+func (r *Run) lockSpec(dir string) (engine.Spec, error) {
+	host, _ := os.Hostname()
+	var planned []guard.Planned
+	for _, f := range r.plan.Faults {
+		for _, st := range f.Steps {
+			planned = append(planned, guard.Planned{Start: journal.Duration(r.plan.Scenario.Baseline + f.Start), Words: st.UndoWords, Undo: st.Undo})
+		}
+	}
+	undos, err := guard.EncodePlanned(planned)
+	if err != nil {
+		return engine.Spec{}, err
+	}
+	spec := engine.Spec{Name: r.setup.lockName(), Cmd: []string{"version"}, Network: "none", Labels: map[string]string{
+		engine.Label: r.id, engine.RoleLabel: guard.RoleLock, labelHost: host, labelPID: strconv.Itoa(os.Getpid()), labelDir: dir, guard.UndosLabel: undos,
+	}}
+	if !r.plan.Guard.Is() {
+		return spec, nil
+	}
+	return r.plan.Guard.guardSpec(r.setup, spec, r.id, dir)
+}
+
+// guardWork is how long a run waits at least for the guard of an earlier one that is undoing what that one left.
+const guardWork = 20 * time.Second
+
 // lock takes the lock, or fails with *LockedError when another run holds it for longer than the set-up is to wait.
-func lock(ctx context.Context, s Setup, run, dir string) (release func(context.Context) error, err error) {
-	for end := time.Now().Add(s.Wait); ; {
-		release, err := tryLock(ctx, s, run, dir)
+func lock(ctx context.Context, s Setup, spec engine.Spec) (lease, error) {
+	for begin := time.Now(); ; {
+		l, err := tryLock(ctx, s, spec, time.Since(begin))
 		var held *LockedError
-		if !errors.As(err, &held) || !held.Holder.Alive || time.Now().After(end) {
-			return release, err
+		if !errors.As(err, &held) || !Patient(&held.Holder, time.Since(begin), s.Wait) {
+			return l, err
 		}
 		select {
 		case <-ctx.Done():
-			return nil, err
-		case <-time.After(500 * time.Millisecond):
+			return l, err
+		case <-time.After(250 * time.Millisecond):
 		}
 	}
 }
 
-// tryLock takes the lock once. A lock whose runner has gone without leaving a fault open is taken over.
-func tryLock(ctx context.Context, s Setup, run, dir string) (release func(context.Context) error, err error) {
-	host, _ := os.Hostname()
-	name := s.lockName()
-	spec := engine.Spec{Name: name, Cmd: []string{"version"}, Network: "none", Labels: map[string]string{
-		engine.Label: run, engine.RoleLabel: guard.RoleLock, labelHost: host, labelPID: strconv.Itoa(os.Getpid()), labelDir: dir,
-	}}
+// Patient says whether somebody who may wait for so long goes on waiting for a lock.
+func Patient(h *Holder, waited, wait time.Duration) bool {
+	switch {
+	case h.Alive:
+		return waited < wait
+	case h.Guard == GuardUp:
+		return waited < max(wait, guardWork)
+	}
+	return false // nobody is about to let go of it
+}
+
+// tryLock takes the lock once. A lock whose runner has gone without leaving a fault open is taken over, but not before its guard
+// has had time to go by itself.
+func tryLock(ctx context.Context, s Setup, spec engine.Spec, waited time.Duration) (l lease, err error) {
 	for range 3 {
 		if err := ctx.Err(); err != nil {
-			return nil, err
+			return l, err
 		}
 		if spec.Image, err = s.Tools.Helper(ctx); err != nil {
-			return nil, err
+			return l, err
 		}
 		id, err := createLock(ctx, s.Engine, spec)
 		if errors.Is(err, engine.ErrNotFound) {
 			continue // another gameday's end has just removed the image
 		}
 		if err == nil {
-			return func(ctx context.Context) error { return s.Engine.Remove(ctx, id) }, nil
+			return lease{id, func(ctx context.Context) error { return s.Engine.Remove(ctx, id) }}, nil
 		}
 		if !errors.Is(err, engine.ErrConflict) {
-			return nil, err
+			return l, unmade(err, spec)
 		}
-		h, err := locked(ctx, s.Engine, name)
+		h, err := locked(ctx, s.Engine, spec.Name)
 		if err != nil {
-			return nil, err
+			return l, err
 		}
 		if h == nil {
 			continue // it went in between
 		}
-		if h.Alive || h.open() {
-			return nil, &LockedError{*h}
+		if h.Alive || h.Guard == GuardUp && waited < guardWork || h.open() {
+			return l, &LockedError{*h}
 		}
-		if err := s.Engine.Remove(ctx, h.id); err != nil {
-			return nil, err
+		if err := s.Engine.Remove(ctx, h.c.ID); err != nil {
+			return l, err
 		}
 	}
-	return nil, errors.New("the lock of this Docker engine changes hands too quickly; try again")
+	return l, errors.New("the lock of this Docker engine changes hands too quickly; try again")
+}
+
+// unmade is why the lock could not be made, with what to do where it is to be the guard, too.
+func unmade(err error, spec engine.Spec) error {
+	for _, other := range []error{engine.ErrUnreachable, engine.ErrPermission, engine.ErrTooOld, context.Canceled, context.DeadlineExceeded} {
+		if errors.Is(err, other) {
+			return err
+		}
+	}
+	if len(spec.Dirs) == 0 {
+		return err
+	}
+	return fmt.Errorf("the guard could not be made: %w; without one, faults stay in force if gameday dies: %s", err, NoGuardHint)
 }
 
 // createLock is not cut off by the end of ctx, and removes a lock that was made although the engine's answer got lost: nobody
@@ -186,55 +271,4 @@ func (h *Holder) open() bool {
 		return journal.Intended(h.Dir)
 	}
 	return len(journal.OpenIntents(rec.Events)) > 0
-}
-
-// Abort asks the run that holds the lock to stop, and waits until it has undone everything and let go, or ctx ends.
-func Abort(ctx context.Context, e engine.Engine) (*Holder, error) { return abort(ctx, e, LockName) }
-
-func abort(ctx context.Context, e engine.Engine, lock string) (*Holder, error) {
-	h, err := locked(ctx, e, lock)
-	if err != nil {
-		return nil, err
-	}
-	if h == nil {
-		return nil, nil
-	}
-	if !h.Alive {
-		return h, fmt.Errorf("the runner of %s has gone; put things back with `%s`", h.Run, journal.RecoverCommand(h.Dir))
-	}
-	spec := engine.Spec{Name: abortPrefix + h.Run, Image: h.image, Cmd: []string{"version"}, Network: "none",
-		Labels: map[string]string{engine.Label: h.Run, engine.RoleLabel: guard.RoleAbort}}
-	// The request of an earlier abort may have been overlooked: being made is what is noticed.
-	if err := e.Remove(ctx, spec.Name); err != nil {
-		return h, err
-	}
-	if _, err := e.Create(ctx, spec); err != nil && !errors.Is(err, engine.ErrConflict) {
-		return h, err
-	}
-	defer func() {
-		clean, cancel := context.WithTimeout(context.WithoutCancel(ctx), lockCallLimit)
-		defer cancel()
-		_ = removeAborts(clean, e, h.Run) // the run does it too
-	}()
-	tick := time.NewTicker(200 * time.Millisecond)
-	defer tick.Stop()
-	for {
-		now, err := locked(ctx, e, lock)
-		if err == nil && (now == nil || now.Run != h.Run) {
-			return h, nil
-		}
-		if err == nil && !now.Alive {
-			return now, fmt.Errorf("the runner of %s has gone meanwhile; put things back with `%s`", h.Run, journal.RecoverCommand(h.Dir))
-		}
-		select {
-		case <-ctx.Done():
-			return h, fmt.Errorf("asked %s to stop, but it still holds the lock; look at its terminal (process %d on %s)", h.Run, h.PID, h.Host)
-		case <-tick.C:
-		}
-	}
-}
-
-// removeAborts removes the request to stop a run; none is no error.
-func removeAborts(ctx context.Context, e engine.Engine, run string) error {
-	return e.Remove(ctx, abortPrefix+run)
 }

@@ -25,6 +25,7 @@ type Plan struct {
 	Targets   []Resolved // in the order of the file; those that the scenario needs
 	Faults    []PlannedFault
 	Queries   []PlannedQuery
+	Guard     GuardPlan
 	Warnings  []Problem // what a careful person wants to know before
 }
 
@@ -98,7 +99,7 @@ func MakePlan(ctx context.Context, s Setup, ws *scenarios.Workspace, sc *scenari
 	if err != nil {
 		return nil, err
 	}
-	p := &Plan{Workspace: ws, Scenario: sc, Seed: seed}
+	p := &Plan{Workspace: ws, Scenario: sc, Seed: seed, Guard: planGuard(ctx, s)}
 	var problems []Problem
 	refuse := func(r scenarios.Range, block, format string, args ...any) {
 		pr := at(r, block)

@@ -76,7 +76,8 @@ func fakeStage(t *testing.T) (*stage, *fake.Fake) {
 func newStage(t *testing.T, e engine.Engine, tools inject.Tools, docker bool) *stage {
 	t.Helper()
 	s := &stage{t: t, numbers: serveNumbers(t), docker: docker,
-		setup: runner.Setup{Engine: e, Tools: tools, Version: "test", Runs: filepath.Join(t.TempDir(), "runs"), Lock: enginetest.Unique("gameday-lock")}}
+		setup: runner.Setup{Engine: e, Tools: tools, Version: "test", Runs: filepath.Join(t.TempDir(), "runs"), Lock: enginetest.Unique("gameday-lock"),
+			NoGuard: !docker}} // in memory there is nothing that could run one
 	if err := s.setup.Connect(t.Context()); err != nil {
 		t.Fatal(err)
 	}

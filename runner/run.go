@@ -28,6 +28,8 @@ type Run struct {
 	audience  *audience
 	undoLimit func(inject.Undo) time.Duration
 
+	lock    lease
+	guard   *guardLink // nil: there is none
 	source  metrics.Source
 	watcher *watcher
 	sampler *sampler
@@ -99,6 +101,9 @@ type Result struct {
 // nothing was done, or that the record could not be written to its end.
 func (r *Run) Execute(ctx context.Context) (Result, error) {
 	res := Result{Run: r.id, Dir: r.Dir()}
+	if err := r.plan.Guard.Refused(); err != nil {
+		return res, err
+	}
 	abs, err := filepath.Abs(r.Dir())
 	if err != nil {
 		return res, err
@@ -108,7 +113,10 @@ func (r *Run) Execute(ctx context.Context) (Result, error) {
 	if err != nil {
 		return res, err
 	}
-	release, err := lock(ctx, r.setup, r.id, abs)
+	spec, err := r.lockSpec(abs)
+	if err == nil {
+		r.lock, err = lock(ctx, r.setup, spec)
+	}
 	if err != nil {
 		r.journal.Close()
 		os.RemoveAll(r.Dir()) // nothing is in it: the run did not begin
@@ -130,12 +138,14 @@ func (r *Run) Execute(ctx context.Context) (Result, error) {
 	r.write(&journal.RunEnded{Outcome: outcome, ExitCode: ExitCode(outcome), Detail: detail})
 	res.Outcome, res.Exit, res.Detail = outcome, ExitCode(outcome), detail
 
+	r.guard.letGo()
 	if len(residue.Open) == 0 {
-		// A lock over open undos stays: it keeps the next run from starting over them.
+		// A lock over open undos stays: it keeps the next run from starting over them, and if it is a guard it goes on trying.
 		end, cancel := context.WithTimeout(context.Background(), 15*time.Second)
 		defer cancel()
-		err = release(end)
+		err = r.lock.release(end)
 	}
+	r.guard.close()
 	err = errors.Join(err, r.closeRecord(), r.firstError())
 	r.audience.leave()
 	return res, err
@@ -168,6 +178,9 @@ func (r *Run) rehearse() (outcome journal.Outcome, detail string) {
 	if err == nil {
 		err = r.beginWatching(ctx, &wg)
 	}
+	if err == nil {
+		err = r.beginGuard(ctx)
+	}
 	if why, detail := r.stopped.why(); why == journal.UndoInterrupted {
 		return journal.OutcomeInterrupted, detail
 	}
@@ -185,7 +198,7 @@ func (r *Run) rehearse() (outcome journal.Outcome, detail string) {
 	if !r.stopped.is() {
 		passed = r.judgeBaseline()
 	}
-	if passed {
+	if passed && r.awaitGuard() {
 		r.injectAll(ctx)
 		if why, _ := r.stopped.why(); why == "" || why == journal.UndoGuardrail {
 			r.enter(journal.PhaseStarted{Phase: journal.Recovery}, time.Now().Add(r.plan.Scenario.Recovery))
@@ -252,7 +265,7 @@ func (r *Run) verdicts(passed bool, end time.Time) (journal.Outcome, string) {
 	switch {
 	case notDone != "":
 		return journal.OutcomeNotInjected, notDone
-	case why == journal.UndoInterrupted:
+	case why == journal.UndoInterrupted, why == journal.UndoGuard:
 		return journal.OutcomeInterrupted, detail
 	case why == journal.UndoGuardrail:
 		return journal.OutcomeAborted, detail

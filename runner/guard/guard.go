@@ -43,6 +43,7 @@ type Guard struct {
 
 	self    engine.Container
 	witness *journal.Witness // nil: there is no journal
+	beating *journal.Beat    // nil: the run's directory cannot be written to
 	noting  sync.Mutex
 	w       *journal.Writer // nil: the run's directory cannot be written to
 	start   time.Time
@@ -87,6 +88,10 @@ func (g *Guard) Watch(ctx context.Context) error {
 		if err := g.awaitRunner(ctx); err != nil {
 			return err
 		}
+	}
+	if b, err := journal.OpenBeat(g.Dir, journal.GuardBeat); err == nil {
+		g.beating = b
+		defer b.Close()
 	}
 	_ = g.note(&journal.GuardState{Up: true, Container: g.self.ID, Engine: g.Info.ID, SeesLock: g.look()})
 	why, err := g.untilGone(ctx, false)
@@ -137,9 +142,9 @@ func (g *Guard) blind() bool { return g.witness == nil || !g.sees }
 // awaitRunner waits until the runner is seen for the first time: by its lock, or, where locks are not seen from inside a
 // container, by its signs of life. A runner that died before is as good as one that hangs.
 func (g *Guard) awaitRunner(ctx context.Context) error {
-	first, _ := journal.LastBeat(g.Dir)
+	first, _ := journal.LastBeat(g.Dir, journal.RunnerBeat)
 	for silent := time.Duration(0); silent < Hang && !g.look(); silent += poll {
-		if now, err := journal.LastBeat(g.Dir); err == nil && now != "" && now != first {
+		if now, err := journal.LastBeat(g.Dir, journal.RunnerBeat); err == nil && now != "" && now != first {
 			return nil
 		}
 		if err := sleep(ctx, poll); err != nil {
@@ -152,18 +157,22 @@ func (g *Guard) awaitRunner(ctx context.Context) error {
 // untilGone waits for the end of the runner and says in words what happened to it. A runner that has hung once does so again
 // only after it has given signs of life.
 func (g *Guard) untilGone(ctx context.Context, hung bool) (why string, err error) {
-	var silent time.Duration
-	last, _ := journal.LastBeat(g.Dir)
+	var silent, quiet time.Duration
+	last, _ := journal.LastBeat(g.Dir, journal.RunnerBeat)
 	for {
 		if g.gone() {
 			return "the runner had gone", nil
 		}
 		// Only time in which the guard itself was running counts: a machine that stood still has silenced both.
-		beat, err := journal.LastBeat(g.Dir)
+		beat, err := journal.LastBeat(g.Dir, journal.RunnerBeat)
 		if err == nil && beat == last {
 			silent += poll
 		} else {
 			last, silent, hung = beat, 0, false
+		}
+		if quiet += poll; quiet >= 5*poll && g.beating != nil {
+			_ = g.beating.Beat()
+			quiet = 0
 		}
 		if silent >= Hang && !hung {
 			return fmt.Sprintf("the runner was not heard of for %s", Hang), nil

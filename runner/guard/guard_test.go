@@ -99,7 +99,7 @@ func (s *stage) intend(i int) {
 func (s *stage) watch() {
 	s.t.Helper()
 	var err error
-	if s.beating, err = journal.OpenBeat(s.dir); err != nil {
+	if s.beating, err = journal.OpenBeat(s.dir, journal.RunnerBeat); err != nil {
 		s.t.Fatal(err)
 	}
 	s.guard()

@@ -190,6 +190,7 @@ func (g *Guard) leave(ctx context.Context) error {
 	if g.w != nil {
 		_ = g.w.Close()
 	}
+	journal.RemoveBeats(g.Dir)
 	for {
 		if err := g.Tools.Engine.Remove(ctx, g.self.ID); err == nil || ctx.Err() != nil {
 			return err

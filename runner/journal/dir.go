@@ -19,7 +19,6 @@ const (
 	SamplesDir  = "samples"     // what the queries returned
 	TSDBDir     = "tsdb"        // within SamplesDir: every series that the embedded engine scraped
 	reserveName = ".reserve"
-	beatName    = ".heartbeat"
 )
 
 // NewID makes the id of a run: its start in UTC, the scenario's name and four random hexadecimal digits, so that ids sort by

@@ -253,16 +253,16 @@ func TestGuardWriter(t *testing.T) {
 
 func TestBeat(t *testing.T) {
 	dir := t.TempDir()
-	if last, err := LastBeat(dir); last != "" || err != nil {
+	if last, err := LastBeat(dir, RunnerBeat); last != "" || err != nil {
 		t.Errorf("before the first: %q, %v", last, err)
 	}
-	b, err := OpenBeat(dir)
+	b, err := OpenBeat(dir, RunnerBeat)
 	if err != nil {
 		t.Fatal(err)
 	}
 	seen := map[string]bool{}
 	for range 20 {
-		last, err := LastBeat(dir)
+		last, err := LastBeat(dir, RunnerBeat)
 		if err != nil || last == "" || seen[last] {
 			t.Errorf("%q, %v", last, err)
 		}
@@ -274,7 +274,17 @@ func TestBeat(t *testing.T) {
 	if err := b.Close(); err != nil {
 		t.Fatal(err)
 	}
-	if last, err := LastBeat(dir); last != "" || err != nil {
+	if b, err = OpenBeat(dir, RunnerBeat); err != nil {
+		t.Fatal(err)
+	}
+	if last, err := LastBeat(dir, RunnerBeat); err != nil || seen[last] {
+		t.Errorf("started again: %q, %v", last, err)
+	}
+	if err := b.Close(); err != nil {
+		t.Fatal(err)
+	}
+	RemoveBeats(dir)
+	if last, err := LastBeat(dir, RunnerBeat); last != "" || err != nil {
 		t.Errorf("after the last: %q, %v", last, err)
 	}
 }
