@@ -16,8 +16,9 @@ func (a app) abortCommand() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "abort",
 		Short: "Stop the run that is going on, from any terminal",
-		Long:  "Ask the run on this Docker engine to stop, and wait until it has undone everything. Works from any machine that reaches the engine.",
-		Args:  nothing,
+		Long: `Ask the run on this Docker engine to stop, and wait until it has undone everything. If it does not answer, its guard is told to undo
+everything. Works from any machine that reaches the engine.`,
+		Args: nothing,
 		RunE: func(*cobra.Command, []string) error {
 			ctx, stop := signals()
 			defer stop()
@@ -37,6 +38,11 @@ func (a app) abortCommand() *cobra.Command {
 			}
 			if h == nil {
 				fmt.Fprintln(a.stdout, "No run is going on.")
+				return nil
+			}
+			if h.Fired != "" && h.Alive {
+				fmt.Fprintf(a.stdout, "%s is stopped: %s, and its guard undid everything. Its process is still there and keeps the lock; end it (kill -9 %d on %s).\n",
+					h.Run, h.Fired, h.PID, h.Host)
 				return nil
 			}
 			fmt.Fprintf(a.stdout, "%s was stopped; everything that it did is undone, or stands in its draft: %s\n", h.Run, h.Dir)

@@ -292,9 +292,10 @@ func typed(ts *testscript.TestScript, _ bool, args []string) {
 	ts.Check(err)
 }
 
-// signal JOB INT|TERM|HUP|KILL sends a signal.
+// signal JOB INT|TERM|HUP|KILL|STOP|CONT sends a signal.
 func send(ts *testscript.TestScript, _ bool, args []string) {
-	signals := map[string]syscall.Signal{"INT": syscall.SIGINT, "TERM": syscall.SIGTERM, "HUP": syscall.SIGHUP, "KILL": syscall.SIGKILL}
+	signals := map[string]syscall.Signal{"INT": syscall.SIGINT, "TERM": syscall.SIGTERM, "HUP": syscall.SIGHUP, "KILL": syscall.SIGKILL,
+		"STOP": syscall.SIGSTOP, "CONT": syscall.SIGCONT}
 	ts.Check(on(ts).jobs[args[0]].cmd.Process.Signal(signals[args[1]]))
 }
 

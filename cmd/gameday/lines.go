@@ -78,6 +78,10 @@ func line(e journal.Event, judged judgedIn) string {
 		if p.Outcome == journal.OutcomeInconclusive && p.Detail != "" {
 			return "inconclusive: " + p.Detail
 		}
+	case *journal.GuardState:
+		if !p.Up {
+			return "no guard: " + p.Detail
+		}
 	case *journal.Stopping:
 		return "stopping, and undoing everything: " + p.Detail
 	}

@@ -58,7 +58,7 @@ func newSeed() uint64 { return rand.Uint64N(1_000_000) }
 func (a app) plan(ws *scenarios.Workspace, chosen []*scenarios.Scenario, seed uint64, asJSON bool, patience time.Duration) error {
 	ctx, stop := signals()
 	defer stop()
-	s, done, err := a.setup(ctx, "")
+	s, done, err := a.setup(ctx, "runs")
 	if err != nil {
 		return err
 	}
@@ -202,6 +202,9 @@ func (a app) printPlan(w io.Writer, p *runner.Plan, previews []runner.Preview, w
 		line(2, 4, l)
 	}
 
+	head("If gameday dies")
+	line(2, 4, guardWords(p.Guard))
+
 	if len(p.Queries) > 0 {
 		head("Hypotheses and guardrails")
 	}
@@ -313,6 +316,17 @@ func radius(p *runner.Plan) []string {
 		out = append(out, "protected: "+strings.Join(protected, ", "))
 	}
 	return out
+}
+
+// guardWords says what happens to what is in force when gameday dies.
+func guardWords(g runner.GuardPlan) string {
+	switch {
+	case g.Is():
+		return "its guard, a helper container beside the targets, undoes everything within seconds"
+	case g.Declined:
+		return "faults stay in force until gameday recover: the run is to have no guard (--no-guard)"
+	}
+	return "faults stay in force until gameday recover: there can be no guard, because " + g.Why + "; a run has to be started with --no-guard"
 }
 
 func orNone(names []string) string {

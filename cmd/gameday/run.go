@@ -27,6 +27,7 @@ type runFlags struct {
 	seed   uint64
 	runs   string
 	wait   time.Duration
+	alone  bool // without a guard
 	asJSON bool
 }
 
@@ -36,7 +37,8 @@ func (a app) runCommand() *cobra.Command {
 		Use:   "run FILE|DIR",
 		Short: "Rehearse scenarios: baseline, faults, recovery, and a draft of the postmortem",
 		Long: `Rehearse every scenario of a file or directory, one after the other: watch the steady state, inject the faults, undo them, watch the
-recovery, and draft the postmortem. Nothing is injected when the baseline does not hold. Ctrl-C undoes everything at once.
+recovery, and draft the postmortem. Nothing is injected when the baseline does not hold. Ctrl-C undoes everything at once. If gameday
+itself dies or hangs, its guard, a helper container beside the targets, undoes everything within seconds.
 
 Each scenario gets a run directory with its record and drafts. The exit code is the worst of all scenarios.
 
@@ -55,6 +57,7 @@ Each scenario gets a run directory with its record and drafts. The exit code is 
 	c.Flags().Uint64Var(&f.seed, "seed", 0, "a `number` from which the random choices of pick follow, to repeat a run (default: a new one)")
 	c.Flags().StringVar(&f.runs, "runs", "runs", "make run directories in this `directory`")
 	c.Flags().DurationVar(&f.wait, "wait", 0, "how long to wait while another run holds the lock of the engine")
+	c.Flags().BoolVar(&f.alone, "no-guard", false, "go without a guard: if gameday dies, faults stay until gameday recover")
 	c.Flags().BoolVar(&f.asJSON, "json", false, "print the results as JSON on stdout")
 	return c
 }
@@ -86,7 +89,7 @@ func (a app) run(path string, f runFlags) error {
 		return err
 	}
 	defer done()
-	s.Wait = f.wait
+	s.Wait, s.NoGuard = f.wait, f.alone
 	if err := a.free(ctx, s); err != nil {
 		return err
 	}
@@ -104,6 +107,9 @@ func (a app) run(path string, f runFlags) error {
 	}
 	if code != 0 {
 		return exit(code) // nothing has been touched
+	}
+	if err := plans[0].Guard.Refused(); err != nil { // the same for all
+		return err
 	}
 	if err := a.confirm(ctx, plans, f.yes); err != nil {
 		return err
@@ -130,7 +136,7 @@ func (a app) run(path string, f runFlags) error {
 // that has nothing to do with the scenario. Whoever takes the lock after this is met by the rehearsal itself.
 func (a app) free(ctx context.Context, s runner.Setup) error {
 	told := false
-	for end := time.Now().Add(s.Wait); ; {
+	for begin := time.Now(); ; {
 		h, err := runner.Locked(ctx, s.Engine)
 		if err != nil {
 			return err
@@ -138,8 +144,12 @@ func (a app) free(ctx context.Context, s runner.Setup) error {
 		switch {
 		case h == nil, !h.Alive && !leftOpen(h):
 			return nil
-		case !h.Alive, time.Now().After(end):
+		case !runner.Patient(h, time.Since(begin), s.Wait):
 			return &runner.LockedError{Holder: *h}
+		}
+		if !told && !h.Alive {
+			fmt.Fprintf(a.stderr, "Waiting until the guard of %s, whose runner has gone, has undone what it left …\n", oneLine(h.Run))
+			told = true
 		}
 		if !told {
 			fmt.Fprintf(a.stderr, "Waiting for up to %s until %s, which holds the lock of this Docker engine, is over …\n", length(s.Wait), oneLine(h.Run))
@@ -210,7 +220,7 @@ func (a app) rehearse(ctx context.Context, in *interrupts, s runner.Setup, ws *s
 	}
 	d := &display{w: a.stderr, terminal: a.terminal(a.stderr), color: a.color(), width: a.width, height: a.height}
 	r := runner.NewRun(s, plan, id, d.event)
-	in.attach(d, r.Dir())
+	in.attach(attached{d, r.Dir(), plan.Guard.Is()})
 	d.start(r.Status)
 	res, err := r.Execute(ctx)
 	d.stop()
@@ -314,8 +324,9 @@ type interrupts struct {
 }
 
 type attached struct {
-	d   *display
-	dir string
+	d       *display
+	dir     string
+	guarded bool
 }
 
 func (a app) interruptible() (context.Context, *interrupts) {
@@ -353,6 +364,10 @@ func (a app) handleSignals(in *interrupts) {
 				os.Exit(runner.ExitInterrupted)
 			case count == 2:
 				say("Undo is going on. Once more leaves it undone.")
+			case now.guarded:
+				say("Leaving while faults may be in force. The guard undoes them now: see `gameday status`. If it does not, undo them with:\n  " +
+					journal.RecoverCommand(now.dir))
+				os.Exit(runner.ExitResidue)
 			default:
 				say("Leaving while faults may be in force. Undo them with:\n  " + journal.RecoverCommand(now.dir))
 				os.Exit(runner.ExitResidue)
@@ -373,8 +388,8 @@ func signalName(s os.Signal) string {
 	return s.String()
 }
 
-func (in *interrupts) attach(d *display, dir string) { in.at <- attached{d, dir} }
-func (in *interrupts) detach()                       { in.at <- attached{} }
+func (in *interrupts) attach(now attached) { in.at <- now }
+func (in *interrupts) detach()             { in.at <- attached{} }
 
 func (in *interrupts) stop() {
 	signal.Stop(in.ch)
