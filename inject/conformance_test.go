@@ -33,6 +33,27 @@ func down(before, now injecttest.Seen) bool {
 	return now.State.Status == "exited" && now.State.FinishedAt.After(before.State.StartedAt)
 }
 
+// rules: nft or tc list something of gameday's.
+func rules(_, now injecttest.Seen) bool { return now.Mine() }
+
+// TestNetwork runs the suite for every kind that is done to packets.
+func TestNetwork(t *testing.T) {
+	for name, args := range map[string]map[string]any{
+		"latency":   {"delay": 20 * time.Millisecond, "jitter": 5 * time.Millisecond},
+		"loss":      {"percent": 50.0},
+		"corrupt":   {"percent": 50.0},
+		"duplicate": {"percent": 50.0},
+		"reorder":   {"percent": 50.0},
+		"rate":      {"rate": int64(1_000_000)},
+		"partition": nil,
+		"reject":    {"with": "icmp"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			injecttest.Run(t, injecttest.Case{Kind: kind(t, name), Args: args, Duration: time.Minute, Effect: rules, OwnNetwork: true, Chatty: true, Driven: true, Late: time.Second})
+		})
+	}
+}
+
 func TestPause(t *testing.T) {
 	injecttest.Run(t, injecttest.Case{
 		Kind:     kind(t, "pause"),

@@ -66,13 +66,15 @@ func (crash) Inject(ctx context.Context, t Tools, s Step) error {
 	if err != nil {
 		return err
 	}
-	return runHelper(ctx, t, helper{
+	_, err = runHelper(ctx, t, helper{
 		run:    s.Fault.Run,
 		target: c,
 		image:  image,
 		args:   []string{"crash", strconv.Itoa(c.State.PID), c.ID},
 		caps:   []string{"KILL"},
+		pid:    "host",
 	})
+	return err
 }
 
 // Verify waits until the main process has ended, whether or not it was started again since.

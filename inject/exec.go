@@ -275,7 +275,7 @@ func (e execExtra) end(ctx context.Context, t Tools, u Undo, c engine.Container,
 		if x.PID == 0 {
 			continue // it is being started; the next look sees it
 		}
-		err := runHelper(ctx, t, helper{run: u.Run, target: c, image: image, args: []string{"crash", strconv.Itoa(x.PID), c.ID}, caps: []string{"KILL"}})
+		_, err := runHelper(ctx, t, helper{run: u.Run, target: c, image: image, args: []string{"crash", strconv.Itoa(x.PID), c.ID}, caps: []string{"KILL"}, pid: "host"})
 		if err != nil && !errors.Is(err, ErrUntouched) { // ErrUntouched: it has ended by itself, or the next look says more
 			return err
 		}

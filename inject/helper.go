@@ -7,6 +7,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"gameday/inject/engine"
@@ -26,13 +27,28 @@ type helper struct {
 	image  string
 	args   []string // after `/gameday sidecar`
 	caps   []string // the only capabilities that it keeps
+	// network is "none" if empty; otherwise the network namespace of another container.
+	network string
+	pid     string // "host", or empty: a pid namespace of its own
+	binds   []string
 }
 
-// runHelper makes a helper container in the host's pid namespace, with no network and nothing to write to, runs it, waits
-// for its end, and removes it whatever happens. What it says is part of the error when it fails. The error is ErrUntouched
-// only when the helper was never started, or said so by its exit code.
-func runHelper(ctx context.Context, t Tools, h helper) (err error) {
+// askHelper runs a helper and returns what it has printed.
+func askHelper(ctx context.Context, t Tools, h helper) (said []byte, err error) {
+	if h.image, err = t.Helper(ctx); err != nil {
+		return nil, fmt.Errorf("%w: the helper image could not be made: %w", ErrUntouched, err)
+	}
+	return runHelper(ctx, t, h)
+}
+
+// runHelper makes a helper container with nothing to write to, runs it, waits for its end, and removes it whatever happens.
+// It returns what the helper has printed, which is part of the error when it fails. The error is ErrUntouched only when the
+// helper was never started, or said so by its exit code.
+func runHelper(ctx context.Context, t Tools, h helper) (said []byte, err error) {
 	name := "gameday-" + h.args[0] + "-" + random()
+	if h.network == "" {
+		h.network = "none"
+	}
 	defer func() {
 		rerr := limited(context.WithoutCancel(ctx), t, name, func(ctx context.Context) error { return t.Engine.Remove(ctx, name) })
 		if rerr != nil {
@@ -50,72 +66,110 @@ func runHelper(ctx context.Context, t Tools, h helper) (err error) {
 				engine.RoleLabel: helperRole,
 				targetLabel:      h.target.ID,
 			},
-			Network:  "none",
-			PIDMode:  "host",
+			Network:  h.network,
+			PIDMode:  h.pid,
 			CapDrop:  []string{"ALL"},
 			CapAdd:   h.caps,
+			Binds:    h.binds,
 			ReadOnly: true,
 		})
 		return err
 	})
 	if err != nil {
-		return fmt.Errorf("%w: the helper %s could not be made: %w", ErrUntouched, name, err)
+		return nil, fmt.Errorf("%w: the helper %s could not be made: %w", ErrUntouched, name, err)
 	}
 	if err := uncut(ctx, func(ctx context.Context) error { return t.Engine.Start(ctx, name) }); err != nil {
-		return fmt.Errorf("the helper %s could not be started: %w", name, err)
+		return nil, fmt.Errorf("the helper %s could not be started: %w", name, err)
 	}
 	wait, cancel := context.WithTimeout(ctx, helperLimit)
 	defer cancel()
 	code, err := t.Engine.Wait(wait, name)
 	if err != nil {
-		return fmt.Errorf("the helper %s was not seen to end: %w", name, err)
+		return nil, fmt.Errorf("the helper %s was not seen to end: %w", name, err)
 	}
+	out, lerr := t.Engine.Logs(wait, name)
 	if code == 0 {
-		return nil
+		return out, lerr
 	}
-	said := "it said nothing"
-	if out, err := t.Engine.Logs(wait, name); err == nil && len(bytes.TrimSpace(out)) > 0 {
-		said = string(bytes.TrimSpace(out))
+	text := "it said nothing"
+	if lerr == nil && len(bytes.TrimSpace(out)) > 0 {
+		text = string(bytes.TrimSpace(out))
 	}
-	err = fmt.Errorf("the helper %s ended with exit code %d: %s", name, code, said)
+	err = fmt.Errorf("the helper %s ended with exit code %d: %s", name, code, text)
 	switch code {
 	case sidecar.ExitUsage, sidecar.ExitNotThere, sidecar.ExitDenied:
 		err = fmt.Errorf("%w to %s: %w", ErrUntouched, h.target.Name, err)
 	}
-	return err
+	return out, err
 }
 
 // removeHelpers removes the helpers of a run that act on a target; an empty target stands for any.
 func removeHelpers(ctx context.Context, t Tools, run, target string) error {
-	look, cancel := context.WithTimeout(ctx, callLimit)
-	defer cancel()
-	all, err := t.Engine.Containers(look)
+	all, err := helpers(ctx, t, run, target)
 	if err != nil {
 		return err
 	}
 	var errs []error
 	for _, c := range all {
-		if c.Labels[engine.Label] != run || c.Labels[engine.RoleLabel] != helperRole || c.Labels[targetLabel] == "" {
-			continue
-		}
-		if target != "" && c.Labels[targetLabel] != target {
-			continue
-		}
-		err := limited(ctx, t, c.ID, func(ctx context.Context) error { return t.Engine.Remove(ctx, c.ID) })
-		if err != nil {
-			errs = append(errs, fmt.Errorf("the helper %s could not be removed: %w; run docker rm -f %s", c.Name, err, c.Name))
-		}
+		errs = append(errs, removeHelper(ctx, t, c))
 	}
 	return errors.Join(errs...)
 }
 
-// Sweep removes the helper containers that faults of a run have left behind. Undo does so for its own fault; this is for
-// the end of a run.
+// helpers lists the helpers of a run that act on a target; an empty target stands for any.
+func helpers(ctx context.Context, t Tools, run, target string) ([]engine.Container, error) {
+	look, cancel := context.WithTimeout(ctx, callLimit)
+	defer cancel()
+	all, err := t.Engine.Containers(look)
+	if err != nil {
+		return nil, err
+	}
+	return slices.DeleteFunc(all, func(c engine.Container) bool {
+		return c.Labels[engine.Label] != run || c.Labels[engine.RoleLabel] != helperRole || c.Labels[targetLabel] == "" ||
+			target != "" && c.Labels[targetLabel] != target
+	}), nil
+}
+
+func removeHelper(ctx context.Context, t Tools, c engine.Container) error {
+	err := limited(ctx, t, c.ID, func(ctx context.Context) error { return t.Engine.Remove(ctx, c.ID) })
+	if err != nil {
+		return fmt.Errorf("the helper %s could not be removed: %w; run docker rm -f %s", c.Name, err, c.Name)
+	}
+	return nil
+}
+
+// orphanEnd is how long a sidecar whose process has gone may take to undo what it holds, before it is removed.
+const orphanEnd = time.Second
+
+// removeFlavour removes the sidecars of one flavour that another process has left beside a target. One that still runs is given
+// a moment to undo what it holds by itself.
+func removeFlavour(ctx context.Context, t Tools, u Undo, f flavour) error {
+	all, err := helpers(ctx, t, u.Run, u.ID)
+	if err != nil {
+		return err
+	}
+	var errs []error
+	for _, c := range all {
+		if c.Labels[flavourLabel] != string(f) {
+			continue
+		}
+		if c.State.Running {
+			wait, cancel := context.WithTimeout(ctx, orphanEnd)
+			_, _ = t.Engine.Wait(wait, c.ID)
+			cancel()
+		}
+		errs = append(errs, removeHelper(ctx, t, c))
+	}
+	return errors.Join(errs...)
+}
+
+// Sweep ends the sidecars that this process drives for a run, and removes the helper containers that faults of the run have
+// left behind. Undo does so for its own fault; this is for the end of a run.
 func Sweep(ctx context.Context, t Tools, run string) error {
 	if run == "" {
 		return nil
 	}
-	return removeHelpers(ctx, t, run, "")
+	return errors.Join(t.Sidecars.end(ctx, run), removeHelpers(ctx, t, run, ""))
 }
 
 func random() string {

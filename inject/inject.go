@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"gameday/inject/engine"
+	"gameday/inject/sidecar/netfault"
 )
 
 // ErrUntouched is wrapped by errors of Inject that say for certain that nothing was done to the container: it is not as
@@ -74,11 +75,18 @@ type Warmer interface {
 // Host is where the containers run, as far as it decides what can be done to them.
 type Host struct {
 	Info engine.Info
+	// Kernel is what the host's kernel can do to packets: see ProbeKernel. Nil: it was not asked.
+	Kernel *netfault.Features
+	// Sharing has, by a container's id, the names of those that use its network namespace; Names has all names by id.
+	Sharing map[string][]string
+	Names   map[string]string
 }
 
 // Tools is what a kind works with.
 type Tools struct {
 	Engine engine.Engine
+	// Sidecars are the helpers beside the targets that are driven while they run. Kinds that need one fail without it.
+	Sidecars *Sidecars
 	// Helper returns the tag of an image on the engine that holds gameday's own binary as /gameday, which understands
 	// `/gameday sidecar …`. It makes the image on first use.
 	Helper func(ctx context.Context) (tag string, err error)

@@ -1,7 +1,8 @@
 package inject
 
 // kinds are all kinds of faults, in the order of the language's reference.
-var kinds = []Kind{pause{}, stop{}, kill{}, crash{}, restart{}, execute{}, disconnect{}}
+var kinds = []Kind{pause{}, stop{}, kill{}, crash{}, restart{}, execute{},
+	latency{}, loss{}, corrupt{}, duplicate{}, reorder{}, rate{}, partition{}, reject{}, disconnect{}}
 
 // Kinds returns all kinds of faults, in the order of the language's reference.
 func Kinds() []Kind { return append([]Kind(nil), kinds...) }

@@ -6,6 +6,7 @@ import (
 	"flag"
 	"fmt"
 	"maps"
+	"net/netip"
 	"os"
 	"path/filepath"
 	"slices"
@@ -60,6 +61,13 @@ func TestKinds(t *testing.T) {
 
 // sampleArgs are the arguments that kinds cannot do without.
 var sampleArgs = map[string]map[string]any{
+	"latency":    {"delay": 200 * time.Millisecond, "jitter": 20 * time.Millisecond, "ports": []string{"5432", "8000-8100"}, "protocol": "tcp"},
+	"loss":       {"percent": 5.0, "direction": "ingress"},
+	"corrupt":    {"percent": 0.5},
+	"duplicate":  {"percent": 5.0},
+	"reorder":    {"percent": 25.0},
+	"rate":       {"rate": int64(1_000_000)},
+	"partition":  {"peers": []Peer{{Name: "shop-api-1", Prefix: netip.MustParsePrefix("172.18.0.3/32")}, {Prefix: netip.MustParsePrefix("fd00::/8")}}},
 	"exec":       {"run": "touch '/tmp/no cache'", "undo": []string{"rm", "-f", "/tmp/no cache"}, "user": "root"},
 	"disconnect": {"network": "shop"},
 }

@@ -28,6 +28,9 @@ const (
 var killedArgs = map[string]map[string]any{
 	"stop":    {"grace": time.Second},
 	"restart": {"grace": time.Second},
+	"latency": {"delay": 20 * time.Millisecond}, "loss": {"percent": 50.0}, "corrupt": {"percent": 50.0}, "duplicate": {"percent": 50.0},
+	"reorder": {"percent": 50.0}, "rate": {"rate": int64(1_000_000)},
+	"exec": {"run": "/workload wait 200ms exit 0", "undo": "/workload exit 0"},
 }
 
 func runnerProcess() {
@@ -41,8 +44,14 @@ func runnerProcess() {
 		if err != nil {
 			return err
 		}
-		tools := inject.Tools{Engine: e, Helper: func(context.Context) (string, error) { return os.Getenv(imageEnv), nil }}
+		helper := func(context.Context) (string, error) { return os.Getenv(imageEnv), nil }
+		tools := inject.Tools{Engine: e, Helper: helper, Sidecars: inject.NewSidecars(e, helper)}
 		name := os.Getenv(runnerEnv)
+		target, err := e.Container(ctx, os.Getenv(targetEnv))
+		if err != nil {
+			return err
+		}
+		killedArgs["disconnect"] = map[string]any{"network": target.Networks[0].Network}
 		f := inject.Fault{Run: os.Getenv(runEnv), Name: "f", Kind: name, Duration: time.Minute, Args: killedArgs[name]}
 		s, err := inject.Prepare(ctx, tools, f, os.Getenv(targetEnv), inject.Host{Info: info})
 		if err != nil {
@@ -70,7 +79,8 @@ func TestKilledRunner(t *testing.T) {
 			t.Run(fmt.Sprintf("%s after %v", name, wait), func(t *testing.T) {
 				t.Parallel()
 				tools := injecttest.Tools(t)
-				c := enginetest.Workload(t, tools.Engine, enginetest.Unique("gameday-killed"), enginetest.Args("ignore", "sleep"))
+				c := enginetest.Workload(t, tools.Engine, enginetest.Unique("gameday-killed"), enginetest.Args("ignore", "sleep"),
+					enginetest.Network(enginetest.TestNetwork(t, tools.Engine).Name))
 				image, err := tools.Helper(enginetest.Context(t))
 				if err != nil {
 					t.Fatal(err)

@@ -240,6 +240,8 @@ func (f *facts) reasonSentence(h *hypothesis) Sentence {
 		return detail("{} is {}: a fault was not seen to take effect.", name, v)
 	case journal.ReasonFaultEnded:
 		return detail("{} is {}: a fault ended before its time.", name, v)
+	case journal.ReasonHitNothing:
+		return detail("{} is {}: a fault was in force, and nothing met it.", name, v)
 	case journal.ReasonStopped:
 		return detail("{} is {}: the run ended before the phases that it is judged in were over.", name, v)
 	case journal.ReasonError:

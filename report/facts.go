@@ -50,6 +50,8 @@ type fault struct {
 	verified *noted[*journal.FaultVerified]
 	missed   *noted[*journal.FaultNotInjected]
 	early    *noted[*journal.FaultEndedEarly]
+	followed []noted[*journal.FaultFollowed]
+	nothing  *noted[*journal.FaultHitNothing]
 	undoing  []noted[*journal.UndoStarted]
 	undone   *noted[*journal.UndoVerified]
 	failed   []noted[*journal.UndoFailed]
@@ -103,6 +105,12 @@ func (f *fault) evidence() []string {
 	}
 	if f.early != nil {
 		ids = append(ids, f.early.id)
+	}
+	for _, again := range f.followed {
+		ids = append(ids, again.id)
+	}
+	if f.nothing != nil {
+		ids = append(ids, f.nothing.id)
 	}
 	if len(f.failed) > 0 {
 		ids = append(ids, f.failed[len(f.failed)-1].id)
@@ -196,6 +204,11 @@ func (f *facts) take(id string, e journal.Event) {
 		f.fault(p.Fault, p.Container).missed = &noted[*journal.FaultNotInjected]{id, at, p}
 	case *journal.FaultEndedEarly:
 		f.fault(p.Fault, p.Container).early = &noted[*journal.FaultEndedEarly]{id, at, p}
+	case *journal.FaultFollowed:
+		x := f.fault(p.Fault, p.Container)
+		x.followed = append(x.followed, noted[*journal.FaultFollowed]{id, at, p})
+	case *journal.FaultHitNothing:
+		f.fault(p.Fault, p.Container).nothing = &noted[*journal.FaultHitNothing]{id, at, p}
 	case *journal.UndoStarted:
 		x := f.fault(p.Fault, p.Container)
 		x.undoing = append(x.undoing, noted[*journal.UndoStarted]{id, at, p})

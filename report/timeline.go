@@ -80,6 +80,15 @@ func (f *facts) describe(e EventEvidence) moment {
 	case *journal.FaultEndedEarly:
 		m.lane = laneFault
 		m.text = words("{} ended before its time on {}: {}", append(on(p.Fault, p.Container), Quote(p.Reason))...)
+	case *journal.FaultFollowed:
+		m.lane = laneFault
+		if !p.Effect.IsZero() {
+			m.at = p.Effect
+		}
+		m.text = words("{} was in force on {} again, after its restart: {}", append(on(p.Fault, p.Container), Quote(p.Seen))...)
+	case *journal.FaultHitNothing:
+		m.lane = laneFault
+		m.text = words("{} hit nothing on {}: {}", append(on(p.Fault, p.Container), Quote(p.Seen))...)
 	case *journal.UndoStarted:
 		m.lane, m.minor = laneFault, p.Why == journal.UndoDue
 		m.text = words("gameday began to undo {} on {} ({})", append(on(p.Fault, p.Container), Name(p.Why))...)

@@ -1,6 +1,7 @@
 package runner
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -108,16 +109,16 @@ func (l *life) live(ctx context.Context) {
 	// From here on there is an undo in the journal, and it is carried out whatever happens.
 	why := journal.UndoDue
 	touched := false
-	if l.r.stopped.sleep(time.Until(l.due)) {
+	if l.kind.Doc().Ahead && !l.r.stopped.is() || l.r.stopped.sleep(time.Until(l.due)) {
 		l.postpone(time.Now())
-		l.begun()
 		err := l.inject(ctx)
 		touched = !errors.Is(err, inject.ErrUntouched)
-		if err != nil {
+		switch {
+		case err == nil:
+			why = l.hold(ctx)
+		case touched || !l.r.stopped.is():
 			l.failed(err)
 			why = journal.UndoError
-		} else {
-			why = l.hold(ctx)
 		}
 	}
 	if stop, _ := l.r.stopped.why(); stop != "" {
@@ -191,7 +192,7 @@ func (l *life) prepare(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	step, err := inject.Prepare(ctx, l.r.setup.Tools, fault, c.ID, inject.Host{Info: l.r.setup.Info})
+	step, err := inject.Prepare(ctx, l.r.setup.Tools, fault, c.ID, l.r.plan.host)
 	if err != nil {
 		return fmt.Errorf("%s: %w", c.Name, err)
 	}
@@ -228,10 +229,22 @@ func (l *life) inject(ctx context.Context) error {
 	if err := l.r.guard.permit(ctx); err != nil {
 		return fmt.Errorf("%w: %w", inject.ErrUntouched, err)
 	}
+	if l.kind.Doc().Ahead {
+		// The call is made now, and takes effect at its time.
+		l.step.At = l.due
+		timely := time.AfterFunc(time.Until(l.due), l.begun)
+		defer timely.Stop()
+	} else {
+		l.begun()
+	}
 	called := time.Now()
 	err := l.kind.Inject(ctx, l.r.setup.Tools, l.step)
 	if err != nil {
 		return err
+	}
+	l.begun()
+	if called.Before(l.step.At) {
+		called = l.step.At
 	}
 	l.r.write(&journal.FaultInjected{Fault: l.name(), Container: l.ref(), Called: called.UTC(), Took: journal.Duration(time.Since(called))})
 	verify, cancelVerify := context.WithTimeout(ctx, verifyLimit)
@@ -303,6 +316,8 @@ func (l *life) hold(ctx context.Context) journal.UndoWhy {
 				// A restart policy may be quicker than the sampling, and a phase without samples proves nothing.
 				l.r.stopped.sleep(time.Until(l.due.Add(l.r.plan.watchable())))
 				return journal.UndoRestarted
+			case l.kind.Doc().Follows && l.follow(look, why):
+				continue
 			case !l.kind.Doc().EndsItself:
 				l.endedEarly(end, why)
 				return journal.UndoDue
@@ -323,6 +338,54 @@ func (l *life) hold(ctx context.Context) journal.UndoWhy {
 		case <-check.C:
 		}
 	}
+}
+
+// follow puts the fault back on a target that was restarted, and says whether it is in force again. It waits for the target as
+// long as ctx lasts.
+func (l *life) follow(ctx context.Context, why string) bool {
+	lost := time.Now()
+	for {
+		c, err := l.r.setup.Engine.Container(ctx, l.step.Container.ID)
+		switch {
+		case errors.Is(err, engine.ErrNotFound):
+			return false
+		case err == nil && c.State.Status == "running" && c.State.StartedAt.Equal(l.step.Container.State.StartedAt):
+			return false // it was not restarted: somebody took the fault away
+		case err == nil && c.State.Status == "running":
+			seen, err := l.again(ctx, c)
+			if err == nil {
+				l.r.write(&journal.FaultFollowed{Fault: l.name(), Container: l.ref(), Why: why, Lost: lost.UTC(), Seen: seen.Seen, Effect: seen.At.UTC()})
+				return true
+			}
+		}
+		select {
+		case <-ctx.Done():
+			return false
+		case <-time.After(50 * time.Millisecond):
+		}
+	}
+}
+
+// again injects the fault into the life that the target lives now. The undo that stands in the journal is good for every life.
+func (l *life) again(ctx context.Context, c engine.Container) (inject.Proof, error) {
+	fault, err := l.declared(ctx)
+	if err != nil {
+		return inject.Proof{}, err
+	}
+	step, err := inject.Prepare(ctx, l.r.setup.Tools, fault, c.ID, l.r.plan.host)
+	if err != nil {
+		return inject.Proof{}, err
+	}
+	before := l.step.Undo.Before
+	before.StartedAt, before.Kernel = step.Undo.Before.StartedAt, step.Undo.Before.Kernel
+	step.Undo.Before = before
+	l.step = step
+	if err := l.kind.Inject(ctx, l.r.setup.Tools, step); err != nil {
+		return inject.Proof{}, err
+	}
+	verify, cancel := context.WithTimeout(ctx, verifyLimit)
+	defer cancel()
+	return l.kind.Verify(verify, l.r.setup.Tools, step)
 }
 
 // removed says whether the container is gone for good.
@@ -376,6 +439,12 @@ func (l *life) undo(why journal.UndoWhy) {
 		return
 	}
 	l.show(FaultUndone, time.Time{})
+	if proof.HitNothing != "" {
+		l.r.write(&journal.FaultHitNothing{Fault: l.name(), Container: l.ref(), Seen: proof.HitNothing})
+		l.r.mu.Lock()
+		l.r.hitNothing = cmp.Or(l.r.hitNothing, fmt.Sprintf("fault.%s on %s: %s", l.name(), l.step.Container.Name, proof.HitNothing))
+		l.r.mu.Unlock()
+	}
 	l.close(proof, time.Since(began))
 }
 

@@ -19,6 +19,8 @@ type History struct {
 	Injected bool
 	// EndedEarly is why a fault stopped being in force before its time; empty: none did.
 	EndedEarly string
+	// HitNothing is why a fault that was in force tested nothing; empty: none did.
+	HitNothing string
 	// Stopped: the run was ended before its time.
 	Stopped bool
 	// NoRecovery: the scenario has a recovery of no length, so nothing is claimed for it.
@@ -108,6 +110,8 @@ func judge(q PlannedQuery, h History) *journal.HypothesisJudged {
 		v.Verdict, v.Reason, v.Phase, v.Detail = journal.NotTested, journal.ReasonNotInjected, "", ""
 	case h.EndedEarly != "":
 		j.settle(journal.Inconclusive, journal.ReasonFaultEnded, journal.Fault, h.EndedEarly)
+	case h.HitNothing != "":
+		j.settle(journal.Inconclusive, journal.ReasonHitNothing, journal.Fault, h.HitNothing)
 	case h.Stopped:
 		j.settle(journal.Inconclusive, journal.ReasonStopped, "", "")
 	}

@@ -27,6 +27,8 @@ type Plan struct {
 	Queries   []PlannedQuery
 	Guard     GuardPlan
 	Warnings  []Problem // what a careful person wants to know before
+
+	host inject.Host
 }
 
 // A PlannedQuery is the query of one hypothesis or guardrail; exactly one of the two is set.
@@ -130,6 +132,9 @@ func MakePlan(ctx context.Context, s Setup, ws *scenarios.Workspace, sc *scenari
 	}
 
 	p.Faults = schedule(sc.Faults)
+	if p.host, err = hostOf(ctx, s, sc, all, run); err != nil {
+		return nil, err
+	}
 	for i := range p.Faults {
 		f := &p.Faults[i]
 		block := fmt.Sprintf("fault %q %q", f.Fault.Kind, f.Fault.Name)
@@ -150,7 +155,7 @@ func MakePlan(ctx context.Context, s Setup, ws *scenarios.Workspace, sc *scenari
 				refuse(f.Fault.Range, block, "%v", err)
 				continue
 			}
-			step, err := kind.Plan(declared(run, f.Fault, peers), c, inject.Host{Info: s.Info})
+			step, err := kind.Plan(declared(run, f.Fault, peers), c, p.host)
 			if err != nil {
 				refuse(f.Fault.Range, block, "%v", err)
 				continue
@@ -186,6 +191,26 @@ func (p *Plan) around(all []engine.Container) surroundings {
 			return engine.Container{}, fmt.Errorf("%w: %s", engine.ErrNotFound, id)
 		},
 	}
+}
+
+// hostOf describes the engine's host as far as the scenario's faults depend on it. Its kernel is asked in a helper container of
+// its own, which touches nothing, and only where a fault is for packets.
+func hostOf(ctx context.Context, s Setup, sc *scenarios.Scenario, all []engine.Container, run string) (inject.Host, error) {
+	h := inject.Host{Info: s.Info, Names: map[string]string{}, Sharing: map[string][]string{}}
+	for _, c := range all {
+		h.Names[c.ID] = c.Name
+		if owner, ok := strings.CutPrefix(c.NetworkMode, "container:"); ok && !c.Own() {
+			h.Sharing[owner] = append(h.Sharing[owner], c.Name)
+		}
+	}
+	for _, f := range sc.Faults {
+		if k, ok := inject.Lookup(f.Kind); ok && k.Doc().Family == inject.Network {
+			var err error
+			h.Kernel, err = inject.ProbeKernel(ctx, s.Tools, run)
+			return h, err
+		}
+	}
+	return h, nil
 }
 
 type report func(r scenarios.Range, block, format string, args ...any)

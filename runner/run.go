@@ -1,6 +1,7 @@
 package runner
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"os"
@@ -44,6 +45,7 @@ type Run struct {
 	gateFailed []string // names of what the baseline did not satisfy
 	notDone    string   // why a fault was not injected
 	endedEarly string
+	hitNothing string
 	open       map[string]openUndo // by fault and container
 	intents    int
 	samples    map[string][]journal.Sample
@@ -187,6 +189,7 @@ func (r *Run) rehearse() (outcome journal.Outcome, detail string) {
 	if err != nil {
 		return journal.OutcomeError, err.Error()
 	}
+	r.warmUp(ctx, &wg)
 	r.awaitFirstScrape(ctx)
 	r.beginSampling(ctx, &wg)
 
@@ -279,8 +282,8 @@ func (r *Run) verdicts(passed bool, end time.Time) (journal.Outcome, string) {
 	}
 	switch worst {
 	case journal.Held:
-		if h.EndedEarly != "" {
-			return journal.OutcomeInconclusive, h.EndedEarly
+		if why := cmp.Or(h.EndedEarly, h.HitNothing); why != "" {
+			return journal.OutcomeInconclusive, why
 		}
 		return journal.OutcomeHeld, ""
 	case journal.Refuted:
@@ -293,7 +296,7 @@ func (r *Run) verdicts(passed bool, end time.Time) (journal.Outcome, string) {
 // history is what is known by now. The caller holds the mutex.
 func (r *Run) history() History {
 	h := History{Start: r.start, FaultStart: r.faultStart, LastUndo: r.lastUndo, Injected: r.notDone == "" && !r.faultStart.IsZero(),
-		NoRecovery: r.plan.Scenario.Recovery == 0, EndedEarly: r.endedEarly, Medians: map[string]medians{}, Samples: map[string][]journal.Sample{}}
+		NoRecovery: r.plan.Scenario.Recovery == 0, EndedEarly: r.endedEarly, HitNothing: r.hitNothing, Medians: map[string]medians{}, Samples: map[string][]journal.Sample{}}
 	for id, s := range r.samples {
 		h.Samples[id] = sorted(s)
 	}

@@ -51,5 +51,5 @@ func NewTools(e engine.Engine, binary func() (string, error)) (tools inject.Tool
 		// The engine refuses while another gameday has a container of it; then that one's end removes it.
 		_ = e.RemoveImage(ctx, img.Tag)
 	}
-	return inject.Tools{Engine: e, Helper: helper}, cleanup
+	return inject.Tools{Engine: e, Helper: helper, Sidecars: inject.NewSidecars(e, helper)}, cleanup
 }

@@ -8,6 +8,8 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -36,13 +38,17 @@ type Case struct {
 	OwnNetwork bool
 	// Blind: the effect is what the user makes of it. Whether it is there, only Effect can tell.
 	Blind bool
+	// Chatty makes the target send packets all the time, and get answers: a fault on packets needs some.
+	Chatty bool
+	// Driven: a sidecar does it. It is killed, frozen and left alone as well.
+	Driven bool
 	// Late is the longest time after which a fault that was cut off may still take effect.
 	Late time.Duration
 }
 
 // Seen is what the docker command says about a container.
 type Seen struct {
-	ID           string
+	ID           string `json:"Id"`
 	Name         string
 	RestartCount int
 	State        struct {
@@ -51,21 +57,46 @@ type Seen struct {
 		StartedAt       time.Time
 		FinishedAt      time.Time
 		ExitCode        int
+		Pid             int
 	}
 	NetworkSettings struct {
 		Networks map[string]struct{ IPAddress, GlobalIPv6Address, MacAddress, NetworkID string }
 	}
+	// Rules is what nft and tc list in its network namespace.
+	Rules string `json:"-"`
 }
 
-// Outside asks the docker command about a container.
+// Outside asks the docker command about a container, and nft and tc about its network namespace.
 func Outside(t testing.TB, id string) Seen {
 	t.Helper()
 	var all []Seen
 	if err := json.Unmarshal([]byte(Docker(t, "inspect", id)), &all); err != nil || len(all) != 1 {
 		t.Fatalf("docker inspect %s: %v", id, err)
 	}
+	if pid := all[0].State.Pid; pid > 0 {
+		for _, ask := range [][]string{{"nft", "list", "ruleset"}, {"tc", "qdisc", "show"}} {
+			out, err := exec.Command("nsenter", append([]string{"-t", strconv.Itoa(pid), "-n"}, ask...)...).CombinedOutput()
+			if err != nil && exec.Command("kill", "-0", strconv.Itoa(pid)).Run() == nil {
+				t.Fatalf("nsenter %s: %v\n%s", strings.Join(ask, " "), err, out)
+			}
+			all[0].Rules += string(out)
+		}
+	}
 	return all[0]
 }
+
+// Mine says whether nft and tc list a rule or a queue of gameday's in its network namespace. The table of a sidecar that waits
+// is empty.
+func (s Seen) Mine() bool {
+	for table := range strings.SplitSeq(s.Rules, "\n}\n") {
+		if ourTable.MatchString(table) && strings.Contains(table, "counter packets") {
+			return true
+		}
+	}
+	return strings.Contains(s.Rules, " 6764:")
+}
+
+var ourTable = regexp.MustCompile(`(?m)^table \w+ gameday `)
 
 // Docker runs a docker command and returns what it prints.
 func Docker(t testing.TB, args ...string) string {
@@ -84,10 +115,11 @@ func Tools(t testing.TB) inject.Tools {
 	var once sync.Once
 	var tag string
 	var err error
-	return inject.Tools{Engine: e, Helper: func(ctx context.Context) (string, error) {
+	helper := func(ctx context.Context) (string, error) {
 		once.Do(func() { tag, err = helperImage(ctx, e) })
 		return tag, err
-	}}
+	}
+	return inject.Tools{Engine: e, Helper: helper, Sidecars: inject.NewSidecars(e, helper)}
 }
 
 var binary = sync.OnceValues(func() (string, error) {
@@ -169,7 +201,12 @@ func newEnv(t *testing.T, c Case) *env {
 	}
 	v := &env{t: t, c: c, tools: tools, host: inject.Host{Info: info}, run: enginetest.Unique("test")}
 	v.net = sync.OnceValue(func() engine.NetworkInfo { return enginetest.TestNetwork(t, tools.Engine) })
-	t.Cleanup(v.noHelpers)
+	t.Cleanup(func() {
+		if err := inject.Sweep(enginetest.Context(t), tools, v.run); err != nil {
+			t.Error(err)
+		}
+		v.noHelpers()
+	})
 	return v
 }
 
@@ -201,7 +238,11 @@ func (v *env) plainTarget(opts ...enginetest.Option) engine.Container {
 	if v.c.OwnNetwork {
 		opts = append([]enginetest.Option{enginetest.Network(v.net().Name, "alias-of-target")}, opts...)
 	}
-	opts = append([]enginetest.Option{enginetest.Args("ignore", "print", "ready", "sleep")}, opts...)
+	args := []string{"ignore", "print", "ready", "sleep"}
+	if v.c.Chatty {
+		args = []string{"ignore", "chat", "print", "ready", "sleep"}
+	}
+	opts = append([]enginetest.Option{enginetest.Args(args...)}, opts...)
 	c := enginetest.Workload(v.t, v.tools.Engine, enginetest.Unique("gameday-inject"), opts...)
 	for end := time.Now().Add(30 * time.Second); ; time.Sleep(5 * time.Millisecond) {
 		out, err := v.tools.Engine.Logs(enginetest.Context(v.t), c.ID)

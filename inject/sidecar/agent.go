@@ -8,6 +8,7 @@ import (
 	"io"
 	"sort"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -68,7 +69,9 @@ type held struct {
 	gone  chan struct{} // closed when it is not wanted any more
 	once  sync.Once
 	until *time.Timer
-	over  bool // it was undone
+	at    int64       // since when it is in force
+	over  atomic.Bool // it was undone
+	last  Look        // what was seen of it just before
 }
 
 // serve drives effects by the requests that come in, until the stream ends or nothing is heard for the lease. Then it undoes
@@ -150,6 +153,7 @@ func (a *agent) answer(q Request) Reply {
 		r.At = time.Now().UnixNano()
 	case OpDump:
 		r.Lines, err = a.role.dump(q.Kind, q.Spec)
+		r.Holds = a.holds()
 	case OpSurvey, OpHeal:
 		h, ok := a.role.(healer)
 		switch {
@@ -170,10 +174,7 @@ func (a *agent) answer(q Request) Reply {
 }
 
 func (a *agent) prepare(q Request) error {
-	a.mu.Lock()
-	_, again := a.held[q.ID]
-	a.mu.Unlock()
-	if again || q.ID == "" {
+	if h := a.find(q.ID); h != nil && !h.over.Load() || q.ID == "" {
 		return fmt.Errorf("%w: a fault %q is there already", errUntouched, q.ID)
 	}
 	e, err := a.role.prepare(q.ID, q.Kind, q.Spec)
@@ -188,6 +189,18 @@ func (a *agent) prepare(q Request) error {
 	}
 	a.held[q.ID] = h
 	return nil
+}
+
+// holds counts the faults that are prepared or in force.
+func (a *agent) holds() (n int) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	for _, h := range a.held {
+		if !h.over.Load() {
+			n++
+		}
+	}
+	return n
 }
 
 func (a *agent) find(id string) *held {
@@ -211,24 +224,31 @@ func (a *agent) apply(q Request) (int64, error) {
 	}
 	h.one.Lock()
 	defer h.one.Unlock()
-	if h.over {
+	select {
+	case <-h.gone:
 		return 0, fmt.Errorf("%w: it was taken back before its time", errUntouched)
+	default:
 	}
 	at, err := h.e.apply()
-	return at.UnixNano(), err
+	if at.IsZero() {
+		return 0, err
+	}
+	h.at = at.UnixNano()
+	return h.at, err
 }
 
 func (a *agent) look(id string) (*Look, error) {
 	h := a.find(id)
 	if h == nil {
-		return &Look{Why: "it was undone"}, nil
+		return nil, fmt.Errorf("%w: there is no fault %q", errUntouched, id)
 	}
 	h.one.Lock()
 	defer h.one.Unlock()
-	if h.over {
-		return &Look{Why: "it was undone"}, nil
+	if h.over.Load() {
+		return &h.last, nil
 	}
 	l, err := h.e.look()
+	l.At = h.at
 	return &l, err
 }
 
@@ -246,8 +266,8 @@ func (a *agent) check(q Request) (*Look, []string, error) {
 	return &l, lines, err
 }
 
-// undo takes a fault back, and says what was seen of it until then. A fault that could not be taken back stays, so that it
-// can be tried again.
+// undo takes a fault back. What was seen of it until then is kept, for whoever looks later. A fault that could not be taken
+// back can be undone again.
 func (a *agent) undo(id string) (*Look, error) {
 	h := a.find(id)
 	if h == nil {
@@ -259,24 +279,23 @@ func (a *agent) undo(id string) (*Look, error) {
 	}
 	h.one.Lock()
 	defer h.one.Unlock()
-	if h.over {
-		return nil, nil
+	if h.over.Load() {
+		return &h.last, nil
 	}
-	last, lerr := h.e.look()
+	last, err := h.e.look()
+	if err != nil {
+		last = Look{Met: -1, Hit: -1, Seen: "what it did was not seen: " + err.Error()}
+	}
 	if err := h.e.undo(); err != nil {
 		return nil, err
 	}
-	h.over = true
 	if h.until != nil {
 		h.until.Stop()
 	}
-	a.mu.Lock()
-	delete(a.held, id)
-	a.mu.Unlock()
-	if lerr != nil {
-		return nil, nil
-	}
-	return &last, nil
+	last.InForce, last.Why, last.At = false, "it was undone", h.at
+	h.last = last
+	h.over.Store(true)
+	return &h.last, nil
 }
 
 // leave undoes everything, the newest names last, and says so.
@@ -284,8 +303,10 @@ func (a *agent) leave(why string) int {
 	last := Last{Last: why}
 	a.mu.Lock()
 	var ids []string
-	for id := range a.held {
-		ids = append(ids, id)
+	for id, h := range a.held {
+		if !h.over.Load() {
+			ids = append(ids, id)
+		}
 	}
 	a.mu.Unlock()
 	sort.Strings(ids)
@@ -299,9 +320,18 @@ func (a *agent) leave(why string) int {
 	if err := a.role.close(); err != nil {
 		last.Left = append(last.Left, err.Error())
 	}
-	a.out.Lock()
-	defer a.out.Unlock()
-	_ = a.lines.Encode(last)
+	// Where nobody reads, the agent goes all the same.
+	said := make(chan struct{})
+	go func() {
+		defer close(said)
+		a.out.Lock()
+		defer a.out.Unlock()
+		_ = a.lines.Encode(last)
+	}()
+	select {
+	case <-said:
+	case <-time.After(time.Second):
+	}
 	if len(last.Left) > 0 {
 		return ExitLeft
 	}

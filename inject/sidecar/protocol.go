@@ -49,6 +49,7 @@ type Reply struct {
 	At        int64    `json:"at,omitempty"` // apply, undo: when it was done, by the agent's clock
 	Look      *Look    `json:"look,omitempty"`
 	Lines     []string `json:"lines,omitempty"` // dump; look with a kind
+	Holds     int      `json:"holds,omitempty"` // dump: how many faults the agent holds
 	// Found, of survey, is the spec with what was looked up: the data of the undo.
 	Found json.RawMessage `json:"found,omitempty"`
 }
@@ -57,9 +58,10 @@ type Reply struct {
 type Look struct {
 	InForce bool   `json:"in_force"`
 	Why     string `json:"why,omitempty"` // it is not in force
+	At      int64  `json:"at,omitempty"`  // since when it is in force, by the agent's clock
 	Means   string `json:"means"`         // how it is done: "nftables", "netem", "control group" …
 	Seen    string `json:"seen"`          // in words, past tense: "412 packets matched, 3 were dropped"
-	// Met counts what passed the fault, and Hit what it did something to; -1: nobody counts.
+	// Met counts what met the fault, and Hit what it did something to; -1: nobody counts.
 	Met int64 `json:"met"`
 	Hit int64 `json:"hit"`
 }

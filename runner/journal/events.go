@@ -41,6 +41,7 @@ const (
 	ReasonGate          Reason = "gate"            // the baseline did not hold, or could not be judged: nothing was injected
 	ReasonNotInjected   Reason = "not injected"    // a fault's effect was not seen
 	ReasonFaultEnded    Reason = "fault ended"     // a fault ended before its time (the target went, or somebody healed it)
+	ReasonHitNothing    Reason = "hit nothing"     // a fault was in force, and nothing met it
 	ReasonStopped       Reason = "stopped"         // the run ended before the phases that it is judged in were over
 	ReasonError         Reason = "error"           // expect could not be evaluated; Detail has the message
 )
@@ -101,6 +102,8 @@ var (
 	_ = register[FaultVerified]()
 	_ = register[FaultNotInjected]()
 	_ = register[FaultEndedEarly]()
+	_ = register[FaultFollowed]()
+	_ = register[FaultHitNothing]()
 	_ = register[UndoStarted]()
 	_ = register[UndoVerified]()
 	_ = register[UndoFailed]()
@@ -375,6 +378,29 @@ type FaultEndedEarly struct {
 
 // Kind returns "fault.ended_early".
 func (*FaultEndedEarly) Kind() string { return "fault.ended_early" }
+
+// FaultFollowed says that the target was restarted while the fault was in force, and that the fault was put back.
+type FaultFollowed struct {
+	Fault     string    `json:"fault"`
+	Container Ref       `json:"container"`
+	Why       string    `json:"why"`    // what ended it: "it was restarted, and what the fault was on is gone"
+	Lost      time.Time `json:"lost"`   // when that was noticed
+	Seen      string    `json:"seen"`   // as in FaultVerified
+	Effect    time.Time `json:"effect"` // the latest time by which it was in force again
+}
+
+// Kind returns "fault.followed".
+func (*FaultFollowed) Kind() string { return "fault.followed" }
+
+// FaultHitNothing says that the fault was in force to its end, and that nothing met it: a test of nothing.
+type FaultHitNothing struct {
+	Fault     string `json:"fault"`
+	Container Ref    `json:"container"`
+	Seen      string `json:"seen"` // "412 packets matched, none was dropped"
+}
+
+// Kind returns "fault.hit_nothing".
+func (*FaultHitNothing) Kind() string { return "fault.hit_nothing" }
 
 // UndoStarted is written, and fsynced, before an undo.
 type UndoStarted struct {

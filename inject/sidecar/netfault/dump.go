@@ -47,6 +47,9 @@ func Dump() ([]string, error) {
 		if q.parent == tcRoot {
 			where = "root"
 		}
+		if q.handle == rootHandle {
+			where += ourRoot
+		}
 		lines = append(lines, strings.TrimSpace(fmt.Sprintf("qdisc %s dev %s %s %s", q.kind, name[q.ifindex], where, hex.EncodeToString(q.options))))
 	}
 	slices.Sort(lines)

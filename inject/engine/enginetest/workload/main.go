@@ -16,6 +16,7 @@
 //	exists PATH   exits with 1 unless there is a file
 //	leave         starts another process that sleeps, with the same output, and goes on
 //	health        as a health check: exits with 0, or with 1 after a SIGUSR1 to the main process
+//	chat          sends packets to the gateway all the time, which answers that nobody listens, from here on
 //	sleep         sleeps; nothing comes after it
 //
 // On SIGTERM it exits with 0, on SIGUSR1 it becomes unhealthy or healthy again, on SIGUSR2 it exits with 70.
@@ -31,6 +32,7 @@ import (
 	"os/exec"
 	"os/signal"
 	"strconv"
+	"strings"
 	"sync/atomic"
 	"syscall"
 	"time"
@@ -105,6 +107,8 @@ func main() {
 				os.Exit(1)
 			}
 			return
+		case "chat":
+			go chat()
 		case "sleep":
 			args = nil
 		default:
@@ -112,6 +116,26 @@ func main() {
 		}
 	}
 	select {}
+}
+
+// chat sends a datagram every few milliseconds to the default gateway.
+func chat() {
+	table, err := os.ReadFile("/proc/net/route")
+	fail(err)
+	for _, line := range strings.Split(string(table), "\n") {
+		f := strings.Fields(line)
+		if len(f) < 3 || f[1] != "00000000" {
+			continue
+		}
+		n, err := strconv.ParseUint(f[2], 16, 32)
+		fail(err)
+		gateway := net.IPv4(byte(n), byte(n>>8), byte(n>>16), byte(n>>24))
+		c, err := net.DialUDP("udp", nil, &net.UDPAddr{IP: gateway, Port: 9})
+		fail(err)
+		for range time.Tick(5 * time.Millisecond) {
+			_, _ = c.Write([]byte("hello")) // refused, mostly: that is the answer
+		}
+	}
 }
 
 func handle(signals <-chan os.Signal, ignore *atomic.Bool) {

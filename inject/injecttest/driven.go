@@ -1,0 +1,132 @@
+package injecttest
+
+import (
+	"context"
+	"errors"
+	"strings"
+	"time"
+
+	"gameday/inject"
+	"gameday/inject/engine"
+	"gameday/inject/engine/enginetest"
+)
+
+// driven are the tests of kinds that a sidecar does.
+var driven = []test{
+	{"sidecar killed", testSidecarKilled},
+	{"sidecar frozen", testSidecarFrozen},
+	{"in time", testInTime},
+	{"taken back before its time", testTakenBack},
+	{"follows a restart", testFollows},
+}
+
+// sidecars returns the names of the helpers beside a target.
+func (v *env) sidecars(c engine.Container) []string {
+	v.t.Helper()
+	out := strings.Fields(Docker(v.t, "ps", "--format", "{{.Names}}", "--filter", "label=gameday="+v.run, "--filter", "label=gameday.target="+c.ID))
+	if len(out) == 0 {
+		v.t.Fatalf("there is no sidecar beside %s", c.Name)
+	}
+	return out
+}
+
+// healthy checks from outside that a target shows no effect.
+func (v *env) healthy(before Seen) {
+	v.t.Helper()
+	if now := v.runs(before.ID); v.c.Effect(before, now) {
+		v.t.Errorf("the fault is still there: %+v", now)
+	}
+}
+
+// A sidecar dies with its fault in force: the fault does not hold any more, and its undo leaves nothing.
+func testSidecarKilled(v *env) {
+	c := v.target()
+	before := Outside(v.t, c.ID)
+	s := v.plan(c)
+	v.harm(s)
+	for _, name := range v.sidecars(c) {
+		Docker(v.t, "kill", name)
+	}
+	for end := time.Now().Add(20 * time.Second); ; time.Sleep(20 * time.Millisecond) {
+		ok, why, err := v.c.Kind.Holding(enginetest.Context(v.t), v.tools, s)
+		if !ok && err == nil && why != "" {
+			break
+		}
+		if time.Now().After(end) {
+			v.t.Fatalf("the sidecar is dead, and Holding returns %v, %q, %v", ok, why, err)
+		}
+	}
+	v.same(v.undo(s.Undo))
+	v.healthy(before)
+}
+
+// A sidecar that does not answer is removed by the undo.
+func testSidecarFrozen(v *env) {
+	c := v.target()
+	before := Outside(v.t, c.ID)
+	s := v.plan(c)
+	v.harm(s)
+	for _, name := range v.sidecars(c) {
+		Docker(v.t, "pause", name)
+	}
+	v.same(v.undo(s.Undo))
+	v.healthy(before)
+}
+
+// A fault that is injected ahead is in force at its time, and not before.
+func testInTime(v *env) {
+	if !v.c.Kind.Doc().Ahead {
+		return
+	}
+	c := v.target()
+	s := v.plan(c)
+	s.At = time.Now().Add(time.Second)
+	if err := v.c.Kind.Inject(enginetest.Context(v.t), v.tools, s); err != nil {
+		v.t.Fatal(err)
+	}
+	p, err := v.c.Kind.Verify(enginetest.Context(v.t), v.tools, s)
+	if err != nil {
+		v.t.Fatal(err)
+	}
+	if p.At.Before(s.At) {
+		v.t.Errorf("it was in force %v before its time", s.At.Sub(p.At))
+	}
+	v.undo(s.Undo)
+}
+
+// A run that ends before a fault's time takes it back, and nothing comes later.
+func testTakenBack(v *env) {
+	if !v.c.Kind.Doc().Ahead {
+		return
+	}
+	c := v.target()
+	before := Outside(v.t, c.ID)
+	s := v.plan(c)
+	s.At = time.Now().Add(time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), 300*time.Millisecond)
+	defer cancel()
+	if err := v.c.Kind.Inject(ctx, v.tools, s); !errors.Is(err, inject.ErrUntouched) {
+		v.t.Errorf("Inject returned %v, want ErrUntouched", err)
+	}
+	v.undo(s.Undo)
+	time.Sleep(time.Until(s.At) + 500*time.Millisecond)
+	v.healthy(before)
+}
+
+// After a restart of the target the fault can be injected again, and the first undo is good for it.
+func testFollows(v *env) {
+	if !v.c.Kind.Doc().Follows {
+		return
+	}
+	c := v.target()
+	before := Outside(v.t, c.ID)
+	s := v.plan(c)
+	v.harm(s)
+	Docker(v.t, "restart", "-t", "0", c.ID)
+	if ok, why, err := v.c.Kind.Holding(enginetest.Context(v.t), v.tools, s); ok || why == "" || err != nil {
+		v.t.Errorf("it was restarted, and Holding returned %v, %q, %v", ok, why, err)
+	}
+	v.harm(v.plan(c))
+	v.undo(another(v.t, s.Undo))
+	v.healthy(before)
+}
