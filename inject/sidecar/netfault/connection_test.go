@@ -1,6 +1,7 @@
 package netfault
 
 import (
+	"bytes"
 	"errors"
 	"io"
 	"net"
@@ -292,4 +293,122 @@ func (e ends) kernelCounter(t testing.TB, ns, name string) uint64 {
 	}
 	t.Fatalf("the kernel has no counter %s", name)
 	return 0
+}
+
+// Connections of TCP stand through a delay, existing and new ones, are slowed by it in both directions of talk, and lose nothing
+// when it is undone in the middle.
+func TestConnectionsUnderLatency(t *testing.T) {
+	eff := Effect{Kind: Latency, Delay: 60 * time.Millisecond}
+	tries(t, eff, func(t *testing.T, e ends, s *Space, d Direction, six bool) {
+		f := e.flow(d, six, 0)
+		e.echoServer(t, f.to, f.dst)
+		old, err := connect(t, f.from, f.dst, 5*time.Second)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer old.Close()
+		p := e.prepare(t, s, eff, Selector{Direction: d})
+		apply(t, p)
+		begin := time.Now()
+		fresh, err := connect(t, f.from, f.dst, 5*time.Second)
+		if took := time.Since(begin); err != nil || took < 60*time.Millisecond {
+			t.Fatalf("a new connection stood after %v, %v", took, err)
+		}
+		defer fresh.Close()
+		for name, c := range map[string]net.Conn{"existing": old, "new": fresh} {
+			begin := time.Now()
+			if err := talk(c, 5*time.Second); err != nil || time.Since(begin) < 60*time.Millisecond {
+				t.Errorf("an %s connection answered after %v, %v", name, time.Since(begin), err)
+			}
+		}
+		time.AfterFunc(300*time.Millisecond, func() {
+			if err := p.Undo(); err != nil {
+				t.Error(err)
+			}
+		})
+		if err := transfer(fresh, 64<<20); err != nil {
+			t.Errorf("a transfer through the fault and its undo: %v", err)
+		}
+		if c := undo(t, p); c.Hit < 5 || c.Hit > c.Matched {
+			t.Errorf("counted %+v", c)
+		}
+	})
+}
+
+// transfer sends bytes to an echo server and compares what comes back.
+func transfer(c net.Conn, size int) error {
+	c.SetDeadline(time.Now().Add(60 * time.Second))
+	pattern := func(b []byte, at int) {
+		for i := range b {
+			b[i] = byte((at + i) * 7 >> 3)
+		}
+	}
+	sent := make(chan error, 1)
+	go func() {
+		b := make([]byte, 64<<10)
+		for at := 0; at < size; at += len(b) {
+			pattern(b, at)
+			if _, err := c.Write(b); err != nil {
+				sent <- err
+				return
+			}
+		}
+		sent <- nil
+	}()
+	got, want := make([]byte, 64<<10), make([]byte, 64<<10)
+	for at := 0; at < size; at += len(got) {
+		if _, err := io.ReadFull(c, got); err != nil {
+			return err
+		}
+		if pattern(want, at); !bytes.Equal(got, want) {
+			return errors.New("the bytes differ")
+		}
+	}
+	return <-sent
+}
+
+// Address translation in the target's namespace, and the connection tracking that goes with it, work on under every fault that lets
+// packets pass.
+func TestAddressTranslation(t *testing.T) {
+	for _, eff := range []Effect{
+		{Kind: Latency, Delay: 20 * time.Millisecond},
+		{Kind: Reorder, Percent: 50, Delay: 2 * time.Millisecond},
+		{Kind: Duplicate, Percent: 50},
+		{Kind: Loss, Percent: 1},
+		{Kind: Rate, Rate: 100_000_000},
+	} {
+		for name, f := range variants(t) {
+			for _, d := range bothDirections {
+				if _, _, err := Means(eff, d, f); err != nil {
+					continue
+				}
+				e := newEnds(t)
+				run(t, "ip", "netns", "exec", e.target, "nft", `table ip translate {
+					chain out { type nat hook output priority -100; ip daddr 10.77.0.99 dnat to 10.77.0.2; }
+					chain post { type nat hook postrouting priority 100; ip daddr 10.77.0.2 masquerade; }
+					chain strict { type filter hook input priority 0; iif eth0 ct state invalid drop; }
+				}`)
+				e.echoServer(t, e.peer, netip.AddrPortFrom(peer4, 7000))
+				s := e.open(t, f)
+				sel := Selector{Direction: d, Peers: []netip.Prefix{netip.PrefixFrom(peer4, 32)}}
+				if eff.Kind == Duplicate && d == Ingress {
+					sel.Peers = nil // it sees the peer's translated address
+				}
+				p := e.prepare(t, s, eff, sel)
+				apply(t, p)
+				c, err := connect(t, e.target, netip.MustParseAddrPort("10.77.0.99:7000"), 10*time.Second)
+				if err != nil {
+					t.Errorf("%s, %s, %s: %v", eff.Kind, name, d, err)
+					continue
+				}
+				if err := transfer(c, 8<<20); err != nil {
+					t.Errorf("%s, %s, %s: %v", eff.Kind, name, d, err)
+				}
+				c.Close()
+				if c := undo(t, p); c.Hit == 0 {
+					t.Errorf("%s, %s, %s: counted %+v", eff.Kind, name, d, c)
+				}
+			}
+		}
+	}
 }

@@ -389,8 +389,8 @@ func TestUndoReleasesHeldPackets(t *testing.T) {
 		if late > 0 {
 			t.Errorf("%d packets that were sent after the undo were late", late)
 		}
-		if c := undo(t, p); c.Matched < 50 || c.Matched > 150 || c.Hit != c.Matched {
-			t.Errorf("counted %+v; want about 100", c)
+		if c := undo(t, p); c.Matched < 50 || c.Matched > 150 || c.Hit > c.Matched || c.Hit+5 < c.Matched {
+			t.Errorf("counted %+v; want about 100, and all but the very last hit", c)
 		}
 	})
 }

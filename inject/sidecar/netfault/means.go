@@ -79,9 +79,12 @@ func chooseMeans(e Effect, d Direction, f Features) (means, warning string, err 
 			}
 			return ByNetem, warning, nil
 		}
-		if d == Egress && e.Kind == Latency {
-			warning = "without netem, outgoing packets that are delayed count against their socket's small allowance of unsent data: " +
-				"bulk throughput of TCP falls far below what the delay alone would do (requests and answers of a few packets do not suffer); delay the other end's incoming packets instead"
+		if d == Egress && e.Kind != Corrupt {
+			warning = "without netem, datagrams that are held count against their socket's send buffer: at the usual 208 KiB some 270 small ones at a time, then its program waits"
+			if !f.Dup || e.Kind == Reorder && !exact {
+				warning = "without netem, outgoing packets that are held count against their socket's small allowance of unsent data: " +
+					"bulk throughput of TCP falls far below what the delay alone would do (requests and answers of a few packets do not suffer); the other end's incoming packets do not have this limit"
+			}
 		}
 		return ByNFQueue, warning, f.either(d, f.Netem, "netem")
 

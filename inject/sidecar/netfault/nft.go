@@ -16,7 +16,8 @@ const (
 	deviceName    = 1   // NFTA_DEVICE_NAME
 	nfDrop        = 0   // the verdicts of netfilter
 	nfAccept      = 1
-	copyMark      = 0x67616d65 // the packet mark of a copy that "duplicate" made, so that it is not copied again
+	copyMarks     = 0x67610000 // the packet marks of copies that rules make begin here; the fault's number is added
+	maxFaults     = 180        // so many numbers there are
 	shareOf       = 1_000_000  // shares of packets are counted in millionths
 	queueBypass   = 0x1        // NFT_QUEUE_FLAG_BYPASS, NFQ_FLAG_BYPASS: without a listener, packets pass
 	registerAddr  = unix.NFT_REG_1
@@ -151,10 +152,15 @@ func share(percent float64) rule {
 	return rule{
 		expression("numgen", be32(unix.NFTA_NG_DREG, registerValue), be32(unix.NFTA_NG_MODULUS, shareOf),
 			be32(unix.NFTA_NG_TYPE, unix.NFT_NG_RANDOM), be32(unix.NFTA_NG_OFFSET, 0)),
-		expression("byteorder", be32(unix.NFTA_BYTEORDER_SREG, registerValue), be32(unix.NFTA_BYTEORDER_DREG, registerValue),
-			be32(unix.NFTA_BYTEORDER_OP, unix.NFT_BYTEORDER_HTON), be32(unix.NFTA_BYTEORDER_LEN, 4), be32(unix.NFTA_BYTEORDER_SIZE, 4)),
+		hostToNetwork(),
 		compare(unix.NFT_CMP_LT, binary.BigEndian.AppendUint32(nil, millionths(percent))...),
 	}
+}
+
+// hostToNetwork turns the byte order of a number around.
+func hostToNetwork() attrs {
+	return expression("byteorder", be32(unix.NFTA_BYTEORDER_SREG, registerValue), be32(unix.NFTA_BYTEORDER_DREG, registerValue),
+		be32(unix.NFTA_BYTEORDER_OP, unix.NFT_BYTEORDER_HTON), be32(unix.NFTA_BYTEORDER_LEN, 4), be32(unix.NFTA_BYTEORDER_SIZE, 4))
 }
 
 func millionths(percent float64) uint32 { return uint32(percent*shareOf/100 + 0.5) }
@@ -192,20 +198,48 @@ func forward(ifindex int) rule {
 	return rule{immediate(registerValue, native.AppendUint32(nil, uint32(ifindex))...), expression("fwd", be32(unix.NFTA_FWD_SREG_DEV, registerValue))}
 }
 
-// duplicate sends a copy of a packet to where the packet goes. The copy is marked, and the packet's own mark put back.
-func duplicate(family byte) rule {
-	return rule{
+// duplicate sends a copy of a packet to where the packet goes, by the same device. The copy is marked with the fault's number,
+// and the packet's own mark put back. A copy starts again where packets that are made here start.
+func duplicate(family byte, number int, d Direction) rule {
+	r := rule{
 		loadMeta(unix.NFT_META_MARK, registerOld),
-		immediate(registerNew, native.AppendUint32(nil, copyMark)...),
+		immediate(registerNew, native.AppendUint32(nil, copyMarks+uint32(number))...),
 		setMeta(unix.NFT_META_MARK, registerNew),
 		loadAddress(family, Egress),
-		expression("dup", be32(unix.NFTA_DUP_SREG_ADDR, registerAddr)),
-		setMeta(unix.NFT_META_MARK, registerOld),
 	}
+	to := be32(unix.NFTA_DUP_SREG_ADDR, registerAddr)
+	if d == Egress {
+		r = append(r, loadMeta(unix.NFT_META_OIF, registerNew))
+		to = append(to, be32(unix.NFTA_DUP_SREG_DEV, registerNew)...)
+	}
+	return append(r, expression("dup", to), setMeta(unix.NFT_META_MARK, registerOld))
 }
 
-func isCopy() rule {
-	return rule{loadMeta(unix.NFT_META_MARK, registerValue), compare(unix.NFT_CMP_EQ, native.AppendUint32(nil, copyMark)...)}
+// isCopy matches copies that this fault made, or with later ones also those of the faults after it. This fault has seen all of
+// their originals.
+func isCopy(number int, later bool) rule {
+	mark := binary.BigEndian.AppendUint32(nil, copyMarks+uint32(number))
+	r := rule{loadMeta(unix.NFT_META_MARK, registerValue), hostToNetwork()}
+	if !later {
+		return append(r, compare(unix.NFT_CMP_EQ, mark...))
+	}
+	return append(r, compare(unix.NFT_CMP_GTE, mark...), compare(unix.NFT_CMP_LTE, binary.BigEndian.AppendUint32(nil, copyMarks+maxFaults)...))
+}
+
+// isStream matches packets of a connection of TCP that stands and has its end here.
+func isStream() rule {
+	const flags, syn = 13, 2
+	return append(isProtocol(unix.IPPROTO_TCP),
+		loadPayload(unix.NFT_PAYLOAD_TRANSPORT_HEADER, flags, 1), mask([]byte{syn}), compare(unix.NFT_CMP_EQ, 0),
+		loadMeta(unix.NFT_META_SKUID, registerValue)) // which only packets of a socket have
+}
+
+// multicast matches packets to many.
+func multicast(family byte) rule {
+	if family == unix.NFPROTO_IPV6 {
+		return isPeer(family, Egress, netip.MustParsePrefix("ff00::/8"))
+	}
+	return isPeer(family, Egress, netip.MustParsePrefix("224.0.0.0/4"))
 }
 
 // loadAddress loads the address of the packet's other end: its destination if it goes out, its source if it comes in.

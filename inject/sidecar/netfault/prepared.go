@@ -74,8 +74,11 @@ func (s *Space) Prepare(id string, selectors []Selector, e Effect) (_ *Prepared,
 	if s.faults[id] != nil {
 		return nil, fmt.Errorf("a fault %q is prepared already", id)
 	}
-	s.count++
-	p := &Prepared{space: s, id: id, number: s.count, effect: e, means: means}
+	number := s.nextNumber()
+	if number > maxFaults {
+		return nil, fmt.Errorf("more than %d faults in one namespace: undo all, and begin again", maxFaults)
+	}
+	p := &Prepared{space: s, id: id, number: number, effect: e, means: means}
 	s.faults[id] = p
 	defer func() {
 		if err != nil {
@@ -135,6 +138,13 @@ func (p *Prepared) chooses() bool {
 	return false
 }
 
+// copies says whether copies of packets are held in place of the packets. Outgoing packets that are held count as not yet sent,
+// of which a socket of TCP may have few: its throughput would fall far below what a delay does. A copy belongs to no socket. The
+// first packet of a connection is held itself, so that the kernel's connection tracking sees it leave.
+func (p *Prepared) copies(d Direction) bool {
+	return d == Egress && p.means == ByNFQueue && p.space.features.Dup && (p.effect.Kind == Latency || p.effect.Kind == Reorder && !p.worker.chooses)
+}
+
 // prepare makes the chains for a direction.
 func (p *Prepared) prepare(d Direction, selectors []Selector) error {
 	s, f := p.space, p.space.features
@@ -156,6 +166,9 @@ func (p *Prepared) prepare(d Direction, selectors []Selector) error {
 		}
 	case ByNFQueue:
 		act = rule{f.toQueue(p.worker.socket.number, queueBypass)}
+		if p.copies(d) {
+			families = []byte{unix.NFPROTO_IPV4, unix.NFPROTO_IPV6}
+		}
 	case ByNetem, ByTBF:
 		if d == Ingress {
 			families = []byte{unix.NFPROTO_NETDEV}
@@ -194,10 +207,22 @@ func (p *Prepared) prepare(d Direction, selectors []Selector) error {
 		if !slices.ContainsFunc(selectors, func(sel Selector) bool { return sel.seenBy(family) }) {
 			continue
 		}
+		var hit []rule
+		var copies rule
 		act := act
-		if p.means == ByNFTables && p.effect.Kind == Duplicate {
-			act = duplicate(family)
+		if p.effect.Kind == Duplicate && p.means == ByNFTables {
+			act = duplicate(family, p.number, d)
+			// A packet to many has been multiplied already, for the listeners here.
+			hit = append(hit, append(multicast(family), verdict(nfAccept, "")))
 		}
+		if p.copies(d) {
+			copies = act
+			hit = append(hit, slices.Concat(isStream(), choose, rule{counter()}, duplicate(family, p.number, d), rule{f.silentDrop(d)}))
+			if choose != nil {
+				hit = append(hit, append(isStream(), verdict(nfAccept, ""))) // it had its draw
+			}
+		}
+		hit = append(hit, slices.Concat(choose, rule{counter()}, act))
 		name := fmt.Sprintf("f%d_%s", p.number, identifier(p.id))
 		if d == Egress {
 			name += ".out"
@@ -205,9 +230,8 @@ func (p *Prepared) prepare(d Direction, selectors []Selector) error {
 			name += ".in"
 		}
 		part := plan{
-			name: name, family: family, direction: d, selectors: selectors, kind: p.effect.Kind, devices: devices,
-			priority: firstPriority + int32(p.number),
-			hit:      []rule{slices.Concat(choose, rule{counter()}, act)},
+			name: name, number: p.number, family: family, direction: d, selectors: selectors, kind: p.effect.Kind, devices: devices,
+			copies: copies, hit: hit,
 		}.build()
 		if err := s.useTable(family); err != nil {
 			return err
@@ -278,14 +302,17 @@ func (p *Prepared) count() (total Counts, err error) {
 	defer s.reading.Unlock()
 	for _, part := range p.parts {
 		var c Counts
-		err := s.nftList.eachRule(part.hit, func() { c = Counts{} }, func(r []byte) {
+		first := true
+		err := s.nftList.eachRule(part.hit, func() { c, first = Counts{}, true }, func(r []byte) {
 			eachCounter(r, func(packets, bytes uint64) {
-				// The first rule counts what matched, the second what was hit.
-				if c.Matched == 0 && c.MatchedBytes == 0 && c.Hit == 0 {
+				// The first rule counts what matched, the others what was hit.
+				if first {
 					c.Matched, c.MatchedBytes = packets, bytes
 				} else {
-					c.Hit, c.HitBytes = packets, bytes
+					c.Hit += packets
+					c.HitBytes += bytes
 				}
+				first = false
 			})
 		})
 		if err != nil {
@@ -434,7 +461,7 @@ func (p *Prepared) tearDown() error {
 		bases = append(bases, part.bases...)
 	}
 	delete(s.faults, p.id)
-	errs = append(errs, s.sweep(bases...))
+	errs = append(errs, s.sweep(p.number, bases))
 	for _, part := range p.parts {
 		errs = append(errs, s.releaseTable(part.hit.family))
 	}

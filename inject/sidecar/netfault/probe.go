@@ -64,9 +64,9 @@ func Probe() (Features, error) {
 	note(&f.Owner, "owner", nft.try(probeTable(unix.NFPROTO_INET, true)), "the kernel knows no tables that end with their process; it would have to be Linux 5.12 or newer")
 	note(&f.Numgen, "numgen", nft.tryRule(unix.NFPROTO_INET, share(50)), "the kernel draws no random numbers in rules; it would need the module nft_numgen (CONFIG_NFT_NUMGEN)")
 	note(&f.Reject, "reject", nft.tryRule(unix.NFPROTO_INET, rule{rejectUnreachable()}), "the kernel cannot reject packets; it would need the module nft_reject_inet (CONFIG_NFT_REJECT_INET)")
-	dup := nft.tryRule(unix.NFPROTO_IPV4, duplicate(unix.NFPROTO_IPV4))
+	dup := nft.tryRule(unix.NFPROTO_IPV4, duplicate(unix.NFPROTO_IPV4, 0, Egress))
 	if dup == nil {
-		dup = nft.tryRule(unix.NFPROTO_IPV6, duplicate(unix.NFPROTO_IPV6))
+		dup = nft.tryRule(unix.NFPROTO_IPV6, duplicate(unix.NFPROTO_IPV6, 0, Egress))
 	}
 	note(&f.Dup, "dup", dup, "the kernel cannot copy packets in rules; it would need the modules nft_dup_ipv4 and nft_dup_ipv6 (CONFIG_NFT_DUP_IPV4, CONFIG_NFT_DUP_IPV6)")
 	note(&f.Forward, "forward", nft.tryRule(unix.NFPROTO_NETDEV, forward(1)), "the kernel cannot take packets from a device in rules; it would need the module nft_fwd_netdev (CONFIG_NFT_FWD_NETDEV)")

@@ -23,39 +23,45 @@ type part struct {
 	make []nftMessage // makes the chains and the rules in them
 }
 
-// hook is where a base chain hangs.
+// hook is where a base chain hangs. Its priority is raised by the fault's number.
 type hook struct {
-	name   string
-	number uint32
+	name     string
+	number   uint32
+	priority int32
 }
 
-// hooksFor lists the hooks that see the packets of a direction. Incoming packets are taken where they are whole again after
-// fragmentation, outgoing ones where address translation is done.
+// The first priorities of our chains.
+const (
+	beforeTracking   = -390 // after defragmentation, before connection tracking and address translation
+	afterTranslation = 300
+)
+
+// hooksFor lists the hooks that see the packets of a direction: as they are on the line, or nearly. Copies, which leave connection
+// tracking aside, are made inside of address translation.
 func hooksFor(family byte, d Direction, kind string) []hook {
 	switch {
 	case family == unix.NFPROTO_NETDEV:
-		return []hook{{"ingress", unix.NF_NETDEV_INGRESS}}
+		return []hook{{"ingress", unix.NF_NETDEV_INGRESS, 0}}
+	case d == Ingress && kind == Duplicate:
+		return []hook{{"input", unix.NF_INET_LOCAL_IN, afterTranslation}, {"forward", unix.NF_INET_FORWARD, afterTranslation}}
 	case d == Ingress:
-		return []hook{{"input", unix.NF_INET_LOCAL_IN}, {"forward", unix.NF_INET_FORWARD}}
+		return []hook{{"prerouting", unix.NF_INET_PRE_ROUTING, beforeTracking}}
 	case kind == Reject: // the kernel allows no reject after routing
-		return []hook{{"output", unix.NF_INET_LOCAL_OUT}, {"forward", unix.NF_INET_FORWARD}}
+		return []hook{{"output", unix.NF_INET_LOCAL_OUT, afterTranslation}, {"forward", unix.NF_INET_FORWARD, afterTranslation}}
 	}
-	return []hook{{"postrouting", unix.NF_INET_POST_ROUTING}}
+	return []hook{{"postrouting", unix.NF_INET_POST_ROUTING, afterTranslation}}
 }
-
-// firstPriority comes after filters and address translation of others. Each fault gets the next one, so that a packet which
-// a queue holds goes on behind the chain that it came from, whatever was prepared meanwhile.
-const firstPriority = 300
 
 // plan describes a part, without touching the kernel.
 type plan struct {
 	name      string // begins the names of all chains
+	number    int    // of the fault
 	family    byte
 	direction Direction
 	selectors []Selector // all of this direction
 	kind      string
-	priority  int32
 	devices   []string // family netdev
+	copies    rule     // what is done to copies that this fault makes, if it makes them in place of packets
 	hit       []rule   // what the chain "hit" does after it counted the packet
 }
 
@@ -66,11 +72,14 @@ func (p plan) build() *part {
 	var rules []nftMessage
 	add := func(c chainRef, r ...attrs) { rules = append(rules, newRule(c, r)) }
 
+	if p.direction == Egress {
+		if p.copies != nil {
+			add(peers, append(isCopy(p.number, false), p.copies...)...)
+		}
+		add(peers, append(isCopy(p.number, true), leaveChain())...)
+	}
 	for _, r := range linkMessages(p.family) {
 		add(peers, append(r, leaveChain())...)
-	}
-	if p.kind == Duplicate && p.direction == Egress {
-		add(peers, append(isCopy(), leaveChain())...)
 	}
 	t.chains = []chainRef{t.hit, peers}
 	for i, s := range p.selectors {
@@ -118,7 +127,7 @@ func (p plan) build() *part {
 	for _, h := range hooksFor(p.family, p.direction, p.kind) {
 		base := chainRef{p.family, p.name + "." + h.name}
 		t.bases = append(t.bases, base)
-		t.make = append(t.make, newBaseChain(base, h.number, p.priority, p.devices))
+		t.make = append(t.make, newBaseChain(base, h.number, h.priority+int32(p.number), p.devices))
 		enter := rule{gotoChain(peers.name)}
 		if p.family != unix.NFPROTO_NETDEV {
 			enter = append(notLoopback(p.direction), enter...)

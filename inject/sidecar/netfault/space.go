@@ -18,10 +18,10 @@ type Space struct {
 	nft    *conn      // owns the tables; the kernel removes them when it is closed
 	route  *conn
 	closed bool
-	count  int // of all that was prepared, so that names and priorities are never used twice
 	faults map[string]*Prepared
 	tables map[byte]int // how many faults use the table of a family
 	idle   []chainRef   // base chains that are in use no more, but cannot go yet
+	last   int          // the highest number of a fault that has an idle chain
 	roots  map[int]*rootUse
 	ifb    link
 	ifbs   int // how many faults use it
@@ -185,16 +185,28 @@ func familyName(family byte) string {
 	return fmt.Sprint("family ", family)
 }
 
+// nextNumber is that of a new fault: higher than all that are in use. The order of the hooks follows it, so that a packet which a
+// queue holds goes on behind the chain that it came from, whatever was prepared meanwhile.
+func (s *Space) nextNumber() int {
+	n := s.last
+	for _, p := range s.faults {
+		n = max(n, p.number)
+	}
+	return n + 1
+}
+
 // sweep removes base chains. When the kernel takes a chain out of a hook it drops what packet queues hold, in the whole
 // namespace: so the chains stay, empty, as long as a fault has such a queue.
-func (s *Space) sweep(chains ...chainRef) error {
+func (s *Space) sweep(number int, chains []chainRef) error {
 	s.idle = append(s.idle, chains...)
+	s.last = max(s.last, number)
 	for _, p := range s.faults {
 		if p.worker != nil {
 			return nil
 		}
 	}
 	if len(s.idle) == 0 {
+		s.last = 0
 		return nil
 	}
 	var messages []nftMessage
@@ -204,7 +216,7 @@ func (s *Space) sweep(chains ...chainRef) error {
 	if err := s.nft.transact(messages...); err != nil && !errors.Is(err, unix.ENOENT) {
 		return fmt.Errorf("the nftables chains of undone faults cannot be removed: %w", err)
 	}
-	s.idle = nil
+	s.idle, s.last = nil, 0
 	return nil
 }
 

@@ -67,6 +67,16 @@ func newEnds(t testing.TB) ends {
 	for _, a := range []netip.Addr{peer4, other4, peer6, other6} {
 		address(e.peer, a)
 	}
+	// A link takes up to a second until it carries IPv6.
+	for _, six := range []bool{false, true} {
+		f := e.flow(Egress, six, 1)
+		f.wait = 20 * time.Millisecond
+		for begin := time.Now(); len(f.send(t)) == 0; {
+			if time.Since(begin) > 20*time.Second {
+				t.Fatal("no packet goes through the link")
+			}
+		}
+	}
 	return e
 }
 
@@ -284,7 +294,7 @@ func (f flow) send(t testing.TB) []arrival {
 		}
 		binary.BigEndian.PutUint32(b, uint32(i))
 		binary.BigEndian.PutUint64(b[4:], uint64(time.Since(start)))
-		if _, err := out0.Write(b); err != nil && !errors.Is(err, unix.ECONNREFUSED) && !f.refused {
+		if _, err := out0.Write(b); err != nil && !f.refused && !errors.Is(err, unix.ECONNREFUSED) && !errors.Is(err, unix.ENETUNREACH) && !errors.Is(err, unix.EADDRNOTAVAIL) {
 			t.Errorf("packet %d cannot be sent: %v", i, err)
 			break
 		}

@@ -25,7 +25,7 @@ type worker struct {
 
 	hit   atomic.Uint64 // packets that the effect was done to
 	state atomic.Int32
-	busy  atomic.Int64 // when the last packet came or went, by the worker's clock
+	quiet atomic.Uint64 // how often it was seen, while releasing, that nothing has come and nothing is held
 
 	mu  sync.Mutex
 	err error
@@ -133,9 +133,6 @@ func (w *worker) loop() error {
 			return err
 		}
 		now = time.Since(start)
-		if n > 0 {
-			w.busy.Store(int64(now))
-		}
 		if state == releasing {
 			if _, ok := hold.next(); ok {
 				w.hit.Add(uint64(hold.n))
@@ -164,25 +161,29 @@ func (w *worker) loop() error {
 		if err := w.socket.flush(); err != nil && !errors.Is(err, unix.ENOENT) {
 			return err
 		}
+		if state == releasing && n == 0 {
+			w.quiet.Add(1)
+		}
 	}
 }
 
-// release lets everything that is held pass, in order, and everything that still comes. It returns when nothing has come for
-// a moment. The rules that feed the queue must be gone.
+// release lets everything that is held pass, in order, and everything that still comes. It returns when the queue is empty. The
+// rules that feed it must be gone: who is still on the way through them finds the queue, or no queue, and passes.
 func (w *worker) release() error {
 	w.set(releasing)
-	const quiet, limit = 2 * time.Millisecond, time.Second
-	for begin, before := time.Now(), int64(-1); ; {
+	const step, limit = time.Millisecond, 5 * time.Second
+	time.Sleep(2 * step)
+	before := w.quiet.Load()
+	for begin := time.Now(); ; {
+		w.set(releasing) // wakes it
 		select {
 		case <-w.done:
 			return w.failure()
-		case <-time.After(quiet):
+		case <-time.After(step):
 		}
-		busy := w.busy.Load()
-		if busy == before {
-			return w.failure()
+		if w.quiet.Load() != before {
+			return nil
 		}
-		before = busy
 		if time.Since(begin) > limit {
 			return fmt.Errorf("the packet queue %d still fills, %v after its rules went", w.socket.number, limit)
 		}
