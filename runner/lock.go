@@ -64,6 +64,12 @@ const (
 // AtWork says that the runner has gone, or hangs, and its guard is there to undo what it left.
 func (h *Holder) AtWork() bool { return h.Guard == GuardUp && (!h.Alive || h.Fired != "") }
 
+// sameHost says whether it runs on this machine, or did.
+func (h *Holder) sameHost() bool {
+	host, _ := os.Hostname()
+	return host == h.Host
+}
+
 // A LockedError says that another run holds the lock.
 type LockedError struct{ Holder Holder }
 
@@ -220,7 +226,7 @@ func tryLock(ctx context.Context, s Setup, spec engine.Spec, waited time.Duratio
 		if h == nil {
 			continue // it went in between
 		}
-		if h.Alive || h.Guard == GuardUp && waited < guardWork || h.open() {
+		if h.Alive || h.Guard == GuardUp && waited < guardWork || h.Open() {
 			return l, &LockedError{*h}
 		}
 		if err := s.Engine.Remove(ctx, h.c.ID); err != nil {
@@ -260,9 +266,9 @@ func createLock(ctx context.Context, e engine.Engine, spec engine.Spec) (id stri
 	return "", err
 }
 
-// open says whether the holder's journal has faults that were not undone. A journal that cannot be read counts as open if it
+// Open says whether the holder's journal has faults that were not undone. A journal that cannot be read counts as open if it
 // has intents all the same; one without them did nothing.
-func (h *Holder) open() bool {
+func (h *Holder) Open() bool {
 	if h.lost {
 		return true // nobody can tell
 	}

@@ -3,16 +3,20 @@ package runner_test
 import (
 	"bytes"
 	"errors"
+	"maps"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
+	"time"
 
 	"gameday/inject/engine"
 	"gameday/inject/engine/fake"
 	"gameday/runner"
+	"gameday/runner/guard"
 	"gameday/runner/journal"
 )
 
@@ -32,7 +36,8 @@ func TestLockNameIsTaken(t *testing.T) {
 	}
 }
 
-// A journal whose beginning is damaged, and which speaks of faults, keeps the lock: nobody can tell what is in force.
+// A journal whose beginning is damaged, and which speaks of faults, keeps the lock: nobody can tell what is in force. The lock's
+// labels say what was planned.
 func TestJournalWithoutABeginning(t *testing.T) {
 	s, f := fakeStage(t)
 	c := s.container()
@@ -49,16 +54,187 @@ func TestJournalWithoutABeginning(t *testing.T) {
 		t.Fatal(err)
 	}
 	s.refused(c)
+
+	// Without the labels a person is needed.
+	lock, err := f.Container(t.Context(), s.setup.Lock)
+	if err != nil {
+		t.Fatal(err)
+	}
+	planned := lock.Labels[guard.UndosLabel]
+	s.relabel(f, guard.UndosLabel, "")
 	_, err = runner.Recover(t.Context(), s.setup, e.Dir)
 	if err == nil {
 		t.Fatal("it was recovered")
 	}
 	says(t, err.Error(), path, "by hand", s.setup.Lock)
 	s.refused(c)
-	if err := os.WriteFile(path, whole, 0o600); err != nil {
+
+	s.relabel(f, guard.UndosLabel, planned)
+	out, err := runner.Recover(t.Context(), s.setup, e.Dir)
+	if err != nil || len(out.Undone) != 1 || len(out.Open) != 0 || len(out.Notes) == 0 || len(out.Damage) == 0 || !slices.Equal(out.Removed, []string{s.setup.Lock}) {
+		t.Errorf("recover: %+v, %v", out, err)
+	}
+	if got := s.status(c); got != "running" {
+		t.Errorf("it is %s", got)
+	}
+}
+
+// relabel makes the lock anew with another label.
+func (s *stage) relabel(f *fake.Fake, label, value string) {
+	s.t.Helper()
+	c, err := f.Container(s.t.Context(), s.setup.Lock)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	if err := f.Remove(s.t.Context(), c.ID); err != nil {
+		s.t.Fatal(err)
+	}
+	c.Labels = maps.Clone(c.Labels)
+	c.Labels[label] = value
+	f.AddContainer(c)
+}
+
+// leaveLost is a run that could not undo its pause, and whose record and process are gone.
+func (s *stage) leaveLost(f *fake.Fake, c engine.Container) (run string) {
+	s.t.Helper()
+	e := s.rehearse(s.embedded(target("t", c), steady+pauseFor("f", "t", "1s")),
+		on(func(*runner.Run, *journal.FaultVerified) { f.Fail("Unpause", engine.ErrPermission, -1) }))
+	s.residue(e, c)
+	f.Fail("Unpause", nil, 0)
+	if err := os.RemoveAll(e.Dir); err != nil {
+		s.t.Fatal(err)
+	}
+	s.relabel(f, "gameday.pid", "4194304") // no process has that number
+	return e.Run
+}
+
+// A run whose record is lost is recovered from the labels of its lock.
+func TestRecordIsLost(t *testing.T) {
+	s, f := fakeStage(t)
+	c := s.container()
+	run := s.leaveLost(f, c)
+	h, err := runner.LockedAt(t.Context(), f, s.setup.Lock)
+	if err != nil || h == nil || h.Alive || !h.Open() {
+		t.Fatalf("%+v, %v", h, err)
+	}
+	says(t, (&runner.LockedError{Holder: *h}).Error(), "gameday recover "+run)
+	if dirs, err := runner.Unrecovered(t.Context(), s.setup); err != nil || len(dirs) != 0 {
+		t.Errorf("unrecovered: %q, %v", dirs, err)
+	}
+	if runs, err := runner.Orphans(t.Context(), s.setup); err != nil || !slices.Equal(runs, []string{run}) {
+		t.Errorf("orphans: %q, %v", runs, err)
+	}
+	now, err := runner.Look(t.Context(), s.setup)
+	if err != nil || len(now.Runs) != 1 || !now.Runs[0].FromLabels || now.Runs[0].Runner != runner.RunnerGone || len(now.Runs[0].Faults) != 1 ||
+		now.Runs[0].Faults[0].State != "planned; the container is paused" {
+		t.Errorf("status: %+v, %v", now, err)
+	}
+	out, err := runner.RecoverRun(t.Context(), s.setup, run)
+	if err != nil || len(out.Undone) != 1 || len(out.Open) != 0 || len(out.Removed) != 1 {
+		t.Errorf("recover: %+v, %v", out, err)
+	}
+	if got := s.status(c); got != "running" {
+		t.Errorf("it is %s", got)
+	}
+	if _, err := runner.RecoverRun(t.Context(), s.setup, run); !errors.Is(err, runner.ErrNoTrace) {
+		t.Errorf("recover again: %v", err)
+	}
+	if now, err := runner.Look(t.Context(), s.setup); err != nil || !now.Nothing() {
+		t.Errorf("status: %+v, %v", now, err)
+	}
+}
+
+// A container that lives another life than the one that was planned for is left alone, and named.
+func TestRecordIsLostAndTargetRestarted(t *testing.T) {
+	s, f := fakeStage(t)
+	c := s.container()
+	run := s.leaveLost(f, c)
+	if err := errors.Join(f.Restart(t.Context(), c.ID, 0), f.Pause(t.Context(), c.ID)); err != nil {
 		t.Fatal(err)
 	}
-	s.recovers(e, c)
+	out, err := runner.RecoverRun(t.Context(), s.setup, run)
+	if err != nil || len(out.Open) != 1 || !slices.Equal(out.ByHand, []string{"docker unpause " + c.Name}) || len(out.Removed) != 0 {
+		t.Errorf("recover: %+v, %v", out, err)
+	}
+	if got := s.status(c); got != "paused" {
+		t.Errorf("somebody else's pause is undone: it is %s", got)
+	}
+	if err := f.Unpause(t.Context(), c.ID); err != nil {
+		t.Fatal(err)
+	}
+	if out, err := runner.RecoverRun(t.Context(), s.setup, run); err != nil || len(out.Open) != 0 || len(out.Removed) != 1 {
+		t.Errorf("recover: %+v, %v", out, err)
+	}
+}
+
+// Nobody's record is lost while its process may be there, or its guard.
+func TestRecordIsElsewhere(t *testing.T) {
+	s, f := fakeStage(t)
+	c := s.container()
+	run := s.leaveLost(f, c)
+	for name, x := range map[string]struct{ label, value, says string }{
+		"a process":      {"gameday.pid", strconv.Itoa(os.Getpid()), "may be its runner"},
+		"a running lock": {"", "", "its guard is up"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			lock, err := f.Container(t.Context(), s.setup.Lock)
+			if err != nil {
+				t.Fatal(err)
+			}
+			other := lock
+			other.ID, other.Labels = "", maps.Clone(lock.Labels)
+			other.Labels[engine.Label] = run + name
+			if x.label != "" {
+				other.Labels[x.label] = x.value
+			} else {
+				other.RestartPolicy, other.State = "always", engine.State{}
+			}
+			other.Name = name
+			other = f.AddContainer(other)
+			defer f.Remove(t.Context(), other.ID)
+			if _, err := runner.RecoverRun(t.Context(), s.setup, run+name); !errors.Is(err, journal.ErrBusy) || !strings.Contains(err.Error(), x.says) {
+				t.Errorf("recover: %v", err)
+			}
+		})
+	}
+	if got := s.status(c); got != "paused" {
+		t.Errorf("it is %s", got)
+	}
+	if _, err := runner.RecoverRun(t.Context(), s.setup, run); err != nil {
+		t.Error(err)
+	}
+}
+
+// Helpers of a run that holds no lock are left behind if they are old.
+func TestStrayHelpers(t *testing.T) {
+	s, f := fakeStage(t)
+	add := func(run, role string, age time.Duration) engine.Container {
+		return f.AddContainer(engine.Container{Created: time.Now().Add(-age), Labels: map[string]string{engine.Label: run, engine.RoleLabel: role}})
+	}
+	stray := add("old", "helper", time.Hour)
+	young, held, system := add("young", "helper", time.Second), add("held", "helper", time.Hour), add("demo", engine.RoleWorkload, time.Hour)
+	add("held", guard.RoleLock, time.Hour)
+	if runs, err := runner.Orphans(t.Context(), s.setup); err != nil || !slices.Equal(runs, []string{"old"}) {
+		t.Errorf("orphans: %q, %v", runs, err)
+	}
+	now, err := runner.Look(t.Context(), s.setup)
+	if err != nil || len(now.Runs) != 0 || len(now.Helpers) != 3 {
+		t.Errorf("status: %+v, %v", now, err)
+	}
+	for _, h := range now.Helpers {
+		if h.Stray != (h.Name == stray.Name) {
+			t.Errorf("status: %+v", h)
+		}
+	}
+	out, err := runner.RecoverRun(t.Context(), s.setup, "old")
+	if err != nil || !slices.Equal(out.Removed, []string{stray.Name}) || len(out.Undone)+len(out.Open) != 0 {
+		t.Errorf("recover: %+v, %v", out, err)
+	}
+	for _, c := range []engine.Container{young, held, system} {
+		if got := s.status(c); got != "running" {
+			t.Errorf("%s is %s", c.Name, got)
+		}
+	}
 }
 
 // The engine is away at the end of a run without residue: that is an error, and the lock holds nobody up later.

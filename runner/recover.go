@@ -20,6 +20,7 @@ type Recovered struct {
 	ByHand  []string `json:"by_hand,omitempty"` // the commands for it
 	Removed []string `json:"removed,omitempty"` // gameday's own containers
 	Damage  []string `json:"damage,omitempty"`  // what of the record could not be read
+	Notes   []string `json:"notes,omitempty"`   // what a person should know, where there was no record to go by
 }
 
 // Recover undoes what a run whose runner has gone left behind: its journal's open intents, its helpers, its lock. It fails with
@@ -39,6 +40,13 @@ func Recover(ctx context.Context, s Setup, dir string) (Recovered, error) {
 		}
 		out.Damage = append(out.Damage, err.Error())
 		if journal.Intended(abs) {
+			if lock, lerr := lockOf(ctx, s, out.Run); lerr != nil {
+				return out, lerr
+			} else if lock != nil && lock.Labels[guard.UndosLabel] != "" {
+				labels, lerr := RecoverRun(ctx, s, out.Run)
+				labels.Dir, labels.Damage = out.Dir, out.Damage
+				return labels, lerr
+			}
 			return out, fmt.Errorf("%s speaks of faults, but cannot be read from its beginning: look at each container that it names (docker ps -a), put it back by hand, then remove the run directory and the lock (docker rm -f %s)",
 				filepath.Join(abs, journal.FileName), s.lockName())
 		}
@@ -109,7 +117,7 @@ func Unrecovered(ctx context.Context, s Setup) ([]string, error) {
 	}
 	if h, err := locked(ctx, s.Engine, s.lockName()); err != nil {
 		return nil, err
-	} else if h != nil && !h.Alive && h.open() {
+	} else if h != nil && !h.Alive && !h.lost && h.Open() {
 		add(h.Dir)
 	}
 	for _, d := range dirs {

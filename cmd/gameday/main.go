@@ -106,7 +106,7 @@ Begin:      gameday init -o first.gameday.hcl
 		Version:       versionText(),
 	}
 	root.AddCommand(a.initCommand(), a.faultsCommand(), a.validateCommand(), a.fmtCommand(), a.planCommand(), a.runCommand(), a.reportCommand(),
-		a.recoverCommand(), a.abortCommand(), a.lintCommand(), a.demoCommand(), a.versionCommand())
+		a.statusCommand(), a.recoverCommand(), a.abortCommand(), a.lintCommand(), a.demoCommand(), a.versionCommand())
 	settle(root)
 	return root
 }

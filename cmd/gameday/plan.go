@@ -63,7 +63,7 @@ func (a app) plan(ws *scenarios.Workspace, chosen []*scenarios.Scenario, seed ui
 		return err
 	}
 	defer done()
-	if h, err := runner.Locked(ctx, s.Engine); err == nil && h != nil && (h.Alive || leftOpen(h)) {
+	if h, err := runner.Locked(ctx, s.Engine); err == nil && h != nil && (h.Alive || h.Open()) {
 		fmt.Fprintf(a.stderr, "gameday: what you see may be the doing of a run: %v\n", &runner.LockedError{Holder: *h})
 	}
 	code := 0

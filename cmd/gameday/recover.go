@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
 
@@ -16,8 +17,13 @@ func (a app) recoverCommand() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "recover [RUN]",
 		Short: "Undo what a run left behind whose runner has gone",
-		Long: `Undo what a run left behind: read its journal, put every container back whose undo was not seen, remove gameday's own helpers and
-the lock. Without RUN every run that needs it is recovered. It may be repeated, and is refused while the runner is there (see abort).
+		Long: `Undo what a run left behind that its guard did not undo, because it had none or both were ended: read its journal, put every container
+back whose undo was not seen, remove gameday's own helpers and the lock. Without RUN every run that needs it is recovered. It may be
+repeated, and is refused while the runner is there (see abort).
+
+Where the journal is lost, the labels of the lock say what the run had planned, and all of that is undone as far as it may have been
+done; name the run's id if it ran on another machine (see status).
+
 Exit code 6 if something could not be undone; then the commands to do it by hand are printed.`,
 		Args:              atMostOneRun,
 		ValidArgsFunction: completeRuns(&runs),
@@ -29,22 +35,19 @@ Exit code 6 if something could not be undone; then the commands to do it by hand
 				return err
 			}
 			defer done()
-			var dirs []string
-			if len(args) == 1 {
-				dir, err := journal.Find(runs, args[0])
-				if err != nil {
-					return err
-				}
-				dirs = []string{dir}
-			} else if dirs, err = runner.Unrecovered(ctx, s); err != nil {
+			todo, err := toRecover(ctx, s, args)
+			if err != nil {
 				return err
 			}
 			results := []runner.Recovered{}
 			var failed error
 			code := runner.ExitHeld
-			for _, dir := range dirs {
-				r, err := runner.Recover(ctx, s, dir)
+			for _, recover := range todo {
+				r, err := recover()
 				failed = errors.Join(failed, err)
+				if err != nil && len(r.Undone)+len(r.Open)+len(r.Removed) == 0 {
+					continue
+				}
 				if r.Undone == nil {
 					r.Undone = []string{}
 				}
@@ -57,7 +60,7 @@ Exit code 6 if something could not be undone; then the commands to do it by hand
 				if err := a.json(map[string]any{"recovered": results}); err != nil {
 					return err
 				}
-			} else {
+			} else if failed == nil || len(results) > 0 {
 				a.printRecovered(results)
 			}
 			if code != runner.ExitHeld {
@@ -69,6 +72,38 @@ Exit code 6 if something could not be undone; then the commands to do it by hand
 	c.Flags().StringVar(&runs, "runs", "runs", "look for run directories in this `directory`")
 	c.Flags().BoolVar(&asJSON, "json", false, "print JSON")
 	return c
+}
+
+// toRecover lists the recoveries of the run that is named, or of all that need one.
+func toRecover(ctx context.Context, s runner.Setup, args []string) (todo []func() (runner.Recovered, error), err error) {
+	if len(args) == 1 {
+		return []func() (runner.Recovered, error){func() (runner.Recovered, error) {
+			dir, err := journal.Find(s.Runs, args[0])
+			if err == nil {
+				return runner.Recover(ctx, s, dir)
+			}
+			r, lerr := runner.RecoverRun(ctx, s, args[0])
+			if errors.Is(lerr, runner.ErrNoTrace) {
+				lerr = err
+			}
+			return r, lerr
+		}}, nil
+	}
+	dirs, err := runner.Unrecovered(ctx, s)
+	if err != nil {
+		return nil, err
+	}
+	for _, dir := range dirs {
+		todo = append(todo, func() (runner.Recovered, error) { return runner.Recover(ctx, s, dir) })
+	}
+	orphans, err := runner.Orphans(ctx, s)
+	if err != nil {
+		return nil, err
+	}
+	for _, run := range orphans {
+		todo = append(todo, func() (runner.Recovered, error) { return runner.RecoverRun(ctx, s, run) })
+	}
+	return todo, nil
 }
 
 func (a app) printRecovered(results []runner.Recovered) {
@@ -89,6 +124,9 @@ func (a app) printRecovered(results []runner.Recovered) {
 		}
 		for _, c := range r.Removed {
 			fmt.Fprintf(a.stdout, "  removed   %s\n", c)
+		}
+		for _, n := range r.Notes {
+			fmt.Fprintf(a.stdout, "  note      %s\n", n)
 		}
 		for _, d := range r.Damage {
 			fmt.Fprintf(a.stdout, "  missing   %s\n", d)

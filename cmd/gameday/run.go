@@ -142,7 +142,7 @@ func (a app) free(ctx context.Context, s runner.Setup) error {
 			return err
 		}
 		switch {
-		case h == nil, !h.Alive && !leftOpen(h):
+		case h == nil, !h.Alive && !h.Open():
 			return nil
 		case !runner.Patient(h, time.Since(begin), s.Wait):
 			return &runner.LockedError{Holder: *h}
@@ -161,15 +161,6 @@ func (a app) free(ctx context.Context, s runner.Setup) error {
 		case <-time.After(500 * time.Millisecond):
 		}
 	}
-}
-
-// leftOpen says whether the runner of a lock has gone and left faults in force.
-func leftOpen(h *runner.Holder) bool {
-	if h.Alive {
-		return false
-	}
-	rec, err := journal.Read(h.Dir)
-	return err == nil && len(journal.OpenIntents(rec.Events)) > 0
 }
 
 func choose(ws *scenarios.Workspace, only []string) ([]*scenarios.Scenario, error) {
