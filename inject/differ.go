@@ -34,6 +34,9 @@ func differences(u Undo, c engine.Container) []string {
 	add("status", now.Status, before.Status)
 	add("health", now.Health, before.Health)
 	add("restart policy", now.RestartPolicy, before.RestartPolicy)
+	if before.Limits != "" { // the record of an older gameday has none
+		add("list of limits", now.Limits, before.Limits)
+	}
 	add("restart count", fmt.Sprint(now.RestartCount), fmt.Sprint(before.RestartCount))
 
 	for _, was := range before.Networks {

@@ -183,6 +183,7 @@ type State struct {
 	RestartPolicy string    `json:"restart_policy"`
 	Health        string    `json:"health,omitempty"` // "healthy", "unhealthy", "starting"; empty: no health check
 	Networks      []Net     `json:"networks,omitempty"`
+	Limits        string    `json:"limits,omitempty"` // as the engine has them, in words
 	// Kernel is what a helper listed of the container's kernel state: the nftables and qdiscs of its namespace, or the limits
 	// of its control group. Only kinds that change those look.
 	Kernel []string `json:"kernel,omitempty"`

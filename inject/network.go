@@ -291,11 +291,19 @@ func (d *driven) inject(ctx context.Context, id, kind string, spec json.RawMessa
 
 // Verify waits until the kernel lists the rules and has counted a packet. The effect was there from when the rules were.
 func (packets) Verify(ctx context.Context, t Tools, s Step) (Proof, error) {
-	return watchAgent(ctx, t, s, netSidecar, "no packet has met it: is there traffic that it is for? The rules are in force")
+	x, err := netExtraOf(s.Undo)
+	if err != nil {
+		return Proof{}, err
+	}
+	met := func(l sidecar.Look) bool {
+		// One that is for a share of the packets may need many of them until it hits the first.
+		return l.Hit > 0 || l.Met > 0 && x.Spec.Percent > 0 && x.Spec.Percent < 100
+	}
+	return watchAgent(ctx, t, s, netSidecar, met, "its rules are in force, but no packet has met them: is there traffic that it is for?")
 }
 
-// watchAgent waits until a sidecar sees that a fault is in force and has met something.
-func watchAgent(ctx context.Context, t Tools, s Step, f flavour, unmet string) (Proof, error) {
+// watchAgent waits until a sidecar sees that a fault is in force, and met says that it is felt.
+func watchAgent(ctx context.Context, t Tools, s Step, f flavour, met func(sidecar.Look) bool, unmet string) (Proof, error) {
 	unseen := &unseenError{name: s.Container.Name, want: "the effect", last: "it was never looked at"}
 	for tick := firstTick; ; tick = min(2*tick, lastTick) {
 		d := t.Sidecars.peek(s.Fault.Run, s.Container.ID, f)
@@ -310,7 +318,7 @@ func watchAgent(ctx context.Context, t Tools, s Step, f flavour, unmet string) (
 			unseen.last, unseen.looked = err.Error(), false
 		case err == nil && !l.InForce:
 			unseen.last, unseen.looked = l.Why, true
-		case err == nil && l.Met == 0:
+		case err == nil && !met(l):
 			unseen.last, unseen.looked = unmet, true
 		case err == nil:
 			return Proof{Seen: fmt.Sprintf("%s, by %s", l.Seen, l.Means), At: d.ours(l.At)}, nil

@@ -126,6 +126,12 @@ func hasPolicy(c engine.Container) bool {
 	return c.RestartPolicy != "" && c.RestartPolicy != "no"
 }
 
+// limitsWords is what the engine limits a container to.
+func limitsWords(l engine.Limits) string {
+	return fmt.Sprintf("memory %d, with swap %d, nano-CPUs %d, CPU quota %d of %d, pids %d, OOM killer disabled %v",
+		l.Memory, l.MemorySwap, l.NanoCPUs, l.CPUQuota, l.CPUPeriod, l.PidsLimit, l.OOMKillDisable)
+}
+
 // stateOf is what is compared before and after.
 func stateOf(c engine.Container) State {
 	s := State{
@@ -134,6 +140,7 @@ func stateOf(c engine.Container) State {
 		RestartCount:  c.RestartCount,
 		RestartPolicy: c.RestartPolicy,
 		Health:        c.State.Health,
+		Limits:        limitsWords(c.Limits),
 	}
 	for _, n := range c.Networks {
 		s.Networks = append(s.Networks, Net{Name: n.Network, IPv4: n.IPv4, IPv6: n.IPv6, Aliases: slices.Clone(n.Aliases)})

@@ -111,7 +111,9 @@ func MakePlan(ctx context.Context, s Setup, ws *scenarios.Workspace, sc *scenari
 	warn := func(r scenarios.Range, block, format string, args ...any) {
 		pr := at(r, block)
 		pr.Message = fmt.Sprintf(format, args...)
-		p.Warnings = append(p.Warnings, pr)
+		if !slices.Contains(p.Warnings, pr) { // of several containers the same may be said
+			p.Warnings = append(p.Warnings, pr)
+		}
 	}
 
 	self := s.Self
