@@ -316,8 +316,14 @@ func (l *life) hold(ctx context.Context) journal.UndoWhy {
 				// A restart policy may be quicker than the sampling, and a phase without samples proves nothing.
 				l.r.stopped.sleep(time.Until(l.due.Add(l.r.plan.watchable())))
 				return journal.UndoRestarted
-			case l.kind.Doc().Follows && l.follow(look, why):
-				continue
+			case l.kind.Doc().Follows:
+				if l.follow(look, why) {
+					continue
+				}
+				if !l.r.stopped.is() {
+					l.lost(why + ", and the fault was not put back")
+				}
+				return journal.UndoDue
 			case !l.kind.Doc().EndsItself:
 				l.endedEarly(end, why)
 				return journal.UndoDue

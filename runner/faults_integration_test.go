@@ -3,6 +3,7 @@ package runner_test
 import (
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -23,20 +24,37 @@ func TestEveryKindHolds(t *testing.T) {
 		"kill":    "duration = \"1500ms\"\n    signal = \"TERM\"",
 		"crash":   "duration = \"1500ms\"",
 		"restart": "grace = \"1s\"",
+		"exec":    "duration = \"1500ms\"\n    run = \"/workload print hello exit 0\"\n    undo = [\"/workload\", \"exit\", \"0\"]",
+
+		"latency":    "duration = \"1500ms\"\n    delay = \"20ms\"\n    jitter = \"5ms\"",
+		"loss":       "duration = \"1500ms\"\n    percent = 50",
+		"corrupt":    "duration = \"1500ms\"\n    percent = 50\n    protocol = \"udp\"",
+		"duplicate":  "duration = \"1500ms\"\n    percent = 50",
+		"reorder":    "duration = \"1500ms\"\n    percent = 50",
+		"rate":       "duration = \"1500ms\"\n    rate = \"100kbit\"",
+		"partition":  "duration = \"1500ms\"",
+		"reject":     "duration = \"1500ms\"\n    with = \"icmp\"\n    ports = [9]",
+		"disconnect": "duration = \"1500ms\"\n    network = %q",
 	}
-	effects := map[string][]string{"pause": {"paused"}, "stop": {"exited"}, "kill": {"exited"}, "crash": {"exited"}, "restart": {"running"}}
+	effects := map[string][]string{"pause": {"paused"}, "stop": {"exited"}, "kill": {"exited"}, "crash": {"exited"}}
 	for _, k := range inject.Kinds() {
 		name := k.Doc().Kind
 		t.Run(name, func(t *testing.T) {
 			s := realStage(t)
-			c := s.container()
+			network := enginetest.TestNetwork(t, s.setup.Engine)
+			c := s.container(enginetest.Network(network.Name), enginetest.Args("chat", "sleep"))
 			during := ""
-			e := s.rehearse(s.embedded(target("t", c), steady+fmt.Sprintf("  fault %q \"f\" {\n    target = target.t\n    %s\n  }\n", name, bodies[name])),
+			body := strings.ReplaceAll(bodies[name], "%q", strconv.Quote(network.Name))
+			e := s.rehearse(s.embedded(target("t", c), steady+fmt.Sprintf("  fault %q \"f\" {\n    target = target.t\n    %s\n  }\n", name, body)),
 				on(func(_ *runner.Run, _ *journal.FaultVerified) { during = s.status(c) }))
 			s.ended(e, journal.OutcomeHeld, runner.ExitHeld)
 			s.clean(e, c)
 			e.wantVerdict(t, "steady", journal.Held, journal.ReasonHeld)
-			if !slices.Contains(effects[name], during) {
+			want := effects[name]
+			if want == nil {
+				want = []string{"running"}
+			}
+			if !slices.Contains(want, during) {
 				t.Errorf("in the middle of the fault it is %q", during)
 			}
 			in, undo := one[*journal.FaultIntent](t, e), one[*journal.UndoVerified](t, e)

@@ -118,7 +118,7 @@ func main() {
 	select {}
 }
 
-// chat sends a datagram every few milliseconds to the default gateway.
+// chat sends a datagram some times a second to the default gateway.
 func chat() {
 	table, err := os.ReadFile("/proc/net/route")
 	fail(err)
@@ -132,7 +132,7 @@ func chat() {
 		gateway := net.IPv4(byte(n), byte(n>>8), byte(n>>16), byte(n>>24))
 		c, err := net.DialUDP("udp", nil, &net.UDPAddr{IP: gateway, Port: 9})
 		fail(err)
-		for range time.Tick(5 * time.Millisecond) {
+		for range time.Tick(20 * time.Millisecond) {
 			_, _ = c.Write([]byte("hello")) // refused, mostly: that is the answer
 		}
 	}
