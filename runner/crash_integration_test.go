@@ -84,6 +84,9 @@ func (s *stage) childRun(text, kind string) (cmd *exec.Cmd, dir string) {
 	}
 	cmd = exec.Command(os.Args[0])
 	cmd.Env = append(os.Environ(), childScenario+"="+path, childRuns+"="+s.setup.Runs, childLock+"="+s.setup.Lock, childImage+"="+image)
+	if s.private != nil {
+		cmd.Env = append(cmd.Env, "DOCKER_HOST="+s.private.Host)
+	}
 	if s.setup.NoGuard {
 		cmd.Env = append(cmd.Env, childNoGuard+"=1")
 	}

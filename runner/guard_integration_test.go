@@ -117,9 +117,7 @@ func TestGuardUndoesAHungRun(t *testing.T) {
 	text = strings.Replace(text, "scenario \"s\"", target("d", later)+"\nscenario \"s\"", 1)
 	text = strings.Replace(text, steady, steady+"  fault \"pause\" \"later\" {\n    target   = target.d\n    start    = \"5s\"\n    duration = \"60s\"\n  }\n", 1)
 	cmd, dir := s.childRun(text, "fault.verified")
-	s.until("all are down", func() bool {
-		return s.status(cs[0]) == "paused" && s.status(cs[1]) == "exited" && s.status(cs[2]) == "exited"
-	})
+	s.until("all are down", func() bool { return s.allDown(cs) })
 	cmd.Process.Signal(syscall.SIGSTOP)
 	s.until("all run again", func() bool { return s.allRun(cs) })
 	s.until("the guard is through", func() bool {

@@ -50,7 +50,8 @@ type stage struct {
 	t       *testing.T
 	setup   runner.Setup
 	numbers *numbers
-	docker  bool // the engine is a real one
+	docker  bool                // the engine is a real one
+	private *enginetest.Private // and it is this one; nil: that of the environment
 }
 
 // realStage works on the Docker engine of the environment, with a lock of its own.
@@ -281,6 +282,9 @@ func (s *stage) clean(e ending, cs ...engine.Container) {
 // status is that of a container, seen without gameday's code where there is a real engine.
 func (s *stage) status(c engine.Container) string {
 	s.t.Helper()
+	if s.private != nil {
+		return strings.TrimSpace(s.private.Docker("inspect", "--format", "{{.State.Status}}", c.ID))
+	}
 	if s.docker {
 		return injecttest.Outside(s.t, c.ID).State.Status
 	}
@@ -294,6 +298,12 @@ func (s *stage) status(c engine.Container) string {
 // noneLeft checks that nothing in Docker carries the label of a run.
 func (s *stage) noneLeft(run string) {
 	s.t.Helper()
+	if s.private != nil {
+		if out := s.private.Docker("ps", "-aq", "--filter", "label="+engine.Label+"="+run); out != "" {
+			s.t.Errorf("left behind: %s", out)
+		}
+		return
+	}
 	if s.docker {
 		if out := injecttest.Docker(s.t, "ps", "-aq", "--filter", "label="+engine.Label+"="+run); out != "" {
 			s.t.Errorf("left behind: %s", out)

@@ -111,7 +111,12 @@ func Docker(t testing.TB, args ...string) string {
 // Tools connects to the engine of the environment. Its helper image holds the sidecar's commands alone.
 func Tools(t testing.TB) inject.Tools {
 	t.Helper()
-	e := enginetest.Open(t)
+	return ToolsOn(t, enginetest.Open(t))
+}
+
+// ToolsOn is Tools for another engine. Who made that engine removes the image with it.
+func ToolsOn(t testing.TB, e engine.Engine) inject.Tools {
+	t.Helper()
 	var once sync.Once
 	var tag string
 	var err error

@@ -73,7 +73,8 @@ func run(ctx context.Context, id, container, socket string, told <-chan struct{}
 		return err
 	}
 	g := &Guard{Run: id, Name: container, Dir: RecordDir, Info: info, Told: told, Log: log}
-	g.Tools = inject.Tools{Engine: e, Helper: func(context.Context) (string, error) { return g.self.Image, nil }}
+	helper := func(context.Context) (string, error) { return g.self.Image, nil }
+	g.Tools = inject.Tools{Engine: e, Helper: helper, Sidecars: inject.NewSidecars(e, helper)}
 	return g.Watch(ctx)
 }
 

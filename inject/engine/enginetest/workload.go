@@ -98,7 +98,7 @@ func file(path string, mode int64, content []byte) engine.File {
 
 var images = struct {
 	sync.Mutex
-	users map[string]int // engine → tests that hold the image
+	users map[string]int // engine, by id and endpoint → tests that hold the image
 }{users: map[string]int{}}
 
 // Helper makes the workload's image on an engine, and returns its tag. The last test that uses it removes it.
@@ -109,18 +109,19 @@ func Helper(t testing.TB, e engine.Engine) (tag string) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	who := info.ID + info.Endpoint // two daemons on one machine may have one id
 	images.Lock()
 	defer images.Unlock()
-	if images.users[info.ID] == 0 {
+	if images.users[who] == 0 {
 		if _, err := e.BuildImage(Context(t), img); err != nil {
 			t.Fatal(err)
 		}
 	}
-	images.users[info.ID]++
+	images.users[who]++
 	t.Cleanup(func() {
 		images.Lock()
 		defer images.Unlock()
-		if images.users[info.ID]--; images.users[info.ID] == 0 {
+		if images.users[who]--; images.users[who] == 0 {
 			if err := e.RemoveImage(cleanup(), img.Tag); err != nil {
 				t.Error(err)
 			}
