@@ -137,13 +137,16 @@ func (e *netEffect) look() (Look, error) {
 	}
 	l.Met, l.Hit = int64(c.Matched), int64(c.Hit)
 	l.Seen = packetsSeen(e.kind, l.Met, l.Hit)
+	if there && l.Met > 0 && l.Hit == 0 {
+		l.Seen += " yet"
+	}
 	return l, nil
 }
 
 // done says in words what a kind does to a packet.
 var done = map[string]string{
 	"latency": "delayed", "loss": "dropped", "corrupt": "corrupted", "duplicate": "sent twice", "reorder": "let overtake others",
-	"rate": "slowed down", "partition": "dropped", "reject": "rejected",
+	"partition": "dropped", "reject": "rejected",
 }
 
 // packetsSeen is what a kind did to how many packets: "412 packets matched, 3 were dropped".
@@ -152,6 +155,10 @@ func packetsSeen(kind string, met, hit int64) string {
 	switch {
 	case met == 0:
 		return "no packet has matched"
+	case kind == "rate" && hit == 0:
+		return packets(met) + " matched, none had to wait"
+	case kind == "rate":
+		return fmt.Sprintf("%s matched, the line was full %s", packets(met), times(hit))
 	case hit == met:
 		return fmt.Sprintf("%s %s", packets(met), wasWere(met, what))
 	case hit == 0:

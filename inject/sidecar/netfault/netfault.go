@@ -86,7 +86,9 @@ const (
 // Counts says how many packets came by.
 type Counts struct {
 	Matched, MatchedBytes uint64 // that the selectors chose
-	Hit, HitBytes         uint64 // that the effect was done to. HitBytes is 0 where nobody counts them: with correlation
+	// Hit are those that the effect was done to. HitBytes is 0 where nobody counts them: with correlation, and for a rate, of
+	// which Hit says how often a packet had to wait, once or more.
+	Hit, HitBytes uint64
 }
 
 func (c Counts) add(d Counts) Counts {

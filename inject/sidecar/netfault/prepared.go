@@ -35,7 +35,6 @@ type Prepared struct {
 type classUse struct {
 	devices []link
 	class   uint32
-	loses   bool // whether what the qdisc drops is the effect
 }
 
 // Prepare does all costly work for a fault. Nothing is in effect yet. The id is for people who list the rules.
@@ -189,7 +188,7 @@ func (p *Prepared) prepare(d Direction, selectors []Selector) error {
 		if err != nil {
 			return err
 		}
-		p.classes = append(p.classes, classUse{on, class, p.effect.Kind == Loss})
+		p.classes = append(p.classes, classUse{on, class})
 		act = setPriority(class)
 		if d == Ingress {
 			act = append(act, forward(s.ifb.index)...)
@@ -328,8 +327,8 @@ func (p *Prepared) count() (total Counts, err error) {
 	}
 	var all []qdisc
 	for _, use := range p.classes {
-		if !use.loses {
-			continue
+		if p.effect.Kind != Loss && p.effect.Kind != Rate {
+			break // what was hit is known without the qdiscs
 		}
 		if all == nil {
 			if all, err = s.routeList.qdiscs(); err != nil {
@@ -338,7 +337,11 @@ func (p *Prepared) count() (total Counts, err error) {
 			total.Hit, total.HitBytes = 0, 0
 		}
 		for _, q := range all {
-			if use.has(q) {
+			switch {
+			case !use.has(q):
+			case p.effect.Kind == Rate:
+				total.Hit += uint64(q.full)
+			default:
 				total.Hit += uint64(q.drops)
 			}
 		}

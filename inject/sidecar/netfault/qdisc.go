@@ -102,6 +102,7 @@ type qdisc struct {
 	bytes          uint64
 	drops          uint32
 	queued         uint32 // packets that it holds
+	full           uint32 // how often a packet could not go on at once
 }
 
 func (c *conn) qdiscs() ([]qdisc, error) {
@@ -126,6 +127,9 @@ func (c *conn) qdiscs() ([]qdisc, error) {
 		}
 		if s, ok := findAttr(a, unix.TCA_STATS2, queue); ok && len(s) >= 12 {
 			q.queued, q.drops = native.Uint32(s), native.Uint32(s[8:])
+			if len(s) >= 20 {
+				q.full = native.Uint32(s[16:])
+			}
 		}
 		list = append(list, q)
 	})
