@@ -148,5 +148,8 @@ func peerWords(peers []Peer) string {
 	if len(names) > 4 {
 		names = append(names[:3], fmt.Sprintf("%d more", len(names)-3))
 	}
+	if last := len(names) - 1; last > 0 {
+		return strings.Join(names[:last], ", ") + " or " + names[last]
+	}
 	return strings.Join(names, ", ")
 }

@@ -32,7 +32,7 @@ func TestConflict(t *testing.T) {
 		{"one peer and all", []Claim{delay(Selection{Direction: "egress", Peers: peers("10.0.0.2/32")})}, []Claim{delay(Selection{Direction: "egress"})},
 			"the delay of packets with 10.0.0.2"},
 		{"a peer in a network", []Claim{delay(Selection{Direction: "egress", Peers: peers("10.0.0.2/32", "10.9.0.1/32")})},
-			[]Claim{delay(Selection{Direction: "egress", Peers: peers("10.0.0.0/8")})}, "the delay of packets with 10.0.0.2, 10.9.0.1"},
+			[]Claim{delay(Selection{Direction: "egress", Peers: peers("10.0.0.0/8")})}, "the delay of packets with 10.0.0.2 or 10.9.0.1"},
 		{"other peers", []Claim{delay(Selection{Direction: "egress", Peers: peers("10.0.0.2/32")})},
 			[]Claim{delay(Selection{Direction: "egress", Peers: peers("10.0.0.3/32", "fd00::/8")})}, ""},
 		{"other protocols", []Claim{delay(Selection{Direction: "egress", Protocol: "tcp"})}, []Claim{delay(Selection{Direction: "egress", Protocol: "udp"})}, ""},

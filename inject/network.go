@@ -122,8 +122,11 @@ func (s Selection) words(c engine.Container) string {
 	out := map[string]string{
 		"egress": "packets that " + c.Name + " sends", "ingress": "packets that " + c.Name + " receives", "both": "packets that " + c.Name + " sends or receives",
 	}[s.Direction]
-	if len(s.Peers) > 0 {
-		out += map[string]string{"egress": " to ", "ingress": " from ", "both": " to or from "}[s.Direction] + peerWords(s.Peers)
+	switch {
+	case len(s.Peers) > 0 && s.Direction == "both":
+		out = "packets between " + c.Name + " and " + peerWords(s.Peers)
+	case len(s.Peers) > 0:
+		out += map[string]string{"egress": " to ", "ingress": " from "}[s.Direction] + peerWords(s.Peers)
 	}
 	var only []string
 	if s.Protocol != "" {
