@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 	"time"
 
@@ -44,23 +45,22 @@ func (r *Run) injectAll(ctx context.Context) {
 		})
 	}
 	var wg sync.WaitGroup
-	type earlier struct {
-		step inject.Step
-		over <-chan struct{}
-	}
-	var all []earlier
+	var all []*life
 	for _, f := range r.plan.Faults {
 		for _, step := range f.Steps {
-			l := &life{r: r, fault: f, step: step, due: base.Add(f.Start), begun: begun}
+			l := &life{r: r, fault: f, step: step, due: base.Add(f.Start), begun: begun, over: make(chan struct{})}
 			for _, e := range all {
-				if inject.Conflict(e.step, step) != "" {
+				switch {
+				case e.step.Container.ID != step.Container.ID:
+				case f.follows(e.fault) || inject.Conflict(e.step, step) != "":
 					l.before = append(l.before, e.over)
+				default:
+					l.beside = append(l.beside, e.over)
 				}
 			}
-			over := make(chan struct{})
-			all = append(all, earlier{step, over})
+			all = append(all, l)
 			wg.Go(func() {
-				defer close(over)
+				defer close(l.over)
 				l.live(ctx)
 			})
 		}
@@ -78,9 +78,11 @@ type life struct {
 	step  inject.Step
 	kind  inject.Kind
 	due   time.Time
-	begun func() // called right before the first injection of the run
-	// before are closed when the faults that are planned before this one, and that it would fight with, have come to their ends.
-	before []<-chan struct{}
+	begun func()        // called right before the first injection of the run
+	over  chan struct{} // closed at its end
+	// before are the ends of the faults on the same container that are planned before this one, and that it comes after or would
+	// fight with; beside are those of the others.
+	before, beside []<-chan struct{}
 }
 
 func (l *life) ref() journal.Ref {
@@ -99,7 +101,7 @@ func (l *life) show(s FaultState, until time.Time) {
 func (l *life) live(ctx context.Context) {
 	l.show(FaultPlanned, l.due)
 	l.kind, _ = inject.Lookup(l.fault.Fault.Kind)
-	if !l.r.stopped.sleep(time.Until(l.due)-prepareLead) || !l.alone() {
+	if !l.r.stopped.sleep(time.Until(l.due)-prepareLead) || !l.alone() || !l.awake(ctx) {
 		return
 	}
 	if err := l.prepare(ctx); err != nil {
@@ -133,13 +135,35 @@ func (l *life) live(ctx context.Context) {
 	l.undo(why)
 }
 
-// alone waits until the faults before this one that it would fight with are undone, however long that takes, and says whether
-// the run still goes on: what another fault does must not be taken for the container's own state.
+// alone waits until the faults before this one are undone, however long that takes, and says whether the run still goes on: what
+// another fault does must not be taken for the container's own state.
 func (l *life) alone() bool {
 	for _, over := range l.before {
 		select {
 		case <-over:
 		case <-l.r.stopped.ch:
+		}
+	}
+	return !l.r.stopped.is()
+}
+
+// awake waits while the container is down by the doing of a fault beside this one, such as a crash whose restart policy is about
+// to act, and says whether the run still goes on.
+func (l *life) awake(ctx context.Context) bool {
+	under := func(over <-chan struct{}) bool {
+		select {
+		case <-over:
+			return false
+		default:
+			return true
+		}
+	}
+	ctx, cancel := l.r.untilStopped(ctx)
+	defer cancel()
+	for slices.ContainsFunc(l.beside, under) {
+		c, err := l.r.setup.Engine.Container(ctx, l.step.Container.ID)
+		if err != nil || c.State.Running && !c.State.Restarting || !l.r.stopped.sleep(50*time.Millisecond) {
+			break
 		}
 	}
 	return !l.r.stopped.is()
@@ -219,7 +243,8 @@ func (l *life) prepare(ctx context.Context) error {
 	return nil
 }
 
-// inject does it and waits until it is seen. The end of the run cancels it.
+// inject does it and waits until it is seen. A target that is restarted meanwhile, perhaps by a fault beside this one, is
+// followed. The end of the run cancels it.
 func (l *life) inject(ctx context.Context) error {
 	ctx, cancel := l.r.untilStopped(ctx)
 	defer cancel()
@@ -231,25 +256,20 @@ func (l *life) inject(ctx context.Context) error {
 	}
 	if l.kind.Doc().Ahead {
 		// The call is made now, and takes effect at its time.
-		l.step.At = l.due
 		timely := time.AfterFunc(time.Until(l.due), l.begun)
 		defer timely.Stop()
 	} else {
 		l.begun()
 	}
-	called := time.Now()
-	err := l.kind.Inject(ctx, l.r.setup.Tools, l.step)
-	if err != nil {
-		return err
+	injected := false
+	proof, err := l.attempt(ctx, &injected)
+	for limit := time.Now().Add(verifyLimit); err != nil && l.kind.Doc().Follows && l.reborn(ctx, limit); {
+		if err = l.refit(ctx); err != nil {
+			l.r.stopped.sleep(50 * time.Millisecond) // it may be about to end again
+			continue
+		}
+		proof, err = l.attempt(ctx, &injected)
 	}
-	l.begun()
-	if called.Before(l.step.At) {
-		called = l.step.At
-	}
-	l.r.write(&journal.FaultInjected{Fault: l.name(), Container: l.ref(), Called: called.UTC(), Took: journal.Duration(time.Since(called))})
-	verify, cancelVerify := context.WithTimeout(ctx, verifyLimit)
-	defer cancelVerify()
-	proof, err := l.kind.Verify(verify, l.r.setup.Tools, l.step)
 	if err != nil {
 		return err
 	}
@@ -257,6 +277,84 @@ func (l *life) inject(ctx context.Context) error {
 	// A stop takes its grace time until it is in force: the duration is that of the effect.
 	l.postpone(proof.At)
 	return nil
+}
+
+// attempt injects once, in the life that the step is planned for, and waits until the effect is seen or that life ends. That it
+// was injected is written down the first time.
+func (l *life) attempt(ctx context.Context, injected *bool) (proof inject.Proof, err error) {
+	if l.kind.Doc().Follows {
+		var cancel context.CancelFunc
+		ctx, cancel = l.whileItLives(ctx)
+		defer cancel()
+		defer func() {
+			if err != nil && errors.Is(context.Cause(ctx), errLifeEnded) {
+				err = fmt.Errorf("%s %w: %w", l.step.Container.Name, errLifeEnded, err)
+			}
+		}()
+	}
+	if l.kind.Doc().Ahead && time.Until(l.due) > 0 {
+		l.step.At = l.due
+	}
+	called := time.Now()
+	if err := l.kind.Inject(ctx, l.r.setup.Tools, l.step); err != nil {
+		return inject.Proof{}, err
+	}
+	l.begun()
+	if called.Before(l.step.At) {
+		called = l.step.At
+	}
+	if !*injected {
+		l.r.write(&journal.FaultInjected{Fault: l.name(), Container: l.ref(), Called: called.UTC(), Took: journal.Duration(time.Since(called))})
+	}
+	*injected = true
+	verify, cancel := context.WithTimeout(ctx, verifyLimit)
+	defer cancel()
+	return l.kind.Verify(verify, l.r.setup.Tools, l.step)
+}
+
+var errLifeEnded = errors.New("ended or was restarted meanwhile")
+
+// whileItLives ends a context when the life of the container ends that the step is planned for.
+func (l *life) whileItLives(ctx context.Context) (context.Context, context.CancelFunc) {
+	ctx, cancel := context.WithCancelCause(ctx)
+	hint, unsubscribe := l.r.watcher.subscribe(l.step.Container.ID)
+	born := l.step.Container.State.StartedAt
+	go func() {
+		defer unsubscribe()
+		check := time.NewTicker(holdCheck)
+		defer check.Stop()
+		for {
+			select {
+			case <-ctx.Done():
+				return
+			case <-hint:
+			case <-check.C:
+			}
+			c, err := l.r.setup.Engine.Container(ctx, l.step.Container.ID)
+			if err == nil && !(c.State.Running && c.State.StartedAt.Equal(born)) || errors.Is(err, engine.ErrNotFound) {
+				cancel(errLifeEnded)
+				return
+			}
+		}
+	}()
+	return ctx, func() { cancel(nil) }
+}
+
+// reborn waits until the container runs, and says whether it lives another life than the one that the step is planned for.
+func (l *life) reborn(ctx context.Context, limit time.Time) bool {
+	for ctx.Err() == nil && time.Until(limit) > 0 {
+		c, err := l.r.setup.Engine.Container(ctx, l.step.Container.ID)
+		switch {
+		case errors.Is(err, engine.ErrNotFound):
+			return false
+		case err == nil && c.State.Status == "running":
+			return !c.State.StartedAt.Equal(l.step.Container.State.StartedAt)
+		}
+		if !l.r.stopped.sleep(50 * time.Millisecond) {
+			return false
+		}
+	}
+	return false
 }
 
 // failed ends the run: a fault that was not seen to take effect tests nothing. When the run is ending anyway, that is the reason.
@@ -358,7 +456,7 @@ func (l *life) follow(ctx context.Context, why string) bool {
 		case err == nil && c.State.Status == "running" && c.State.StartedAt.Equal(l.step.Container.State.StartedAt):
 			return false // it was not restarted: somebody took the fault away
 		case err == nil && c.State.Status == "running":
-			seen, err := l.again(ctx, c)
+			seen, err := l.again(ctx)
 			if err == nil {
 				l.r.write(&journal.FaultFollowed{Fault: l.name(), Container: l.ref(), Why: why, Lost: lost.UTC(), Seen: seen.Seen, Effect: seen.At.UTC()})
 				return true
@@ -372,26 +470,34 @@ func (l *life) follow(ctx context.Context, why string) bool {
 	}
 }
 
-// again injects the fault into the life that the target lives now. The undo that stands in the journal is good for every life.
-func (l *life) again(ctx context.Context, c engine.Container) (inject.Proof, error) {
-	fault, err := l.declared(ctx)
-	if err != nil {
+// again injects the fault into the life that the target lives now.
+func (l *life) again(ctx context.Context) (inject.Proof, error) {
+	if err := l.refit(ctx); err != nil {
 		return inject.Proof{}, err
 	}
-	step, err := inject.Prepare(ctx, l.r.setup.Tools, fault, c.ID, l.r.plan.host)
-	if err != nil {
+	if err := l.kind.Inject(ctx, l.r.setup.Tools, l.step); err != nil {
 		return inject.Proof{}, err
+	}
+	verify, cancel := context.WithTimeout(ctx, verifyLimit)
+	defer cancel()
+	return l.kind.Verify(verify, l.r.setup.Tools, l.step)
+}
+
+// refit plans the fault for the life that the target lives now. The undo that stands in the journal is good for every life.
+func (l *life) refit(ctx context.Context) error {
+	fault, err := l.declared(ctx)
+	if err != nil {
+		return err
+	}
+	step, err := inject.Prepare(ctx, l.r.setup.Tools, fault, l.step.Container.ID, l.r.plan.host)
+	if err != nil {
+		return err
 	}
 	before := l.step.Undo.Before
 	before.StartedAt, before.Kernel = step.Undo.Before.StartedAt, step.Undo.Before.Kernel
 	step.Undo.Before = before
 	l.step = step
-	if err := l.kind.Inject(ctx, l.r.setup.Tools, step); err != nil {
-		return inject.Proof{}, err
-	}
-	verify, cancel := context.WithTimeout(ctx, verifyLimit)
-	defer cancel()
-	return l.kind.Verify(verify, l.r.setup.Tools, step)
+	return nil
 }
 
 // removed says whether the container is gone for good.

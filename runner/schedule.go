@@ -18,6 +18,16 @@ type PlannedFault struct {
 // End is when the fault is to be over; that of a fault without a duration is its start.
 func (f PlannedFault) End() time.Duration { return f.Start + f.Fault.Duration }
 
+// follows says whether the scenario puts the fault after another one, directly or not.
+func (f PlannedFault) follows(other PlannedFault) bool {
+	for g := f.Fault.After; g != nil; g = g.After {
+		if g == other.Fault {
+			return true
+		}
+	}
+	return false
+}
+
 // schedule gives every fault its time, ordered by it. `after` chains have no cycles: the language sees to that.
 func schedule(faults []*scenarios.Fault) []PlannedFault {
 	starts := map[*scenarios.Fault]time.Duration{}

@@ -17,6 +17,7 @@
 //	leave         starts another process that sleeps, with the same output, and goes on
 //	health        as a health check: exits with 0, or with 1 after a SIGUSR1 to the main process
 //	chat          sends packets to the gateway all the time, which answers that nobody listens, from here on
+//	call HOST:PORT sends packets to a host all the time, whose address it looks up each time, from here on
 //	sleep         sleeps; nothing comes after it
 //
 // On SIGTERM it exits with 0, on SIGUSR1 it becomes unhealthy or healthy again, on SIGUSR2 it exits with 70.
@@ -109,6 +110,8 @@ func main() {
 			return
 		case "chat":
 			go chat()
+		case "call":
+			go call(next(what))
 		case "sleep":
 			args = nil
 		default:
@@ -116,6 +119,16 @@ func main() {
 		}
 	}
 	select {}
+}
+
+// call sends a datagram some times a second, whether or not there is somebody to take it.
+func call(address string) {
+	for ; ; time.Sleep(20 * time.Millisecond) {
+		if c, err := net.Dial("udp", address); err == nil {
+			fmt.Fprintln(c, "hello")
+			c.Close()
+		}
+	}
 }
 
 // chat sends a datagram some times a second to the default gateway.
