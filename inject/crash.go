@@ -93,7 +93,7 @@ func (crash) Undo(ctx context.Context, t Tools, u Undo) error {
 	if err := startAgain(ctx, t, u, 0); err != nil {
 		return err
 	}
-	if err := removeHelpers(ctx, t, u.Run, u.ID); err != nil {
+	if err := removeOnce(ctx, t, u); err != nil {
 		return err
 	}
 	return startAgain(ctx, t, u, settle)

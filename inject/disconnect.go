@@ -93,7 +93,8 @@ func (k disconnect) Plan(f Fault, c engine.Container, _ Host) (Step, error) {
 	}
 	s.Does = fmt.Sprintf("take %s out of network %s: nobody there reaches it, nor it them", c.Name, p.Network)
 	s.UndoWords = fmt.Sprintf("put %s back into network %s, at %s", c.Name, p.Network, orNone(p.addresses()))
-	s.Claims = append(s.Claims, Claim{Thing: "its place in network " + p.Network})
+	// Queues of packets go with the interface.
+	s.Claims = append(s.Claims, Claim{Thing: "its place in network " + p.Network}, Claim{Thing: packetQueue})
 	s.Warnings = p.warnings(c)
 	return s, nil
 }
@@ -177,7 +178,7 @@ func (disconnect) Warm(ctx context.Context, t Tools, s Step) error {
 	if err != nil {
 		return err
 	}
-	_, err = makeHolder(ctx, t, s.Undo, p, holderName(s.Undo, 0))
+	_, err = makeHolder(ctx, t, s.Undo, p)
 	return err
 }
 
@@ -200,8 +201,7 @@ func (disconnect) Inject(ctx context.Context, t Tools, s Step) error {
 	if err != nil {
 		return err
 	}
-	// Whether this works decides only who else may get the address meanwhile: Gone looks what came of that.
-	_ = hold(ctx, t, s.Undo, p)
+	hold(ctx, t, s.Undo, p)
 	return nil
 }
 
@@ -249,11 +249,15 @@ func (disconnect) Undo(ctx context.Context, t Tools, u Undo) error {
 	if err != nil {
 		return err
 	}
+	turn := turns.join(p.NetworkID, p.rank())
+	defer turn.leave()
+	stopHolding(u, p)
 	err = untilActed(ctx, t, u, settle, func(c engine.Container) (bool, error) {
 		if at, ok := p.in(c); ok && (p.same(at) || !lives(c, u)) {
+			turn.leave()
 			return !lives(c, u), nil // a call that nobody waited for may still take it out
 		}
-		return true, putBack(ctx, t, u, p)
+		return true, putBack(ctx, t, u, p, turn)
 	})
 	return errors.Join(err, letGo(ctx, t, u, p))
 }

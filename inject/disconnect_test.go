@@ -50,13 +50,35 @@ func sweep(t testing.TB, tools inject.Tools) {
 	})
 }
 
+// disconnected takes a container out of a network and waits until its address is held.
 func disconnected(t *testing.T, tools inject.Tools, network, id string) inject.Step {
 	t.Helper()
 	s := do(t, tools, "disconnect", map[string]any{"network": network}, id)
 	if _, ok := places(t, id)[network]; ok {
 		t.Fatalf("%s is in network %s", id, network)
 	}
-	return s
+	var want engine.Endpoint
+	for _, at := range s.Container.Networks {
+		if at.Network == network {
+			want = at
+		}
+	}
+	for end := time.Now().Add(20 * time.Second); ; time.Sleep(20 * time.Millisecond) {
+		for _, h := range holders(t, want.NetworkID) {
+			c, err := tools.Engine.Container(enginetest.Context(t), h)
+			if err == nil && len(c.Networks) == 1 && c.Networks[0].IPv4 == want.IPv4 {
+				return s
+			}
+		}
+		if time.Now().After(end) {
+			t.Fatalf("nobody holds %s", want.IPv4)
+		}
+	}
+}
+
+// holders are the helpers that hold addresses in a network.
+func holders(t testing.TB, network string) []string {
+	return strings.Fields(injecttest.Docker(t, "ps", "-q", "--no-trunc", "--filter", "label=gameday.holds="+network))
 }
 
 func TestDisconnectPutsBackExactly(t *testing.T) {
@@ -146,7 +168,7 @@ func TestDisconnectHoldsTheAddress(t *testing.T) {
 	if at := now.Networks[0].IPv4; at != neighbour.Networks[0].IPv4 {
 		t.Errorf("restarted, the neighbour is at %s, was at %s", at, neighbour.Networks[0].IPv4)
 	}
-	for _, h := range strings.Fields(injecttest.Docker(t, "ps", "-q", "--filter", "label=gameday.holds="+n.ID)) {
+	for _, h := range holders(t, n.ID) {
 		pid := strings.TrimSpace(injecttest.Docker(t, "inspect", "-f", "{{.State.Pid}}", h))
 		links, err := exec.Command("nsenter", "-t", pid, "-n", "ip", "-br", "link").CombinedOutput()
 		if err != nil || !strings.Contains(string(links), "eth0") || strings.Contains(string(links), " UP ") {
@@ -165,7 +187,7 @@ func TestDisconnectAddressIsTaken(t *testing.T) {
 	n := enginetest.TestNetwork(t, tools.Engine)
 	c := enginetest.Workload(t, tools.Engine, enginetest.Unique("gameday-robbed"), enginetest.Network(n.Name))
 	s := disconnected(t, tools, n.Name, c.ID)
-	for _, h := range strings.Fields(injecttest.Docker(t, "ps", "-q", "--filter", "label=gameday.holds="+n.ID)) {
+	for _, h := range holders(t, n.ID) {
 		injecttest.Docker(t, "rm", "-f", h)
 	}
 	thief := enginetest.Workload(t, tools.Engine, enginetest.Unique("gameday-thief"), enginetest.Network(n.Name))

@@ -103,9 +103,9 @@ func runHelper(ctx context.Context, t Tools, h helper) (said []byte, err error) 
 	return out, err
 }
 
-// removeHelpers removes the helpers of a run that act on a target; an empty target stands for any.
-func removeHelpers(ctx context.Context, t Tools, run, target string) error {
-	all, err := helpers(ctx, t, run, target)
+// removeHelpers removes the helpers of a run.
+func removeHelpers(ctx context.Context, t Tools, run string) error {
+	all, err := helpers(ctx, t, run, "")
 	if err != nil {
 		return err
 	}
@@ -116,11 +116,27 @@ func removeHelpers(ctx context.Context, t Tools, run, target string) error {
 	return errors.Join(errs...)
 }
 
+// removeOnce removes the helpers beside a target that run a single command. Sidecars, and those that hold an address, belong to
+// other faults.
+func removeOnce(ctx context.Context, t Tools, u Undo) error {
+	all, err := helpers(ctx, t, u.Run, u.ID)
+	if err != nil {
+		return err
+	}
+	var errs []error
+	for _, c := range all {
+		if c.Labels[flavourLabel] == "" && c.Labels[holdsLabel] == "" {
+			errs = append(errs, removeHelper(ctx, t, c))
+		}
+	}
+	return errors.Join(errs...)
+}
+
 // helpers lists the helpers of a run that act on a target; an empty target stands for any.
 func helpers(ctx context.Context, t Tools, run, target string) ([]engine.Container, error) {
 	look, cancel := context.WithTimeout(ctx, callLimit)
 	defer cancel()
-	all, err := t.Engine.Containers(look)
+	all, err := t.Engine.Brief(look, engine.Filter{Label: engine.Label, Value: run})
 	if err != nil {
 		return nil, err
 	}
@@ -169,7 +185,8 @@ func Sweep(ctx context.Context, t Tools, run string) error {
 	if run == "" {
 		return nil
 	}
-	return errors.Join(t.Sidecars.end(ctx, run), removeHelpers(ctx, t, run, ""))
+	endHolds(run)
+	return errors.Join(t.Sidecars.end(ctx, run), removeHelpers(ctx, t, run))
 }
 
 func random() string {

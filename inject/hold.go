@@ -5,7 +5,9 @@ import (
 	"errors"
 	"fmt"
 	"net/netip"
+	"slices"
 	"strconv"
+	"strings"
 	"sync"
 	"time"
 
@@ -30,14 +32,14 @@ func holderName(u Undo, n int) string {
 }
 
 // makeHolder makes a helper in the network, and does not start it.
-func makeHolder(ctx context.Context, t Tools, u Undo, p place, name string) (id string, err error) {
+func makeHolder(ctx context.Context, t Tools, u Undo, p place) (id string, err error) {
 	image, err := t.Helper(ctx)
 	if err != nil {
 		return "", err
 	}
 	err = uncut(ctx, func(ctx context.Context) error {
 		id, err = t.Engine.Create(ctx, engine.Spec{
-			Name: name, Image: image, Entrypoint: []string{"/gameday"}, Cmd: []string{"sidecar", "hold", strconv.Itoa(p.HoldSeconds)},
+			Name: "gameday-hold-" + random(), Image: image, Entrypoint: []string{"/gameday"}, Cmd: []string{"sidecar", "hold", strconv.Itoa(p.HoldSeconds)},
 			Labels: map[string]string{
 				engine.Label: u.Run, engine.RoleLabel: helperRole, targetLabel: u.ID, holdsLabel: p.NetworkID,
 			},
@@ -48,64 +50,140 @@ func makeHolder(ctx context.Context, t Tools, u Undo, p place, name string) (id 
 	return id, err
 }
 
-// holders are a run's helpers in the network; those of an undo are the ones that were made for its container.
-func holders(ctx context.Context, t Tools, u Undo, p place) (all, own []engine.Container, err error) {
+// members lists who is in the network. A helper that holds an address there is one.
+func members(ctx context.Context, t Tools, p place) ([]engine.Container, error) {
 	ctx, cancel := context.WithTimeout(ctx, callLimit)
 	defer cancel()
-	list, err := t.Engine.Containers(ctx)
-	for _, c := range list {
-		if c.Labels[engine.Label] == u.Run && c.Labels[engine.RoleLabel] == helperRole && c.Labels[holdsLabel] == p.NetworkID {
-			all = append(all, c)
-			if c.Labels[targetLabel] == u.ID {
-				own = append(own, c)
-			}
+	return t.Engine.Brief(ctx, engine.Filter{Network: p.NetworkID})
+}
+
+// holds says whether a container is a helper that holds an address in the network for a run.
+func (p place) holds(c engine.Container, run string) bool {
+	return c.Labels[engine.Label] == run && c.Labels[engine.RoleLabel] == helperRole && c.Labels[holdsLabel] == p.NetworkID
+}
+
+// ownHolders are the helpers that were made for an undo's container, wherever they are.
+func ownHolders(ctx context.Context, t Tools, u Undo, p place) ([]engine.Container, error) {
+	ctx, cancel := context.WithTimeout(ctx, callLimit)
+	defer cancel()
+	all, err := t.Engine.Brief(ctx, engine.Filter{Label: targetLabel, Value: u.ID})
+	return slices.DeleteFunc(all, func(c engine.Container) bool { return !p.holds(c, u.Run) }), err
+}
+
+// hold has each address of a place held by a helper, also by one that was made for another container. It goes on after it
+// returns, so that the fault is not longer than it should be: see stop.
+func hold(ctx context.Context, t Tools, u Undo, p place) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), helperLimit)
+	h := &holding{cancel: cancel, done: make(chan struct{})}
+	if before, ok := inHand.Swap(holdKey(u, p), h); ok {
+		before.(*holding).stop()
+	}
+	go func() {
+		defer close(h.done)
+		defer cancel()
+		// Whether it works decides only who else may get the address: Gone looks what came of that.
+		if first(ctx, t, u, p) != nil {
+			return
 		}
-	}
-	return all, own, err
+		turn := turns.join(p.NetworkID, last)
+		defer turn.leave()
+		if turn.take(ctx) == nil {
+			_ = holdNow(ctx, t, u, p)
+		}
+	}()
 }
 
-// hold starts helpers until each address of a place is held by one, also by one that was made for another container.
-func hold(ctx context.Context, t Tools, u Undo, p place) error {
-	release, err := turns.take(ctx, p.NetworkID)
-	if err != nil {
-		return err
-	}
-	defer release()
-	return holdNow(ctx, t, u, p)
+// inHand are the holds of this process that may go on; an undo stops its own before it does anything.
+var inHand sync.Map // string → *holding
+
+type holding struct {
+	cancel func()
+	done   chan struct{}
 }
 
-func holdNow(ctx context.Context, t Tools, u Undo, p place) error {
+func (h *holding) stop() {
+	h.cancel()
+	<-h.done
+}
+
+func holdKey(u Undo, p place) string { return u.Run + " " + u.Fault + " " + u.ID + " " + p.NetworkID }
+
+// endHolds stops all holds of a run.
+func endHolds(run string) {
+	inHand.Range(func(key, h any) bool {
+		if strings.HasPrefix(key.(string), run+" ") {
+			inHand.Delete(key)
+			h.(*holding).stop()
+		}
+		return true
+	})
+}
+
+func stopHolding(u Undo, p place) {
+	if h, ok := inHand.LoadAndDelete(holdKey(u, p)); ok {
+		h.(*holding).stop()
+	}
+}
+
+// first starts one helper without waiting for the network's turn: where many containers are taken out at once, their helpers
+// get each other's addresses, and all are held.
+func first(ctx context.Context, t Tools, u Undo, p place) error {
 	if c, err := inspect(ctx, t, u.ID); err != nil {
 		return err
 	} else if _, ok := p.in(c); ok {
-		return nil // it is not out
+		return errors.New("it is not out")
 	}
-	all, own, err := holders(ctx, t, u, p)
+	own, err := ownHolders(ctx, t, u, p)
+	if err != nil {
+		return err
+	}
+	id := ""
+	for _, c := range own {
+		if c.State.Status == "created" { // made by Warm
+			id = c.ID
+		}
+	}
+	if id == "" {
+		if id, err = makeHolder(ctx, t, u, p); err != nil {
+			return err
+		}
+	}
+	return start(ctx, t, id)
+}
+
+// starting are the starts of helpers at this time: a burst of them would disturb what is watched.
+var starting = make(chan struct{}, 2)
+
+func start(ctx context.Context, t Tools, id string) error {
+	select {
+	case starting <- struct{}{}:
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+	defer func() { <-starting }()
+	return uncut(ctx, func(ctx context.Context) error { return t.Engine.Start(ctx, id) })
+}
+
+// holdNow starts helpers until all addresses of a place are held. It is called in the network's turn.
+func holdNow(ctx context.Context, t Tools, u Undo, p place) error {
+	all, err := members(ctx, t, p)
 	if err != nil {
 		return err
 	}
 	missing := map[string]bool{p.IPv4: true, p.IPv6: true}
 	delete(missing, "")
-	var ready []string // made by Warm
 	for _, c := range all {
-		if at, ok := p.in(c); ok {
+		if at, ok := p.in(c); ok && p.holds(c, u.Run) {
 			delete(missing, at.IPv4)
 			delete(missing, at.IPv6)
 		}
 	}
-	for _, c := range own {
-		if c.State.Status == "created" {
-			ready = append(ready, c.ID)
-		}
-	}
 	for n := 0; len(missing) > 0 && n < maxHolders; n++ {
-		var id string
-		if len(ready) > 0 {
-			id, ready = ready[0], ready[1:]
-		} else if id, err = makeHolder(ctx, t, u, p, holderName(u, n)); err != nil {
+		id, err := makeHolder(ctx, t, u, p)
+		if err != nil {
 			return err
 		}
-		if err := uncut(ctx, func(ctx context.Context) error { return t.Engine.Start(ctx, id) }); err != nil {
+		if err := start(ctx, t, id); err != nil {
 			return err
 		}
 		c, err := inspect(ctx, t, id)
@@ -142,12 +220,11 @@ func before(at, want string, missing map[string]bool) bool {
 
 // putBack connects a container again. The address that is next is its own once all lower ones are in use: so helpers hold these
 // while it is connected.
-func putBack(ctx context.Context, t Tools, u Undo, p place) error {
-	release, err := turns.take(ctx, p.NetworkID)
-	if err != nil {
+func putBack(ctx context.Context, t Tools, u Undo, p place, turn *turn) error {
+	defer turn.leave()
+	if err := turn.take(ctx); err != nil {
 		return err
 	}
-	defer release()
 	const tries = 3
 	for try := 1; ; try++ {
 		c, err := inspect(ctx, t, u.ID)
@@ -228,12 +305,12 @@ func conflictIsFine(ctx context.Context, t Tools, u Undo, p place, err error) er
 
 // freeUp has the helpers that hold a place's addresses let go of them, and no others.
 func freeUp(ctx context.Context, t Tools, u Undo, p place) error {
-	all, _, err := holders(ctx, t, u, p)
+	all, err := members(ctx, t, p)
 	if err != nil {
 		return err
 	}
 	for _, c := range all {
-		if at, ok := p.in(c); !ok || !p.shares(at) {
+		if at, ok := p.in(c); !ok || !p.shares(at) || !p.holds(c, u.Run) {
 			continue
 		}
 		err := limited(ctx, t, c.ID, func(ctx context.Context) error { return t.Engine.DisconnectNetwork(ctx, p.NetworkID, c.ID) })
@@ -246,7 +323,7 @@ func freeUp(ctx context.Context, t Tools, u Undo, p place) error {
 
 // letGo removes the helpers that were made for an undo's container.
 func letGo(ctx context.Context, t Tools, u Undo, p place) error {
-	_, own, err := holders(ctx, t, u, p)
+	own, err := ownHolders(ctx, t, u, p)
 	if err != nil {
 		return err
 	}
@@ -266,15 +343,12 @@ func letGo(ctx context.Context, t Tools, u Undo, p place) error {
 
 // taken returns the name of another container that has got one of a place's addresses, or "". A helper is none: it lets go.
 func (p place) taken(ctx context.Context, t Tools, u Undo) string {
-	ctx, cancel := context.WithTimeout(ctx, callLimit)
-	defer cancel()
-	all, err := t.Engine.Containers(ctx)
+	all, err := members(ctx, t, p)
 	if err != nil {
 		return ""
 	}
 	for _, c := range all {
-		at, ok := p.in(c)
-		if ok && c.ID != u.ID && c.Labels[holdsLabel] == "" && p.shares(at) {
+		if at, ok := p.in(c); ok && c.ID != u.ID && !p.holds(c, u.Run) && p.shares(at) {
 			return c.Name
 		}
 	}
@@ -284,30 +358,4 @@ func (p place) taken(ctx context.Context, t Tools, u Undo) string {
 // shares says whether somebody at another place has one of its addresses.
 func (p place) shares(at engine.Endpoint) bool {
 	return p.IPv4 != "" && at.IPv4 == p.IPv4 || p.IPv6 != "" && at.IPv6 == p.IPv6
-}
-
-// turns keeps the faults of this process from changing the same network's addresses at the same time: they would get each
-// other's. What other processes do is seen afterwards.
-var turns = turnstile{busy: map[string]chan struct{}{}}
-
-type turnstile struct {
-	mu   sync.Mutex
-	busy map[string]chan struct{}
-}
-
-// take waits for a turn, until ctx ends.
-func (s *turnstile) take(ctx context.Context, key string) (release func(), err error) {
-	s.mu.Lock()
-	turn, ok := s.busy[key]
-	if !ok {
-		turn = make(chan struct{}, 1)
-		s.busy[key] = turn
-	}
-	s.mu.Unlock()
-	select {
-	case turn <- struct{}{}:
-		return func() { <-turn }, nil
-	case <-ctx.Done():
-		return nil, ctx.Err()
-	}
 }

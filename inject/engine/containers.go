@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/docker/docker/api/types/container"
+	"github.com/docker/docker/api/types/filters"
 	"github.com/docker/docker/api/types/mount"
 	"github.com/docker/docker/api/types/network"
 	"github.com/docker/docker/pkg/stdcopy"
@@ -57,6 +58,47 @@ func (d *docker) Containers(ctx context.Context) ([]Container, error) {
 	})
 	slices.SortFunc(all, func(a, b Container) int { return strings.Compare(a.Name, b.Name) })
 	return all, err
+}
+
+// Brief lists the containers that match, without looking at each.
+func (d *docker) Brief(ctx context.Context, f Filter) ([]Container, error) {
+	args := filters.NewArgs()
+	if f.Label != "" {
+		args.Add("label", strings.TrimSuffix(f.Label+"="+f.Value, "="))
+	}
+	if f.Network != "" {
+		args.Add("network", f.Network)
+	}
+	var all []Container
+	err := d.call(ctx, callLimit, "list the containers", func(ctx context.Context) error {
+		list, err := d.cli.ContainerList(ctx, container.ListOptions{All: true, Filters: args})
+		for _, s := range list {
+			all = append(all, fromSummary(s))
+		}
+		return err
+	})
+	slices.SortFunc(all, func(a, b Container) int { return strings.Compare(a.Name, b.Name) })
+	return all, err
+}
+
+// fromSummary puts what a list says of a container into our words.
+func fromSummary(s container.Summary) Container {
+	c := Container{ID: s.ID, Image: s.Image, ImageID: s.ImageID, Labels: s.Labels, Created: time.Unix(s.Created, 0).UTC(), NetworkMode: s.HostConfig.NetworkMode}
+	for _, name := range s.Names { // the others are those of links: "/container/alias"
+		if name = strings.TrimPrefix(name, "/"); !strings.Contains(name, "/") {
+			c.Name = name
+		}
+	}
+	c.State.Status = s.State
+	c.State.Running = s.State == "running" || s.State == "paused" || s.State == "restarting"
+	c.State.Paused, c.State.Restarting = s.State == "paused", s.State == "restarting"
+	if c.NetworkMode == "" || c.NetworkMode == "default" {
+		c.NetworkMode = "bridge"
+	}
+	if n := s.NetworkSettings; n != nil {
+		c.Networks = endpoints(n.Networks, c)
+	}
+	return c
 }
 
 // Container looks one up by id or name.
@@ -114,20 +156,13 @@ func fromInspect(in container.InspectResponse) Container {
 		c.Image, c.Labels, c.TTY, c.User = in.Config.Image, in.Config.Labels, in.Config.Tty, in.Config.User
 	}
 	if n := in.NetworkSettings; n != nil {
-		for name, e := range n.Networks {
-			// After an attempt to connect that failed, engines list the network although the container is not in it.
-			failed := e != nil && e.EndpointID == "" && c.State.Running && !c.State.Restarting
-			if e != nil && !failed {
-				c.Networks = append(c.Networks, endpoint(name, c.ID, *e))
-			}
-		}
+		c.Networks = endpoints(n.Networks, c)
 		var asked nat.PortMap
 		if in.ContainerJSONBase != nil && in.HostConfig != nil {
 			asked = in.HostConfig.PortBindings
 		}
 		c.Ports = ports(n.Ports, asked)
 	}
-	slices.SortFunc(c.Networks, func(a, b Endpoint) int { return strings.Compare(a.Network, b.Network) })
 	return c
 }
 

@@ -33,6 +33,9 @@ type Engine interface {
 
 	// Containers lists all containers, running or not, ordered by name.
 	Containers(ctx context.Context) ([]Container, error)
+	// Brief lists the containers that match, ordered by name, in one call: with ID, Name, Image, Labels, Created, State.Status
+	// and what follows from it, NetworkMode and Networks, and no more. Looking at each takes far longer.
+	Brief(ctx context.Context, f Filter) ([]Container, error)
 	// Container looks one up by id or name; ErrNotFound if there is none.
 	Container(ctx context.Context, id string) (Container, error)
 
@@ -240,6 +243,12 @@ const (
 	RoleLabel    = "gameday.role"
 	RoleWorkload = "workload"
 )
+
+// A Filter says which containers to list: all of what is set must hold.
+type Filter struct {
+	Label, Value string // an empty value stands for any
+	Network      string // its id
+}
 
 // An Event is something that happened to a container.
 type Event struct {

@@ -72,6 +72,20 @@ func (d *docker) Networks(ctx context.Context, label, value string) ([]NetworkIn
 	return all, err
 }
 
+// endpoints lists a container's places, ordered by the network's name.
+func endpoints(networks map[string]*network.EndpointSettings, c Container) []Endpoint {
+	var all []Endpoint
+	for name, e := range networks {
+		// After an attempt to connect that failed, engines list the network although the container is not in it.
+		failed := e != nil && e.EndpointID == "" && c.State.Running && !c.State.Restarting
+		if e != nil && !failed {
+			all = append(all, endpoint(name, c.ID, *e))
+		}
+	}
+	slices.SortFunc(all, func(a, b Endpoint) int { return strings.Compare(a.Network, b.Network) })
+	return all
+}
+
 // endpoint puts the engine's words for a container's place in a network into ours.
 func endpoint(name, id string, e network.EndpointSettings) Endpoint {
 	at := Endpoint{

@@ -65,6 +65,14 @@ func (u *unreliable) Containers(ctx context.Context) ([]engine.Container, error)
 	return u.Engine.Containers(ctx)
 }
 
+func (u *unreliable) Brief(ctx context.Context, f engine.Filter) ([]engine.Container, error) {
+	if take(&u.away) {
+		u.failed.Add(1)
+		return nil, errAway
+	}
+	return u.Engine.Brief(ctx, f)
+}
+
 func (u *unreliable) Container(ctx context.Context, id string) (engine.Container, error) {
 	if take(&u.away) {
 		u.failed.Add(1)

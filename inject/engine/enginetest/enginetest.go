@@ -21,6 +21,7 @@ func Run(t *testing.T, open func(t *testing.T) engine.Engine) {
 		{"Info", testInfo},
 		{"Life", testLife},
 		{"List", testList},
+		{"Brief", testBrief},
 		{"NotFound", testNotFound},
 		{"Conflicts", testConflicts},
 		{"Pause", testPause},
@@ -168,6 +169,47 @@ func testList(t *testing.T, e engine.Engine) {
 	}
 	if !slices.Equal(names, []string{a.Name, b.Name}) {
 		t.Errorf("listed: %q", names)
+	}
+}
+
+func testBrief(t *testing.T, e engine.Engine) {
+	ctx := Context(t)
+	n := TestNetwork(t, e)
+	shade := Unique("shade")
+	a := Workload(t, e, Unique("gameday-brief-a"), Network(n.Name, "web"), Labels(map[string]string{"shade": shade, "color": "green"}))
+	b := Create(t, e, Unique("gameday-brief-b"), Labels(map[string]string{"shade": shade, "color": "red"}))
+	paused := Workload(t, e, Unique("gameday-brief-c"), Network(n.Name))
+	must(t, e.Pause(ctx, paused.ID))
+	for _, x := range []struct {
+		f    engine.Filter
+		want []engine.Container
+	}{
+		{engine.Filter{Label: "shade", Value: shade}, []engine.Container{a, b}},
+		{engine.Filter{Label: "color", Value: "green", Network: n.ID}, []engine.Container{a}},
+		{engine.Filter{Label: "shade", Network: n.ID}, []engine.Container{a}},
+		{engine.Filter{Network: n.ID}, []engine.Container{a, paused}},
+		{engine.Filter{Label: Unique("none")}, nil},
+		{engine.Filter{Network: Unique("none")}, nil},
+	} {
+		got, err := e.Brief(ctx, x.f)
+		must(t, err)
+		if !slices.EqualFunc(got, x.want, func(a, b engine.Container) bool { return a.ID == b.ID }) {
+			t.Errorf("%+v: listed %+v, want %+v", x.f, got, x.want)
+			continue
+		}
+		for i, c := range got {
+			w := x.want[i]
+			if w.ID == paused.ID {
+				w.State.Status, w.State.Paused = "paused", true
+			}
+			if c.Name != w.Name || c.Labels[engine.Label] != RunLabel() || c.NetworkMode != w.NetworkMode || c.State.Status != w.State.Status ||
+				c.State.Running != w.State.Running || c.State.Paused != w.State.Paused {
+				t.Errorf("listed %+v, is %+v", c, w)
+			}
+			if w.State.Running && (len(c.Networks) != 1 || c.Networks[0].IPv4 != w.Networks[0].IPv4 || c.Networks[0].NetworkID != n.ID) {
+				t.Errorf("listed in %+v, is in %+v", c.Networks, w.Networks)
+			}
+		}
 	}
 }
 

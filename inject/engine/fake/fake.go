@@ -276,6 +276,30 @@ func (f *Fake) Containers(ctx context.Context) ([]engine.Container, error) {
 	return all, nil
 }
 
+// Brief lists the containers that match.
+func (f *Fake) Brief(ctx context.Context, want engine.Filter) ([]engine.Container, error) {
+	if err := f.enter(ctx, "Brief", ""); err != nil {
+		return nil, err
+	}
+	defer f.mu.Unlock()
+	var all []engine.Container
+	for _, b := range f.boxes {
+		v := f.view(b)
+		label, has := v.Labels[want.Label]
+		in := slices.ContainsFunc(v.Networks, func(e engine.Endpoint) bool { return e.NetworkID == want.Network })
+		if want.Label != "" && (!has || want.Value != "" && label != want.Value) || want.Network != "" && !in {
+			continue
+		}
+		all = append(all, engine.Container{
+			ID: v.ID, Name: v.Name, Image: v.Image, ImageID: v.ImageID, Labels: v.Labels, Created: v.Created.Truncate(time.Second),
+			State:       engine.State{Status: v.State.Status, Running: v.State.Running, Paused: v.State.Paused, Restarting: v.State.Restarting},
+			NetworkMode: v.NetworkMode, Networks: v.Networks,
+		})
+	}
+	slices.SortFunc(all, func(a, b engine.Container) int { return strings.Compare(a.Name, b.Name) })
+	return all, nil
+}
+
 // Container looks one up.
 func (f *Fake) Container(ctx context.Context, id string) (engine.Container, error) {
 	b, err := f.enterBox(ctx, "Container", id)
