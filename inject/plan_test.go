@@ -47,7 +47,7 @@ func TestKinds(t *testing.T) {
 			t.Errorf("Lookup(%q) returned %v, %v", name, found, ok)
 		}
 	}
-	if want := []string{"pause", "stop", "kill", "crash", "restart", "exec", "disconnect"}; !slices.Equal(names, want) {
+	if want := []string{"pause", "stop", "kill", "crash", "restart", "exec", "latency", "loss", "corrupt", "duplicate", "reorder", "rate", "partition", "reject", "disconnect"}; !slices.Equal(names, want) {
 		t.Errorf("the kinds are %q, want %q", names, want)
 	}
 	if _, ok := Lookup("no such"); ok {
