@@ -66,7 +66,9 @@ func holdFaults(variant string) {
 		}
 	}
 	fmt.Println("in force")
-	select {}
+	for {
+		time.Sleep(time.Hour)
+	}
 }
 
 // A process that holds faults of every kind is killed: its rules are gone at once, and Clean removes its qdiscs.

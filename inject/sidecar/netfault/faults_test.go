@@ -24,31 +24,36 @@ func TestProbe(t *testing.T) {
 	e.clean(t, false)
 }
 
-func TestPartition(t *testing.T) {
-	for _, d := range bothDirections {
-		for _, six := range []bool{false, true} {
-			e := newEnds(t)
-			s := e.open(t, variants(t)["best"])
-			p := e.prepare(t, s, Effect{Kind: Partition}, Selector{Direction: d})
-			if got := e.flow(d, six, 50).send(t); len(got) != 50 {
-				t.Errorf("%s: prepared, but %d of 50 packets came", d, len(got))
+// tries runs f for every direction and version of IP, and every way that this kernel has of doing an effect. After each, nothing
+// may be left.
+func tries(t *testing.T, eff Effect, f func(t *testing.T, e ends, s *Space, d Direction, six bool)) {
+	for name, features := range variants(t) {
+		var e ends
+		var s *Space
+		for _, d := range bothDirections {
+			means, _, err := Means(eff, d, features)
+			if name != "best" && means == ByNFTables {
+				continue // it is the same
 			}
-			apply(t, p)
-			if got := e.flow(d, six, 50).send(t); len(got) != 0 {
-				t.Errorf("%s: %d of 50 packets came through the partition", d, len(got))
+			for _, six := range []bool{false, true} {
+				version := "IPv4"
+				if six {
+					version = "IPv6"
+				}
+				if s == nil {
+					e = newEnds(t)
+					s = e.open(t, features)
+				}
+				t.Run(strings.Join([]string{name, means, string(d), version}, "/"), func(t *testing.T) {
+					if err != nil {
+						t.Skipf("this kernel cannot: %v", err)
+					}
+					f(t, e, s, d, six)
+					e.clean(t, true)
+				})
 			}
-			c, err := p.Counts()
-			if err != nil || c.Matched != 50 || c.Hit != 50 || c.MatchedBytes == 0 || c.HitBytes != c.MatchedBytes {
-				t.Errorf("%s: counted %+v, %v; want 50", d, c, err)
-			}
-			if !strings.Contains(ruleset(t, e.target), "gameday") {
-				t.Errorf("%s: nft lists no table gameday", d)
-			}
-			undo(t, p)
-			if got := e.flow(d, six, 50).send(t); len(got) != 50 {
-				t.Errorf("%s: undone, but %d of 50 packets came", d, len(got))
-			}
-			e.clean(t, true)
+		}
+		if s != nil {
 			if err := s.Close(); err != nil {
 				t.Error(err)
 			}
@@ -57,74 +62,67 @@ func TestPartition(t *testing.T) {
 	}
 }
 
+func TestPartition(t *testing.T) {
+	eff := Effect{Kind: Partition}
+	tries(t, eff, func(t *testing.T, e ends, s *Space, d Direction, six bool) {
+		p := e.prepare(t, s, eff, Selector{Direction: d})
+		if got := e.flow(d, six, 50).send(t); len(got) != 50 {
+			t.Errorf("prepared, but %d of 50 packets came", len(got))
+		}
+		apply(t, p)
+		if got := e.flow(d, six, 50).send(t); len(got) != 0 {
+			t.Errorf("%d of 50 packets came through the partition", len(got))
+		}
+		c, err := p.Counts()
+		if err != nil || c.Matched != 50 || c.Hit != 50 || c.MatchedBytes == 0 || c.HitBytes != c.MatchedBytes {
+			t.Errorf("counted %+v, %v; want 50", c, err)
+		}
+		if !strings.Contains(ruleset(t, e.target), "table inet gameday") {
+			t.Error("nft lists no table gameday")
+		}
+		undo(t, p)
+		if got := e.flow(d, six, 50).send(t); len(got) != 50 {
+			t.Errorf("undone, but %d of 50 packets came", len(got))
+		}
+	})
+}
+
 func TestLoss(t *testing.T) {
 	const n = 5000
-	for _, d := range bothDirections {
-		e := newEnds(t)
-		s := e.open(t, variants(t)["best"])
-		p := e.prepare(t, s, Effect{Kind: Loss, Percent: 20}, Selector{Direction: d})
+	eff := Effect{Kind: Loss, Percent: 20}
+	tries(t, eff, func(t *testing.T, e ends, s *Space, d Direction, six bool) {
+		p := e.prepare(t, s, eff, Selector{Direction: d})
 		apply(t, p)
-		got := e.flow(d, false, n).send(t)
+		got := e.flow(d, six, n).send(t)
 		c := undo(t, p)
 		lost := float64(n-len(got)) / n
 		if math.Abs(lost-0.2) > 0.04 {
-			t.Errorf("%s: %.1f %% were lost, 20 were asked for", d, lost*100)
+			t.Errorf("%.1f %% were lost, 20 were asked for", lost*100)
 		}
 		if c.Matched != n || c.Hit != uint64(n-len(got)) {
-			t.Errorf("%s: counted %+v, but %d of %d came", d, c, len(got), n)
+			t.Errorf("counted %+v, but %d of %d came", c, len(got), n)
 		}
-	}
+	})
 }
 
 func TestLatency(t *testing.T) {
-	for name, f := range variants(t) {
-		for _, d := range bothDirections {
-			for _, six := range []bool{false, true} {
-				e := newEnds(t)
-				s := e.open(t, f)
-				means, _, err := Means(Effect{Kind: Latency, Delay: time.Second}, d, f)
-				if err != nil {
-					t.Fatal(err)
-				}
-				p := e.prepare(t, s, Effect{Kind: Latency, Delay: 50 * time.Millisecond}, Selector{Direction: d, Peers: []netip.Prefix{netip.PrefixFrom(peer4, 32), netip.PrefixFrom(peer6, 64)}})
-				apply(t, p)
-				fl := e.flow(d, six, 200)
-				fl.gap = time.Millisecond
-				q := delays(fl.send(t))
-				if len(q) != 200 || q[0] < 49*time.Millisecond || quantile(q, 0.5) > 80*time.Millisecond {
-					t.Errorf("%s, %s by %s: %d of 200 packets came, after %v to %v", name, d, means, len(q), quantile(q, 0), quantile(q, 1))
-				}
-				c := undo(t, p)
-				if c.Matched != 200 || c.Hit != 200 {
-					t.Errorf("%s, %s by %s: counted %+v", name, d, means, c)
-				}
-				e.clean(t, true)
-			}
+	eff := Effect{Kind: Latency, Delay: 50 * time.Millisecond}
+	peers := []netip.Prefix{netip.PrefixFrom(peer4, 32), netip.PrefixFrom(peer6, 64)}
+	tries(t, eff, func(t *testing.T, e ends, s *Space, d Direction, six bool) {
+		f := e.flow(d, six, 200)
+		f.gap = time.Millisecond
+		before := quantile(delays(f.send(t)), 0.5)
+		p := e.prepare(t, s, eff, Selector{Direction: d, Peers: peers})
+		apply(t, p)
+		q := delays(f.send(t))
+		// Machines that run tests are busy: how exact it is, is for the benchmark to say.
+		if len(q) != 200 || q[0] < 49*time.Millisecond || quantile(q, 0.5) > before+150*time.Millisecond {
+			t.Errorf("%d of 200 packets came, after %v to %v, half of them after %v", len(q), quantile(q, 0), quantile(q, 1), quantile(q, 0.5))
 		}
-	}
-}
-
-// tries runs f for every direction and version of IP, and every way that this kernel has of doing an effect.
-func tries(t *testing.T, eff Effect, f func(t *testing.T, e ends, s *Space, d Direction, six bool)) {
-	for name, features := range variants(t) {
-		for _, d := range bothDirections {
-			for _, six := range []bool{false, true} {
-				version := "IPv4"
-				if six {
-					version = "IPv6"
-				}
-				means, _, err := Means(eff, d, features)
-				t.Run(strings.Join([]string{name, means, string(d), version}, "/"), func(t *testing.T) {
-					if err != nil {
-						t.Skipf("this kernel cannot: %v", err)
-					}
-					e := newEnds(t)
-					f(t, e, e.open(t, features), d, six)
-					e.clean(t, true)
-				})
-			}
+		if c := undo(t, p); c.Matched != 200 || c.Hit != 200 {
+			t.Errorf("counted %+v", c)
 		}
-	}
+	})
 }
 
 func TestCorrelatedLoss(t *testing.T) {
@@ -166,26 +164,28 @@ func TestCorrupt(t *testing.T) {
 	eff := Effect{Kind: Corrupt, Percent: 25}
 	tries(t, eff, func(t *testing.T, e ends, s *Space, d Direction, six bool) {
 		const n = 1000
-		p := e.prepare(t, s, eff, Selector{Direction: d})
-		apply(t, p)
 		f := e.flow(d, six, n)
 		f.size = 1000
-		got := f.send(t)
-		c := undo(t, p)
-		// The receiver's checksum finds them out: to a program they are lost.
-		lost := float64(n-len(got)) / n
-		if math.Abs(lost-0.25) > 0.07 {
-			t.Errorf("%.1f %% did not come, 25 were asked for", lost*100)
-		}
-		if c.Matched != n || math.Abs(float64(c.Hit)-float64(n-len(got))) > 3 {
-			t.Errorf("counted %+v, but %d of %d came", c, len(got), n)
-		}
 		name := "UdpInCsumErrors"
 		if six {
 			name = "Udp6InCsumErrors"
 		}
-		if found := e.kernelCounter(t, f.to, name); math.Abs(float64(found)-float64(c.Hit)) > 3 {
-			t.Errorf("the receiver found %d wrong checksums, %d packets were corrupted", found, c.Hit)
+		before := e.kernelCounter(t, f.to, name)
+		p := e.prepare(t, s, eff, Selector{Direction: d})
+		apply(t, p)
+		got := f.send(t)
+		c := undo(t, p)
+		// The receiver's checksum finds them out: to a program they are lost. netem changes bits of the headers too, some of which do no
+		// harm, and some of which are found out by others.
+		lost := float64(n-len(got)) / n
+		if math.Abs(lost-0.25) > 0.07 {
+			t.Errorf("%.1f %% did not come, 25 were asked for", lost*100)
+		}
+		if c.Matched != n || math.Abs(float64(c.Hit)-float64(n-len(got))) > 15 {
+			t.Errorf("counted %+v, but %d of %d came", c, len(got), n)
+		}
+		if found := float64(e.kernelCounter(t, f.to, name) - before); found < 0.85*float64(c.Hit) || found > float64(c.Hit) {
+			t.Errorf("the receiver found %v wrong checksums, %d packets were corrupted", found, c.Hit)
 		}
 	})
 }
@@ -221,7 +221,7 @@ func TestDuplicate(t *testing.T) {
 
 func TestReorder(t *testing.T) {
 	for _, correlation := range []float64{0, 50} {
-		eff := Effect{Kind: Reorder, Percent: 20, Correlation: correlation}
+		eff := Effect{Kind: Reorder, Percent: 20, Delay: 100 * time.Millisecond, Correlation: correlation}
 		tries(t, eff, func(t *testing.T, e ends, s *Space, d Direction, six bool) {
 			const n = 1000
 			p := e.prepare(t, s, eff, Selector{Direction: d})
@@ -240,8 +240,8 @@ func TestReorder(t *testing.T) {
 			if len(got) != n || math.Abs(float64(overtaken)/n-0.2) > 0.1 {
 				t.Errorf("%d of %d came, %d were overtaken; 20 %% were asked for", len(got), n, overtaken)
 			}
-			if q := delays(got); quantile(q, 0.5) > 8*time.Millisecond || q[len(q)-1] < 10*time.Millisecond {
-				t.Errorf("half of the packets took %v, the slowest %v; want few of them held, by 10ms", quantile(q, 0.5), q[len(q)-1])
+			if q := delays(got); quantile(q, 0.5) > 80*time.Millisecond || q[len(q)-1] < 100*time.Millisecond {
+				t.Errorf("half of the packets took %v, the slowest %v; want few of them held, by 100ms", quantile(q, 0.5), q[len(q)-1])
 			}
 			if c.Matched != n || math.Abs(float64(c.Hit)/n-0.2) > 0.1 {
 				t.Errorf("counted %+v", c)
@@ -301,14 +301,14 @@ func TestSelectors(t *testing.T) {
 		{"ranges of ports", Selector{Ports: []Ports{{1, 6999}, {7002, 7100}}}, map[string]bool{"4 port": true}},
 		{"peers and ports", Selector{Peers: append(prefix(peer4), prefix(other6)...), Ports: []Ports{{7000, 7001}, {9, 9}}}, map[string]bool{"4": true, "6 other": true}},
 	}
-	// One effect whose rules are in the family inet, and one that takes incoming packets in the family netdev.
+	e := newEnds(t)
+	s := e.open(t, variants(t)["best"])
+	// One effect whose rules are in the family inet, one that takes incoming packets in the family netdev, one in ip and ip6.
 	for _, eff := range []Effect{{Kind: Partition}, {Kind: Rate, Rate: 1_000_000}, {Kind: Duplicate, Percent: 100}} {
 		for _, d := range bothDirections {
 			if _, _, err := Means(eff, d, variants(t)["best"]); err != nil {
 				continue
 			}
-			e := newEnds(t)
-			s := e.open(t, variants(t)["best"])
 			flows := map[string]flow{"4": e.flow(d, false, 5), "4 other": e.flow(d, false, 5), "4 port": e.flow(d, false, 5), "6": e.flow(d, true, 5), "6 other": e.flow(d, true, 5)}
 			ports := map[string]uint16{"4": 7000, "4 other": 7001, "4 port": 7100, "6": 7000, "6 other": 7001}
 			local := uint16(40000)
