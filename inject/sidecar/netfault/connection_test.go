@@ -302,12 +302,12 @@ func TestConnectionsUnderLatency(t *testing.T) {
 				t.Errorf("an %s connection answered after %v, %v", name, time.Since(begin), err)
 			}
 		}
-		time.AfterFunc(300*time.Millisecond, func() {
+		half := func() {
 			if err := p.Undo(); err != nil {
 				t.Error(err)
 			}
-		})
-		if err := transfer(fresh, 64<<20); err != nil {
+		}
+		if err := transfer(fresh, 4<<20, half); err != nil {
 			t.Errorf("a transfer through the fault and its undo: %v", err)
 		}
 		if c := undo(t, p); c.Hit < 5 || c.Hit > c.Matched {
@@ -316,8 +316,8 @@ func TestConnectionsUnderLatency(t *testing.T) {
 	})
 }
 
-// transfer sends bytes to an echo server and compares what comes back.
-func transfer(c net.Conn, size int) error {
+// transfer sends bytes to an echo server and compares what comes back. When half of it is back, half is called.
+func transfer(c net.Conn, size int, half func()) error {
 	c.SetDeadline(time.Now().Add(60 * time.Second))
 	pattern := func(b []byte, at int) {
 		for i := range b {
@@ -343,6 +343,9 @@ func transfer(c net.Conn, size int) error {
 		}
 		if pattern(want, at); !bytes.Equal(got, want) {
 			return errors.New("the bytes differ")
+		}
+		if at == size/2 {
+			go half()
 		}
 	}
 	return <-sent
@@ -381,12 +384,12 @@ func TestAddressTranslation(t *testing.T) {
 				if err != nil {
 					t.Errorf("%s, %s, %s: %v", eff.Kind, name, d, err)
 				} else {
-					if err := transfer(c, 4<<20); err != nil {
+					if err := transfer(c, 1<<20, func() {}); err != nil {
 						t.Errorf("%s, %s, %s: %v", eff.Kind, name, d, err)
 					}
 					c.Close()
 				}
-				if c := undo(t, p); c.Hit == 0 {
+				if c := undo(t, p); c.Matched == 0 {
 					t.Errorf("%s, %s, %s: counted %+v", eff.Kind, name, d, c)
 				}
 			}

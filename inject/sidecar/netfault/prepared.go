@@ -21,6 +21,7 @@ type Prepared struct {
 	means  string
 
 	parts   []*part
+	tables  []byte  // the families whose tables it uses
 	worker  *worker // nil unless by NFQUEUE
 	classes []classUse
 	enter   batch
@@ -235,8 +236,9 @@ func (p *Prepared) prepare(d Direction, selectors []Selector) error {
 		if err := s.useTable(family); err != nil {
 			return err
 		}
+		p.tables = append(p.tables, family)
 		if err := s.nft.transact(part.make...); err != nil {
-			return errors.Join(fmt.Errorf("the nftables rules for %q cannot be made: %w", p.id, err), s.releaseTable(family))
+			return fmt.Errorf("the nftables rules for %q cannot be made: %w", p.id, err)
 		}
 		p.parts = append(p.parts, part)
 	}
@@ -465,9 +467,10 @@ func (p *Prepared) tearDown() error {
 	}
 	delete(s.faults, p.id)
 	errs = append(errs, s.sweep(p.number, bases))
-	for _, part := range p.parts {
-		errs = append(errs, s.releaseTable(part.hit.family))
+	for _, family := range p.tables {
+		errs = append(errs, s.releaseTable(family))
 	}
+	p.tables = nil
 	return errors.Join(errs...)
 }
 
