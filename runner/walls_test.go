@@ -97,7 +97,7 @@ var walls = map[string][]string{
 	"gameday/runner/journal":   {},
 	"gameday/runner/metrics":   {},
 	"gameday/runner":           {"gameday/scenarios", "gameday/inject", "gameday/inject/engine"},
-	"gameday/runner/guard":     {"gameday/inject", "gameday/inject/engine", "gameday/runner/journal"},
+	"gameday/runner/guard":     {"gameday/inject", "gameday/inject/engine", "gameday/inject/sidecar", "gameday/runner/journal"},
 	"gameday/report":           {"gameday/runner/journal"},
 	"gameday/report/blameless": {},
 	"gameday/cmd":              {"gameday/scenarios", "gameday/runner", "gameday/inject", "gameday/report", "gameday/examples"},

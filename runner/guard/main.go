@@ -6,12 +6,11 @@ import (
 	"io"
 	"os"
 	"os/signal"
-	"runtime/debug"
 	"syscall"
-	"time"
 
 	"gameday/inject"
 	"gameday/inject/engine"
+	"gameday/inject/sidecar"
 )
 
 // Where in the guard's container things are mounted.
@@ -32,7 +31,7 @@ func Main(args []string, stdout, stderr io.Writer) int {
 		fmt.Fprintln(stderr, "guard: this is what gameday runs in its guard container; it takes a run, a container and a socket")
 		return 2
 	}
-	slim()
+	sidecar.Slim()
 	ctx, cancel := signal.NotifyContext(context.Background(), syscall.SIGTERM, syscall.SIGINT)
 	defer cancel()
 	signals := make(chan os.Signal, 1)
@@ -76,10 +75,4 @@ func run(ctx context.Context, id, container, socket string, told <-chan struct{}
 	helper := func(context.Context) (string, error) { return g.self.Image, nil }
 	g.Tools = inject.Tools{Engine: e, Helper: helper, Sidecars: inject.NewSidecars(e, helper)}
 	return g.Watch(ctx)
-}
-
-// slim keeps the guard small: it waits most of its life, and what little it does may take a moment longer.
-func slim() {
-	debug.SetGCPercent(20)
-	time.AfterFunc(5*time.Second, debug.FreeOSMemory)
 }
