@@ -20,3 +20,9 @@ func LockedAt(ctx context.Context, e engine.Engine, lock string) (*Holder, error
 
 // LimitUndo makes each undo of a run give up sooner.
 func (r *Run) LimitUndo(d time.Duration) { r.undoLimit = func(inject.Undo) time.Duration { return d } }
+
+// PlanGuard says whether a run can have a guard.
+func PlanGuard(ctx context.Context, s Setup) GuardPlan { return planGuard(ctx, s) }
+
+// OnHost finds the place on the engine's host of a path in a container.
+func OnHost(c engine.Container, path string) (string, error) { return onHost(c, path) }

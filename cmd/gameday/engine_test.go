@@ -34,6 +34,7 @@ func TestEngineScripts(t *testing.T) {
 			env.Values["stage"] = s
 			env.Defer(s.clear)
 			env.Setenv("PROJECT", s.project)
+			env.Setenv("IMAGE", image)
 			env.Setenv("GAMEDAY_VAR_project", s.project)
 			for _, keep := range []string{"DOCKER_HOST", "GOCOVERDIR"} {
 				env.Setenv(keep, os.Getenv(keep))
