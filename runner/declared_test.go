@@ -1,6 +1,7 @@
 package runner
 
 import (
+	"encoding/json"
 	"errors"
 	"fmt"
 	"net/netip"
@@ -11,6 +12,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"pgregory.net/rapid"
 
 	"gameday/inject"
 	"gameday/inject/engine"
@@ -187,4 +190,34 @@ func TestExamplesLoad(t *testing.T) {
 			t.Errorf("the example of %s is formatted as\n%s", d.Kind, formatted)
 		}
 	}
+}
+
+// The language and the fault agree on which command lines need no shell.
+func TestCommandLinesAgree(t *testing.T) {
+	kind, ok := inject.Lookup("exec")
+	if !ok {
+		t.Fatal("there is no fault exec")
+	}
+	dir := t.TempDir()
+	rapid.Check(t, func(rt *rapid.T) {
+		line := rapid.StringOfN(rapid.RuneFrom([]rune(" ab='\"\\$|#~/;ä")), 1, 12, -1).Draw(rt, "line")
+		text, err := json.Marshal(map[string]any{
+			"target": map[string]any{"x": map[string]any{"name": "x"}},
+			"scenario": map[string]any{"s": map[string]any{"fault": map[string]any{"exec": map[string]any{"f": map[string]any{
+				"target": "target.x", "duration": "1s", "undo": "true", "run": line}}}}},
+		})
+		if err != nil {
+			rt.Fatal(err)
+		}
+		path := filepath.Join(dir, "x.gameday.json")
+		if err := os.WriteFile(path, text, 0o600); err != nil {
+			rt.Fatal(err)
+		}
+		_, ds := scenarios.Load(path, scenarios.Options{})
+		c := container("x", "x")
+		f := inject.Fault{Run: "r", Name: "f", Kind: "exec", Duration: time.Second, Args: map[string]any{"run": line, "undo": "true"}}
+		if _, err := kind.Plan(f, c, inject.Host{}); (err != nil) != ds.HasErrors() {
+			rt.Fatalf("%q: the language says %v, the fault %v", line, ds, err)
+		}
+	})
 }

@@ -151,47 +151,6 @@ func quantity[T any](b *block, name, what string, parse func(string) (T, string)
 	return n, true
 }
 
-// command reads what is run in a container: a command line, or a list of the program and its arguments.
-func (b *block) command(name string) (any, bool) {
-	v, _, ok := b.value(name, false)
-	if !ok {
-		return nil, false
-	}
-	var words []string
-	switch t := v.Type(); {
-	case t == cty.String:
-		s, ok := b.str(name)
-		if !ok {
-			return nil, false
-		}
-		if strings.ContainsRune(s, 0) {
-			b.failNull(name)
-			return nil, false
-		}
-		return s, true
-	case !t.IsTupleType() && !t.IsListType():
-		b.failType(name, `a command such as "rm /tmp/ready", or a list such as ["rm", "/tmp/ready"]`, v)
-		return nil, false
-	}
-	for it := v.ElementIterator(); it.Next(); {
-		_, e := it.Element()
-		if e.IsNull() || e.Type() != cty.String {
-			b.failAt(name, "Wrong type", fmt.Sprintf("%q is a list of strings: the program, then its arguments.", name))
-			return nil, false
-		}
-		if strings.ContainsRune(e.AsString(), 0) {
-			b.failNull(name)
-			return nil, false
-		}
-		words = append(words, e.AsString())
-	}
-	if len(words) == 0 || words[0] == "" {
-		b.failAt(name, "Empty command", fmt.Sprintf("%q names no program. Write it first in the list.", name))
-		return nil, false
-	}
-	return words, true
-}
-
 // What the arguments of kinds are bounded by.
 const (
 	longestGrace   = time.Hour // what people and undos are ready to wait for

@@ -234,3 +234,17 @@ func TestQuantities(t *testing.T) {
 		}
 	}
 }
+
+func TestCommandLines(t *testing.T) {
+	for line, want := range map[string]string{
+		"touch /tmp/x": "", `a 'b c' "d e" f\ g`: "", `a ''"" ""`: "", `a "b\"c\\d\$e\f"`: "", `sh -c 'echo $HOME | wc > /f'`: "", `a b=c d#e f~ 'x'=1`: "",
+		`a \$x \# \~`: "", `./a=b c`: "", `grüße "ä"`: "",
+		"  ": "no program", "'' a": "no program", "echo $HOME": "shell", `echo "$HOME"`: "shell", "a `b`": "shell", "a | b": "shell", "a > b": "shell",
+		"a *": "shell", "a ~/b": "shell", "a # b": "shell", "a {b,c}": "shell", "a\nb": "shell", "A=b c": "variable", "a 'b": "' has no end",
+		`a "b`: `" has no end`, `a "b\`: `" has no end`, `a \`: "at the end",
+	} {
+		if got := lineProblem(line); (got == "") != (want == "") || !strings.Contains(got, want) {
+			t.Errorf("%s: %q, want %q", line, got, want)
+		}
+	}
+}

@@ -38,6 +38,13 @@ scenario "processes" {
     process  = "worker"  # ERROR: Unsupported argument
   }
 
+  fault "exec" "lines" {
+    target   = target.api
+    duration = "10s"
+    run      = "touch /tmp/a && touch /tmp/b" # ERROR: Invalid command
+    undo     = "rm '/tmp/a" # ERROR: Invalid command
+  }
+
   fault "oom" "limits" {
     target = target.api
     limit  = "64MiB" # ERROR: Unsupported argument
