@@ -23,7 +23,7 @@ func (crash) Doc() Doc {
 		Proof:      "The engine shows that the main process has ended.",
 		Holds:      DurationOptional,
 		EndsItself: true,
-		ByHand:     "docker start",
+		ByHand:     "docker start CONTAINER",
 		Example: `fault "crash" "store_crashes" {
   target = target.store
 }`,

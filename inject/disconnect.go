@@ -43,7 +43,7 @@ func (disconnect) Doc() Doc {
 		Undo:    "Connects it again, with the addresses, aliases, links and options that it had. Meanwhile a helper holds its address, so that no other container gets it.",
 		Proof:   "The engine does not list the container in the network.",
 		Holds:   DurationRequired,
-		ByHand:  "docker network connect NETWORK",
+		ByHand:  "docker network connect NETWORK CONTAINER",
 		Args: []Arg{
 			{Name: "network", Type: "string", Summary: "The name that the network has in Docker, such as \"shop_default\"."},
 		},

@@ -40,17 +40,17 @@ func (execute) Doc() Doc {
 			"command itself never ran: it must be repeatable, and end with exit code 0 when there is nothing left to undo.",
 		Proof:  "The command, and then its undo, ended with exit code 0. What came of them only the hypotheses can show.",
 		Holds:  DurationRequired,
-		ByHand: "docker exec",
+		ByHand: "docker exec CONTAINER COMMAND",
 		Args: []Arg{
 			{Name: "run", Type: "command", Summary: `The command: a line such as "touch /tmp/busy", or a list of the program and its arguments. For a shell, if the image has one: ["sh", "-c", "…"].`},
 			{Name: "undo", Type: "command", Summary: "The command that undoes it, any number of times."},
 			{Name: "user", Type: "string", Default: "the container's", Summary: `The user, and the group after a colon, under whom both run: "root", "1000:1000".`},
 			{Name: "timeout", Type: "duration", Default: "30s", Summary: "How long each of them may take. One that takes longer is killed, and has failed."},
 		},
-		Example: `fault "exec" "cache_is_lost" {
+		Example: `fault "exec" "readiness_is_lost" {
   target   = target.api
-  run      = "mv /var/cache/app /var/cache/app.away"
-  undo     = ["sh", "-c", "test ! -e /var/cache/app.away || mv -T /var/cache/app.away /var/cache/app"]
+  run      = "rm -f /tmp/ready"
+  undo     = "touch /tmp/ready"
   duration = "30s"
 }`,
 	}

@@ -107,7 +107,7 @@ type Doc struct {
 	Ahead bool
 	// Follows: the effect ends when the target restarts, and is put back by injecting again.
 	Follows bool
-	ByHand  string // the docker command that undoes it, without the container's name: "docker unpause"
+	ByHand  string // the docker command that undoes it: "docker unpause CONTAINER"
 	Args    []Arg
 	Example string // HCL
 }

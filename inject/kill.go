@@ -33,7 +33,7 @@ func (kill) Doc() Doc {
 		Undo:    "Starts the container again, unless it runs.",
 		Proof:   "The engine shows that the main process has ended.",
 		Holds:   DurationOptional,
-		ByHand:  "docker start",
+		ByHand:  "docker start CONTAINER",
 		Args: []Arg{{
 			Name:    "signal",
 			Type:    "string",

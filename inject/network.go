@@ -51,7 +51,7 @@ func netDoc(d Doc, direction string) Doc {
 	d.Family, d.Holds, d.Ahead, d.Follows = Network, DurationRequired, true, true
 	d.Undo = "The rules and queues that it made are removed; a helper that dies takes them with it."
 	d.Proof = "The kernel lists its rules, and counts packets that met them."
-	d.ByHand = "docker rm -f gameday-net-"
+	d.ByHand = "docker rm -f gameday-net-ID"
 	d.Args = append(d.Args, selectionArgs(direction)...)
 	return d
 }

@@ -20,7 +20,7 @@ func (pause) Doc() Doc {
 		Undo:    "Unpauses it, unless it has been restarted since.",
 		Proof:   "The engine shows the container as paused.",
 		Holds:   DurationRequired,
-		ByHand:  "docker unpause",
+		ByHand:  "docker unpause CONTAINER",
 		Example: `fault "pause" "store_hangs" {
   target   = target.store
   duration = "30s"

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 )
 
@@ -63,7 +64,7 @@ func ByHand(u Undo) string {
 	if k, ok := k.(interface{ byHand(Undo) string }); ok {
 		return k.byHand(u)
 	}
-	return k.Doc().ByHand + " " + nameOf(u)
+	return strings.ReplaceAll(k.Doc().ByHand, "CONTAINER", nameOf(u))
 }
 
 // nameOf is what the docker command knows an undo's container by.

@@ -22,7 +22,7 @@ func (restart) Doc() Doc {
 		Proof:      "The engine shows that the container runs, with a new start time.",
 		Holds:      DurationOptional,
 		EndsItself: true,
-		ByHand:     "docker start",
+		ByHand:     "docker start CONTAINER",
 		Args:       []Arg{graceArg},
 		Example: `fault "restart" "api_restarts" {
   target = target.api

@@ -72,7 +72,7 @@ func (stop) Doc() Doc {
 		Undo:    "Starts it again, unless it runs.",
 		Proof:   "The engine shows that the main process has ended.",
 		Holds:   DurationRequired,
-		ByHand:  "docker start",
+		ByHand:  "docker start CONTAINER",
 		Args:    []Arg{graceArg},
 		Example: `fault "stop" "api_is_deployed" {
   target   = target.api

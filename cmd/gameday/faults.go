@@ -165,6 +165,6 @@ func explainKind(w io.Writer, k faultJSON) {
 		const indent = "      "
 		fmt.Fprintf(w, "  %s: %s\n%s%s\n", x.Name, wrap(is, helpWidth-len(x.Name)-4, indent), indent, wrap(x.Summary, helpWidth-len(indent), indent))
 	}
-	paragraph("Undo", k.Undo+" By hand: "+k.ByHand+" CONTAINER")
+	paragraph("Undo", k.Undo+" By hand: "+k.ByHand)
 	paragraph("Proof", k.Proof)
 }
