@@ -327,7 +327,14 @@ func TestReadmeScenarios(t *testing.T) {
 	}
 	for i, p := range pieces {
 		src, _, _ := strings.Cut(p, "```")
-		if !strings.Contains(src, "\nscenario ") {
+		switch {
+		case strings.HasPrefix(src, "fault "):
+			src = strings.ReplaceAll("\n"+strings.TrimSuffix(src, "\n"), "\n", "\n  ")
+			src = "scenario \"any\" {" + src + "\n}\n"
+			for _, name := range []string{"frontend", "store"} {
+				src += fmt.Sprintf("\ntarget %q {\n  name = %q\n}\n", name, name)
+			}
+		case !strings.Contains(src, "\nscenario "):
 			src += `
 target "any" {
   name = "any"
