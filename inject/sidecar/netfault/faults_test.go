@@ -66,11 +66,13 @@ func TestPartition(t *testing.T) {
 	eff := Effect{Kind: Partition}
 	tries(t, eff, func(t *testing.T, e ends, s *Space, d Direction, six bool) {
 		p := e.prepare(t, s, eff, Selector{Direction: d})
-		if got := e.flow(d, six, 50).send(t); len(got) != 50 {
+		f := e.flow(d, six, 50)
+		f.until = 50
+		if got := f.send(t); len(got) != 50 {
 			t.Errorf("prepared, but %d of 50 packets came", len(got))
 		}
 		apply(t, p)
-		if got := e.flow(d, six, 50).send(t); len(got) != 0 {
+		if got := f.send(t); len(got) != 0 {
 			t.Errorf("%d of 50 packets came through the partition", len(got))
 		}
 		c, err := p.Counts()
@@ -81,7 +83,7 @@ func TestPartition(t *testing.T) {
 			t.Error("nft lists no table gameday")
 		}
 		undo(t, p)
-		if got := e.flow(d, six, 50).send(t); len(got) != 50 {
+		if got := f.send(t); len(got) != 50 {
 			t.Errorf("undone, but %d of 50 packets came", len(got))
 		}
 	})
@@ -111,6 +113,7 @@ func TestLatency(t *testing.T) {
 	tries(t, eff, func(t *testing.T, e ends, s *Space, d Direction, six bool) {
 		f := e.flow(d, six, 200)
 		f.gap = time.Millisecond
+		f.until = f.count
 		before := quantile(delays(f.send(t)), 0.5)
 		p := e.prepare(t, s, eff, Selector{Direction: d, Peers: peers})
 		apply(t, p)
@@ -223,11 +226,13 @@ func TestReorder(t *testing.T) {
 	for _, correlation := range []float64{0, 50} {
 		eff := Effect{Kind: Reorder, Percent: 20, Delay: 100 * time.Millisecond, Correlation: correlation}
 		tries(t, eff, func(t *testing.T, e ends, s *Space, d Direction, six bool) {
-			const n = 1000
-			p := e.prepare(t, s, eff, Selector{Direction: d})
-			apply(t, p)
+			const n = 500
 			f := e.flow(d, six, n)
 			f.gap = time.Millisecond
+			f.until = n
+			before := quantile(delays(f.send(t)), 0.5)
+			p := e.prepare(t, s, eff, Selector{Direction: d})
+			apply(t, p)
 			got := f.send(t)
 			c := undo(t, p)
 			overtaken, last := 0, uint32(0)
@@ -237,13 +242,13 @@ func TestReorder(t *testing.T) {
 				}
 				last = max(last, a.number)
 			}
-			if len(got) != n || math.Abs(float64(overtaken)/n-0.2) > 0.1 {
+			if len(got) != n || math.Abs(float64(overtaken)/n-0.2) > 0.12 {
 				t.Errorf("%d of %d came, %d were overtaken; 20 %% were asked for", len(got), n, overtaken)
 			}
-			if q := delays(got); quantile(q, 0.5) > 80*time.Millisecond || q[len(q)-1] < 100*time.Millisecond {
+			if q := delays(got); quantile(q, 0.5) > before+90*time.Millisecond || q[len(q)-1] < 100*time.Millisecond {
 				t.Errorf("half of the packets took %v, the slowest %v; want few of them held, by 100ms", quantile(q, 0.5), q[len(q)-1])
 			}
-			if c.Matched != n || math.Abs(float64(c.Hit)/n-0.2) > 0.1 {
+			if c.Matched != n || math.Abs(float64(c.Hit)/n-0.2) > 0.12 {
 				t.Errorf("counted %+v", c)
 			}
 		})
@@ -253,25 +258,32 @@ func TestReorder(t *testing.T) {
 func TestRate(t *testing.T) {
 	eff := Effect{Kind: Rate, Rate: 4_000_000}
 	tries(t, eff, func(t *testing.T, e ends, s *Space, d Direction, six bool) {
-		p := e.prepare(t, s, eff, Selector{Direction: d, Protocol: "tcp"})
-		got := e.throughput(t, d, six, 500*time.Millisecond)
-		if got < 50e6 {
-			t.Errorf("prepared, and a stream of TCP runs at %.1f Mbit/s", got/1e6)
-		}
+		p := e.prepare(t, s, eff, Selector{Direction: d, Ports: []Ports{{7000, 7000}}})
 		apply(t, p)
-		if got = e.throughput(t, d, six, 3*time.Second); math.Abs(got-0.956*4e6) > 0.1*4e6 {
-			t.Errorf("a stream of TCP runs at %.2f Mbit/s of payload, 4 in all were asked for", got/1e6)
+		// Twice as much as passes is sent for a second.
+		f := e.flow(d, six, 1000)
+		f.gap = time.Millisecond
+		f.size = 1000
+		got := f.send(t)
+		c := undo(t, p)
+		// The first come at once. More than the queue takes is dropped, or the sender waits.
+		frame := float64(f.size+8+20+14) * 8
+		if six {
+			frame += 20 * 8
 		}
-		if packets := e.flow(d, six, 100).send(t); len(packets) != 100 || quantile(delays(packets), 0.5) > 20*time.Millisecond {
-			t.Errorf("UDP is not meant, but %d of 100 came, half of them after %v", len(packets), quantile(delays(packets), 0.5))
+		span := got[len(got)-1].at - got[10].at
+		if rate := float64(len(got)-11) * frame / span.Seconds(); math.Abs(rate-4e6) > 0.15*4e6 {
+			t.Errorf("%d of 1000 packets came, at %.2f Mbit/s; 4 were asked for", len(got), rate/1e6)
 		}
-		if c := undo(t, p); c.Hit == 0 || c.Matched == 0 {
+		if c.Matched != 1000 || c.Hit == 0 || c.Hit > 1000 {
 			t.Errorf("counted %+v", c)
 		}
 
 		wide := e.prepare(t, s, Effect{Kind: Rate, Rate: 1_000_000_000}, Selector{Direction: d, Protocol: "udp"})
 		apply(t, wide)
-		e.flow(d, six, 20).send(t)
+		if got := e.flow(d, six, 20).send(t); len(got) != 20 {
+			t.Errorf("through a wide line, %d of 20 came", len(got))
+		}
 		if c := undo(t, wide); c.Hit != 0 || c.Matched != 20 {
 			t.Errorf("nothing had to wait, and counted is %+v", c)
 		}
@@ -359,7 +371,7 @@ func TestSelectors(t *testing.T) {
 						t.Errorf("%s, %s, %s, flow %q: %d packets came; want %d", eff.Kind, d, tt.name, name, came[name], want)
 					}
 				}
-				if c, err := p.Counts(); err != nil || c.Matched != uint64(5*len(tt.hit)) || c.Hit != c.Matched {
+				if c, err := p.Counts(); err != nil || c.Matched != uint64(5*len(tt.hit)) || c.Hit != c.Matched && eff.Kind != Rate {
 					t.Errorf("%s, %s, %s: counted %+v, %v; want %d", eff.Kind, d, tt.name, c, err, 5*len(tt.hit))
 				}
 				undo(t, p)
@@ -383,6 +395,7 @@ func TestUndoReleasesHeldPackets(t *testing.T) {
 		f := e.flow(d, six, 200)
 		f.gap = 5 * time.Millisecond
 		f.wait = 4 * time.Second
+		f.until = f.count
 		got := f.send(t)
 		if len(got) != f.count {
 			t.Errorf("%d of %d packets came", len(got), f.count)
@@ -420,6 +433,7 @@ func TestOverlap(t *testing.T) {
 	f := e.flow(Ingress, false, 200)
 	f.gap = 2 * time.Millisecond
 	f.wait = time.Second
+	f.until = f.count
 	got := f.send(t)
 	if q := delays(got); len(q) != 200 || q[0] < 299*time.Millisecond {
 		t.Errorf("%d of 200 packets came, the first after %v", len(q), quantile(q, 0))

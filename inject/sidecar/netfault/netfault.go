@@ -86,8 +86,8 @@ const (
 // Counts says how many packets came by.
 type Counts struct {
 	Matched, MatchedBytes uint64 // that the selectors chose
-	// Hit are those that the effect was done to. HitBytes is 0 where nobody counts them: with correlation, and for a rate, of
-	// which Hit says how often a packet had to wait, once or more.
+	// Hit are those that the effect was done to: of a rate, those that had to wait. HitBytes is 0 where nobody counts them, which is
+	// with correlation and for a rate.
 	Hit, HitBytes uint64
 }
 

@@ -342,7 +342,8 @@ func (p *Prepared) count() (total Counts, err error) {
 			switch {
 			case !use.has(q):
 			case p.effect.Kind == Rate:
-				total.Hit += uint64(q.full)
+				// A packet may be told to wait more than once.
+				total.Hit = min(total.Hit+uint64(q.full), total.Matched)
 			default:
 				total.Hit += uint64(q.drops)
 			}

@@ -221,6 +221,7 @@ func undo(t testing.TB, p *Prepared) Counts {
 type arrival struct {
 	number uint32
 	after  time.Duration // it was sent
+	at     time.Duration // since the flow began
 }
 
 // flow is a stream of numbered UDP packets from one namespace to the other.
@@ -231,6 +232,7 @@ type flow struct {
 	size     int           // of the payload
 	gap      time.Duration // between packets
 	wait     time.Duration // for late ones
+	until    int           // so many have come, if not 0
 	refused  bool          // whether the calls may fail
 }
 
@@ -275,7 +277,10 @@ func (f flow) send(t testing.TB) []arrival {
 				return
 			}
 			if n >= 12 {
-				got = append(got, arrival{binary.BigEndian.Uint32(b), now - time.Duration(binary.BigEndian.Uint64(b[4:]))})
+				got = append(got, arrival{binary.BigEndian.Uint32(b), now - time.Duration(binary.BigEndian.Uint64(b[4:])), now})
+				if len(got) == f.until {
+					return
+				}
 			}
 		}
 	}()
