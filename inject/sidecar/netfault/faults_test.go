@@ -113,7 +113,7 @@ func TestLatency(t *testing.T) {
 	tries(t, eff, func(t *testing.T, e ends, s *Space, d Direction, six bool) {
 		f := e.flow(d, six, 200)
 		f.gap = time.Millisecond
-		f.until = f.count
+		f.until, f.wait = f.count, 5*time.Second
 		before := quantile(delays(f.send(t)), 0.5)
 		p := e.prepare(t, s, eff, Selector{Direction: d, Peers: peers})
 		apply(t, p)
@@ -229,7 +229,7 @@ func TestReorder(t *testing.T) {
 			const n = 500
 			f := e.flow(d, six, n)
 			f.gap = time.Millisecond
-			f.until = n
+			f.until, f.wait = n, 5*time.Second
 			before := quantile(delays(f.send(t)), 0.5)
 			p := e.prepare(t, s, eff, Selector{Direction: d})
 			apply(t, p)
