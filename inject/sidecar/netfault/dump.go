@@ -56,17 +56,6 @@ func Dump() ([]string, error) {
 	return lines, nil
 }
 
-// The marks of our qdiscs in a line: a root, and what is below it.
-const (
-	ourRoot = " handle 6764:"
-	ourLeaf = " parent 6764:"
-)
-
-// Ours says whether a line of Dump is of something that gameday made.
-func Ours(line string) bool {
-	return strings.Contains(line, tableName) || strings.Contains(line, ourRoot) || strings.Contains(line, ourLeaf)
-}
-
 func dumpTables(c *conn) (lines []string, err error) {
 	type setRef struct {
 		family      byte
