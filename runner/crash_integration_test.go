@@ -40,7 +40,7 @@ func childRunner() {
 			return err
 		}
 		image := func(context.Context) (string, error) { return os.Getenv(childImage), nil }
-		s := runner.Setup{Engine: e, Tools: inject.Tools{Engine: e, Helper: image}, Version: "test", Runs: os.Getenv(childRuns), Lock: os.Getenv(childLock),
+		s := runner.Setup{Engine: e, Tools: inject.Tools{Engine: e, Helper: image, Sidecars: inject.NewSidecars(e, image)}, Version: "test", Runs: os.Getenv(childRuns), Lock: os.Getenv(childLock),
 			NoGuard: os.Getenv(childNoGuard) != ""}
 		if err := s.Connect(ctx); err != nil {
 			return err

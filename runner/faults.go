@@ -264,7 +264,7 @@ func (l *life) inject(ctx context.Context) error {
 	injected := false
 	proof, err := l.attempt(ctx, &injected)
 	for limit := time.Now().Add(verifyLimit); err != nil && l.kind.Doc().Follows && l.reborn(ctx, limit); {
-		if err = l.refit(ctx); err != nil {
+		if err = errors.Join(l.refit(ctx), l.r.guard.permit(ctx)); err != nil {
 			l.r.stopped.sleep(50 * time.Millisecond) // it may be about to end again
 			continue
 		}
@@ -473,6 +473,9 @@ func (l *life) follow(ctx context.Context, why string) bool {
 // again injects the fault into the life that the target lives now.
 func (l *life) again(ctx context.Context) (inject.Proof, error) {
 	if err := l.refit(ctx); err != nil {
+		return inject.Proof{}, err
+	}
+	if err := l.r.guard.permit(ctx); err != nil {
 		return inject.Proof{}, err
 	}
 	if err := l.kind.Inject(ctx, l.r.setup.Tools, l.step); err != nil {

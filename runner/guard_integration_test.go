@@ -301,3 +301,36 @@ func TestGuardAndRunnerAreEndedByHand(t *testing.T) {
 	s.cameTo(e, journal.OutcomeInterrupted, runner.ExitInterrupted)
 	s.clean(e, cs...)
 }
+
+// A fault in a target's network is gone, and its helper with it, when the runner is killed or hangs.
+func TestGuardUndoesANetworkFault(t *testing.T) {
+	for name, sig := range map[string]syscall.Signal{"killed": syscall.SIGKILL, "stopped": syscall.SIGSTOP} {
+		t.Run(name, func(t *testing.T) {
+			s := realStage(t)
+			api, store, _ := s.couple()
+			cmd, dir := s.childRun(s.embedded(target("api", api)+target("store", store), steady+`
+  fault "partition" "split" {
+    target   = target.api
+    peers    = [target.store]
+    duration = "60s"
+  }
+`), "fault.verified")
+			cmd.Process.Signal(sig)
+			s.until("its guard is through", func() bool {
+				events, _ := journal.GuardEvents(dir)
+				return slices.ContainsFunc(events, func(e journal.Event) bool { return e.Payload.Kind() == "run.ended" })
+			})
+			cmd.Process.Kill()
+			s.until("its guard has left", s.noLock)
+			e := s.recorded(dir)
+			s.cameTo(e, journal.OutcomeInterrupted, runner.ExitInterrupted)
+			s.clean(e, api, store)
+			pid := strings.TrimSpace(injecttest.Docker(t, "inspect", "--format", "{{.State.Pid}}", api.ID))
+			if out, err := exec.Command("nsenter", "-t", pid, "-n", "nft", "list", "ruleset").CombinedOutput(); err != nil {
+				t.Logf("nft: %v: %s", err, out)
+			} else if strings.Contains(string(out), "gameday") {
+				t.Errorf("rules are left:\n%s", out)
+			}
+		})
+	}
+}
