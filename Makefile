@@ -7,7 +7,7 @@ BINARY  := bin/gameday
 # The tests judge gameday against servers of others; .ci/tools sees that they are there.
 export PATH := $(CURDIR)/bin/tools/usr/bin:$(PATH)
 
-.PHONY: build demo test race bench tools clean
+.PHONY: build demo test vmtest race bench tools clean
 
 # The binary is static, because it is also what runs inside helper containers that hold nothing else.
 build:
@@ -21,6 +21,10 @@ tools:
 
 test: tools
 	CGO_ENABLED=0 $(GO) test -timeout 15m ./...
+
+# The network faults on a kernel that has netem, in an emulated machine: minutes, and apart from CI's quick path.
+vmtest:
+	@./.ci/vm
 
 # The packages with goroutines of their own, under the race detector (which needs a C compiler).
 race: tools

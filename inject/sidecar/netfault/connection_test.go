@@ -59,6 +59,7 @@ func talk(c net.Conn, limit time.Duration) error {
 }
 
 func TestRejectReset(t *testing.T) {
+	together(t)
 	eff := Effect{Kind: Reject, Reject: RejectTCPReset}
 	tries(t, eff, func(t *testing.T, e ends, s *Space, d Direction, six bool) {
 		f := e.flow(d, six, 10)
@@ -107,6 +108,7 @@ func TestRejectReset(t *testing.T) {
 }
 
 func TestRejectICMP(t *testing.T) {
+	together(t)
 	eff := Effect{Kind: Reject, Reject: RejectICMP}
 	tries(t, eff, func(t *testing.T, e ends, s *Space, d Direction, six bool) {
 		p := e.prepare(t, s, eff, Selector{Direction: d, Protocol: "udp"})
@@ -140,6 +142,7 @@ func TestRejectICMP(t *testing.T) {
 
 // Loopback and the namespace's own addresses, which go over it, are left alone, whatever a fault says.
 func TestLoopbackIsLeftAlone(t *testing.T) {
+	together(t)
 	e := newEnds(t)
 	s := e.open(t, variants(t)["best"])
 	for _, at := range []netip.AddrPort{netip.MustParseAddrPort("127.0.0.1:7000"), netip.MustParseAddrPort("[::1]:7000"), netip.AddrPortFrom(target4, 7001), netip.AddrPortFrom(target6, 7001)} {
@@ -279,6 +282,7 @@ func (e ends) kernelCounter(t testing.TB, ns, name string) uint64 {
 // Connections of TCP stand through a delay, existing and new ones, are slowed by it in both directions of talk, and lose nothing
 // when it is undone in the middle.
 func TestConnectionsUnderLatency(t *testing.T) {
+	together(t)
 	eff := Effect{Kind: Latency, Delay: 60 * time.Millisecond}
 	tries(t, eff, func(t *testing.T, e ends, s *Space, d Direction, six bool) {
 		f := e.flow(d, six, 0)
@@ -354,6 +358,7 @@ func transfer(c net.Conn, size int, half func()) error {
 // Address translation in the target's namespace, and the connection tracking that goes with it, work on under every fault that lets
 // packets pass.
 func TestAddressTranslation(t *testing.T) {
+	together(t)
 	for name, f := range variants(t) {
 		e := newEnds(t)
 		run(t, "ip", "netns", "exec", e.target, "nft", `table ip translate {

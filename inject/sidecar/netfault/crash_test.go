@@ -73,6 +73,7 @@ func holdFaults(variant string) {
 
 // A process that holds faults of every kind is killed: its rules are gone at once, and Clean removes its qdiscs.
 func TestKilledHolder(t *testing.T) {
+	together(t)
 	for variant := range variants(t) {
 		e := newEnds(t)
 		var before []string

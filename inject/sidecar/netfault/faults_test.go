@@ -21,19 +21,23 @@ func TestProbe(t *testing.T) {
 		}
 	})
 	t.Logf("%+v", f)
+	if emulated && len(f.Missing) > 0 {
+		t.Errorf("Debian's kernel has everything, but these were not found: %v", f.Missing)
+	}
 	e.clean(t, false)
 }
 
 // tries runs f for every direction and version of IP, and every way that this kernel has of doing an effect. After each, nothing
 // may be left.
 func tries(t *testing.T, eff Effect, f func(t *testing.T, e ends, s *Space, d Direction, six bool)) {
+	best := variants(t)["best"]
 	for name, features := range variants(t) {
 		var e ends
 		var s *Space
 		for _, d := range bothDirections {
 			means, _, err := Means(eff, d, features)
-			if name != "best" && means == ByNFTables {
-				continue // it is the same
+			if usual, _, _ := Means(eff, d, best); name != "best" && means == usual && alike(means, features, best) {
+				continue // it would be the same again
 			}
 			for _, six := range []bool{false, true} {
 				version := "IPv4"
@@ -62,7 +66,19 @@ func tries(t *testing.T, eff Effect, f func(t *testing.T, e ends, s *Space, d Di
 	}
 }
 
+// alike says whether something is done in the same way with these and with those features.
+func alike(means string, a, b Features) bool {
+	switch means {
+	case ByNFQueue:
+		return a.Dup == b.Dup && a.Compat == b.Compat
+	case ByNetem, ByTBF:
+		return a.Prio == b.Prio
+	}
+	return true
+}
+
 func TestPartition(t *testing.T) {
+	together(t)
 	eff := Effect{Kind: Partition}
 	tries(t, eff, func(t *testing.T, e ends, s *Space, d Direction, six bool) {
 		p := e.prepare(t, s, eff, Selector{Direction: d})
@@ -90,6 +106,7 @@ func TestPartition(t *testing.T) {
 }
 
 func TestLoss(t *testing.T) {
+	together(t)
 	const n = 5000
 	eff := Effect{Kind: Loss, Percent: 20}
 	tries(t, eff, func(t *testing.T, e ends, s *Space, d Direction, six bool) {
@@ -108,6 +125,7 @@ func TestLoss(t *testing.T) {
 }
 
 func TestLatency(t *testing.T) {
+	together(t)
 	eff := Effect{Kind: Latency, Delay: 50 * time.Millisecond}
 	peers := []netip.Prefix{netip.PrefixFrom(peer4, 32), netip.PrefixFrom(peer6, 64)}
 	tries(t, eff, func(t *testing.T, e ends, s *Space, d Direction, six bool) {
@@ -119,7 +137,7 @@ func TestLatency(t *testing.T) {
 		apply(t, p)
 		q := delays(f.send(t))
 		// Machines that run tests are busy: how exact it is, is for the benchmark to say.
-		if len(q) != 200 || q[0] < 49*time.Millisecond || quantile(q, 0.5) > before+150*time.Millisecond {
+		if len(q) != 200 || q[0] < 49*time.Millisecond || !emulated && quantile(q, 0.5) > before+150*time.Millisecond {
 			t.Errorf("%d of 200 packets came, after %v to %v, half of them after %v", len(q), quantile(q, 0), quantile(q, 1), quantile(q, 0.5))
 		}
 		if c := undo(t, p); c.Matched != 200 || c.Hit != 200 {
@@ -129,6 +147,7 @@ func TestLatency(t *testing.T) {
 }
 
 func TestCorrelatedLoss(t *testing.T) {
+	together(t)
 	eff := Effect{Kind: Loss, Percent: 20, Correlation: 60}
 	tries(t, eff, func(t *testing.T, e ends, s *Space, d Direction, six bool) {
 		const n = 5000
@@ -164,6 +183,7 @@ func TestCorrelatedLoss(t *testing.T) {
 }
 
 func TestCorrupt(t *testing.T) {
+	together(t)
 	eff := Effect{Kind: Corrupt, Percent: 25}
 	tries(t, eff, func(t *testing.T, e ends, s *Space, d Direction, six bool) {
 		const n = 1000
@@ -194,6 +214,7 @@ func TestCorrupt(t *testing.T) {
 }
 
 func TestDuplicate(t *testing.T) {
+	together(t)
 	eff := Effect{Kind: Duplicate, Percent: 25}
 	tries(t, eff, func(t *testing.T, e ends, s *Space, d Direction, six bool) {
 		const n = 1000
@@ -223,6 +244,7 @@ func TestDuplicate(t *testing.T) {
 }
 
 func TestReorder(t *testing.T) {
+	together(t)
 	for _, correlation := range []float64{0, 50} {
 		eff := Effect{Kind: Reorder, Percent: 20, Delay: 100 * time.Millisecond, Correlation: correlation}
 		tries(t, eff, func(t *testing.T, e ends, s *Space, d Direction, six bool) {
@@ -245,7 +267,7 @@ func TestReorder(t *testing.T) {
 			if len(got) != n || math.Abs(float64(overtaken)/n-0.2) > 0.12 {
 				t.Errorf("%d of %d came, %d were overtaken; 20 %% were asked for", len(got), n, overtaken)
 			}
-			if q := delays(got); quantile(q, 0.5) > before+90*time.Millisecond || q[len(q)-1] < 100*time.Millisecond {
+			if q := delays(got); !emulated && quantile(q, 0.5) > before+90*time.Millisecond || q[len(q)-1] < 100*time.Millisecond {
 				t.Errorf("half of the packets took %v, the slowest %v; want few of them held, by 100ms", quantile(q, 0.5), q[len(q)-1])
 			}
 			if c.Matched != n || math.Abs(float64(c.Hit)/n-0.2) > 0.12 {
@@ -256,6 +278,7 @@ func TestReorder(t *testing.T) {
 }
 
 func TestRate(t *testing.T) {
+	together(t)
 	eff := Effect{Kind: Rate, Rate: 4_000_000}
 	tries(t, eff, func(t *testing.T, e ends, s *Space, d Direction, six bool) {
 		p := e.prepare(t, s, eff, Selector{Direction: d, Ports: []Ports{{7000, 7000}}})
@@ -272,10 +295,10 @@ func TestRate(t *testing.T) {
 			frame += 20 * 8
 		}
 		span := got[len(got)-1].at - got[10].at
-		if rate := float64(len(got)-11) * frame / span.Seconds(); math.Abs(rate-4e6) > 0.15*4e6 {
+		if rate := float64(len(got)-11) * frame / span.Seconds(); rate > 1.15*4e6 || rate < 0.85*4e6 && !emulated {
 			t.Errorf("%d of 1000 packets came, at %.2f Mbit/s; 4 were asked for", len(got), rate/1e6)
 		}
-		if c.Matched != 1000 || c.Hit == 0 || c.Hit > 1000 {
+		if c.Matched != 1000 || c.Hit == 0 && !emulated || c.Hit > 1000 {
 			t.Errorf("counted %+v", c)
 		}
 
@@ -292,6 +315,7 @@ func TestRate(t *testing.T) {
 
 // What a fault does not name goes its way, at once.
 func TestSelectors(t *testing.T) {
+	together(t)
 	prefix := func(a netip.Addr) []netip.Prefix { return []netip.Prefix{netip.PrefixFrom(a, a.BitLen())} }
 	tests := []struct {
 		name string
@@ -383,6 +407,7 @@ func TestSelectors(t *testing.T) {
 
 // Packets that are held when a fault is undone are let go, not lost, and new ones are free at once.
 func TestUndoReleasesHeldPackets(t *testing.T) {
+	together(t)
 	eff := Effect{Kind: Latency, Delay: 3 * time.Second}
 	tries(t, eff, func(t *testing.T, e ends, s *Space, d Direction, six bool) {
 		p := e.prepare(t, s, eff, Selector{Direction: d})
@@ -406,10 +431,10 @@ func TestUndoReleasesHeldPackets(t *testing.T) {
 				late++
 			}
 		}
-		if late > 0 {
+		if late > 0 && !emulated {
 			t.Errorf("%d packets that were sent after the undo were late", late)
 		}
-		if c := undo(t, p); c.Matched < 50 || c.Matched > 150 || c.Hit > c.Matched || c.Hit+5 < c.Matched {
+		if c := undo(t, p); c.Matched == 0 || !emulated && (c.Matched < 50 || c.Matched > 150) || c.Hit > c.Matched || c.Hit+5 < c.Matched {
 			t.Errorf("counted %+v; want about 100, and all but the very last hit", c)
 		}
 	})
@@ -417,6 +442,7 @@ func TestUndoReleasesHeldPackets(t *testing.T) {
 
 // Faults overlap, and one is undone while another holds packets: those are not lost by it.
 func TestOverlap(t *testing.T) {
+	together(t)
 	e := newEnds(t)
 	s := e.open(t, variants(t)["best"])
 	slow := e.prepare(t, s, Effect{Kind: Latency, Delay: 300 * time.Millisecond}, Selector{Direction: Ingress, Protocol: "udp"})
@@ -450,6 +476,7 @@ func TestOverlap(t *testing.T) {
 }
 
 func TestForeignQdisc(t *testing.T) {
+	together(t)
 	e := newEnds(t)
 	s := e.open(t, variants(t)["best"])
 	run(t, "tc", "-n", e.target, "qdisc", "add", "dev", "eth0", "root", "handle", "5:", "tbf", "rate", "1gbit", "burst", "64kb", "latency", "50ms")
@@ -470,6 +497,7 @@ func TestForeignQdisc(t *testing.T) {
 
 // The device for incoming packets must not look like a network.
 func TestIFBHasNoAddress(t *testing.T) {
+	together(t)
 	e := newEnds(t)
 	s := e.open(t, variants(t)["best"])
 	p := e.prepare(t, s, Effect{Kind: Rate, Rate: 1_000_000}, Selector{Direction: Ingress})

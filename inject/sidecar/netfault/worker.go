@@ -110,7 +110,6 @@ func (w *worker) loop() error {
 			}
 			last = id
 			if state == releasing {
-				w.socket.judge(id, nfAccept, false, nil)
 				return
 			}
 			if w.chooses && !choose.draw(random) {
@@ -134,9 +133,9 @@ func (w *worker) loop() error {
 		}
 		now = time.Since(start)
 		if state == releasing {
-			if _, ok := hold.next(); ok {
+			if n > 0 || hold.n > 0 {
 				w.hit.Add(uint64(hold.n))
-				w.socket.judge(last, nfAccept, true, nil)
+				w.socket.judge(last, nfAccept, true, nil) // what is held, then what has just come
 				hold = line{}
 			}
 		}
