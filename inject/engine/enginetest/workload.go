@@ -7,6 +7,7 @@ import (
 	"encoding/hex"
 	"fmt"
 	"io"
+	"net/netip"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -234,10 +235,10 @@ func Subnet() (subnet, fourth string) {
 	return prefix + "0/24", prefix + "4"
 }
 
-// Subnet6 is an IPv6 subnet that nobody else uses, and the fourth address in it.
+// Subnet6 is an IPv6 subnet that nobody else uses, and the fourth address in it, as engines spell them: without leading zeros.
 func Subnet6() (subnet, fourth string) {
 	prefix := "fd00:" + random()[:4] + ":" + random()[:4] + ":1::"
-	return prefix + "/64", prefix + "4"
+	return netip.MustParsePrefix(prefix + "/64").String(), netip.MustParseAddr(prefix + "4").String()
 }
 
 // cleanup is the context of what is removed at the end of a test, whose own context may be over.
