@@ -2,6 +2,7 @@ package runner_test
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"maps"
 	"os"
@@ -387,4 +388,31 @@ func TestRunDirectory(t *testing.T) {
 	if slices.ContainsFunc(files, func(f string) bool { return strings.HasPrefix(f, ".reserve") }) {
 		t.Errorf("the space that was set aside is left: %q", files)
 	}
+}
+
+// A run that does not answer to an abort is stopped by its guard, which is told from wherever the engine is reached.
+func TestAbortTellsTheGuard(t *testing.T) {
+	s, f := fakeStage(t)
+	lock := f.AddContainer(engine.Container{Name: s.setup.Lock, Image: "helper:test", RestartPolicy: "always",
+		Labels: map[string]string{engine.Label: "deaf", engine.RoleLabel: guard.RoleLock, "gameday.host": "elsewhere", "gameday.pid": "1", "gameday.dir": "/nowhere"}})
+	told := make(chan string, 1)
+	f.Hook("Kill", func(id string) {
+		told <- id
+		f.Remove(t.Context(), lock.ID) // its runner lets go
+	})
+	ctx, cancel := context.WithTimeout(t.Context(), 4*time.Second)
+	defer cancel()
+	h, err := runner.AbortAt(ctx, f, s.setup.Lock)
+	if err != nil || h == nil || h.Run != "deaf" || h.Guard != runner.GuardUp {
+		t.Errorf("%+v, %v", h, err)
+	}
+	select {
+	case id := <-told:
+		if id != lock.ID {
+			t.Errorf("%s was told", id)
+		}
+	default:
+		t.Error("the guard was not told")
+	}
+	s.noneLeft("deaf")
 }
