@@ -267,7 +267,10 @@ func (f *facts) stretches(h *hypothesis) Points {
 			}
 			text := "In the {} phase it was violated"
 			if p.Phase == journal.Recovery && h.verdict == journal.Held {
-				text = "In the {} phase, where this does not count against it, it was still violated"
+				text = "In the {} phase, where this does not count against it, it was violated"
+				if s.After == nil {
+					text = "In the {} phase, where this does not count against it, it was still violated"
+				}
 			}
 			out = append(out, stretchSentences(h.rests, text, p.Phase, s))
 		}

@@ -35,6 +35,9 @@ func (f *facts) whatWasDone() []Sentence {
 	const most = 3
 	for _, x := range did[:min(most, len(did))] {
 		does := Value(Inner(words("gameday injected {} ({}) into {}", Name(x.name), Name(kindName(x.kind)), Name(x.target.Name))))
+		if x.intent != nil && x.intent.p.Does != "" { // it names the container
+			does = Inner(words("gameday injected {}: {}", Name(x.name), Quote(x.intent.p.Does)))
+		}
 		switch {
 		case x.undone == nil:
 			out = append(out, say(x.evidence(), "{}; it was in force {}, and nothing shows that it is gone.", does, By(x.effect())))

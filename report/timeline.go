@@ -1,6 +1,7 @@
 package report
 
 import (
+	"slices"
 	"sort"
 	"strings"
 	"time"
@@ -140,6 +141,9 @@ func (f *facts) describe(e EventEvidence) moment {
 		if p.Refuted {
 			m.text.Template += "; from here on it is {}"
 			m.text.Args = append(m.text.Args, Verdict(journal.Refuted))
+		}
+		if phases := f.hypothesis(p.Hypothesis, p.QueryID, e.ID).Phases; len(phases) > 0 && p.Phase != "" && !slices.Contains(phases, p.Phase) {
+			m.text.Template += "; it is not judged in this phase"
 		}
 		if p.Detail != "" {
 			m.text.Template += "; {}"

@@ -3,6 +3,7 @@ package report
 import (
 	"bytes"
 	"encoding/xml"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -84,6 +85,28 @@ func TestHeldInTheRecovery(t *testing.T) {
 	for _, b := range breaches(t, Build(rec)) {
 		t.Error(b)
 	}
+}
+
+// A claim may break only after the undo, and it may break in a phase in which nobody judges it: both are said as they are.
+func TestBrokenWhereItDoesNotCount(t *testing.T) {
+	s := begin("store_freezes")
+	c := quick(0.5, func(sec, _ int) float64 {
+		if sec > 32 && sec < 40 || sec > 61 && sec < 64 {
+			return 1
+		}
+		return 0.1
+	})
+	c.Phases = []journal.Phase{journal.Baseline, journal.Recovery}
+	s.declare([]*claim{c}).baseline().inject()
+	s.add(33.01, &journal.HypothesisState{Hypothesis: c.Name, QueryID: c.QueryID, Phase: journal.Fault, From: journal.Holding, To: journal.Violated, At: at(33)})
+	s.undo(undoAt, journal.UndoDue)
+	s.add(62.01, &journal.HypothesisState{Hypothesis: c.Name, QueryID: c.QueryID, Phase: journal.Recovery, From: journal.Holding, To: journal.Violated, At: at(62)})
+	j := judged(s.sample(c, endAt), journal.Held, journal.ReasonHeld, "")
+	j.Phases = slices.Delete(j.Phases, 1, 2)
+	j.HeldAgain = &journal.HeldAgain{Undo: at(goneAt), AtLeast: journal.Duration(at(63).Sub(at(goneAt))), AtMost: journal.Duration(at(64).Sub(at(goneAt))), First: at(64)}
+	rec := s.add(90.1, j).end(90.2, journal.OutcomeHeld, 0).rec
+	says(t, rec, []string{"`checkout_stays_quick` went from `holding` to `violated`; it is not judged in this phase |", "`checkout_stays_quick` went from `holding` to `violated` |",
+		"where this does not count against it, it was violated from"}, []string{"still violated"})
 }
 
 func TestMarginWords(t *testing.T) {
