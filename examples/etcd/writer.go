@@ -3,7 +3,6 @@ package etcd
 import (
 	"bytes"
 	"context"
-	"encoding/base64"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -24,7 +23,8 @@ import (
 const (
 	writeEvery = 100 * time.Millisecond
 	tryTimeout = 500 * time.Millisecond // of a put on one member; then the next one is asked
-	keys       = 100                    // the writer goes round these, so that the cluster's data stays small
+	keys       = 1000                   // the writer goes round these, so that the cluster's data stays small
+	checkAfter = 20                     // a put that succeeded is looked for after so many more: two seconds later
 )
 
 // lastSuccess is the metric by which one sees how long ago the cluster last took a write.
@@ -34,13 +34,16 @@ const lastSuccess = "etcd_writer_last_success_timestamp_seconds"
 type writer struct {
 	client  *http.Client
 	members []string
-	at      int // the member that is asked first: the last one that took a write
-	n       int
+	at      int   // the member that is asked first: the last one that took a write
+	n       int   // puts so far; key and value follow from it
+	taken   []int // puts that succeeded and were not looked for yet
 
 	puts     *prometheus.CounterVec // by outcome
 	duration prometheus.Histogram
 	tries    *prometheus.CounterVec // by outcome
 	success  prometheus.Gauge
+	looked   prometheus.Counter
+	lost     prometheus.Counter
 }
 
 // Main runs the writer: it puts a key ten times a second into the cluster whose members' client URLs are its arguments, until SIGINT or
@@ -109,6 +112,14 @@ func newWriter(members []string, registry *prometheus.Registry) *writer {
 			Name: lastSuccess,
 			Help: "When the cluster last took a put, in seconds since 1970.",
 		}),
+		looked: prometheus.NewCounter(prometheus.CounterOpts{
+			Name: "etcd_writer_checked_total",
+			Help: "Puts that had succeeded and were looked for two seconds later.",
+		}),
+		lost: prometheus.NewCounter(prometheus.CounterOpts{
+			Name: "etcd_writer_lost_total",
+			Help: "Puts that had succeeded and were not there when they were looked for.",
+		}),
 	}
 	for _, outcome := range []string{"ok", "failed"} {
 		w.puts.WithLabelValues(outcome)
@@ -116,7 +127,7 @@ func newWriter(members []string, registry *prometheus.Registry) *writer {
 	for _, outcome := range []string{"ok", "refused", "silent"} {
 		w.tries.WithLabelValues(outcome)
 	}
-	registry.MustRegister(w.puts, w.tries, w.duration, w.success)
+	registry.MustRegister(w.puts, w.tries, w.duration, w.success, w.looked, w.lost)
 	return w
 }
 
@@ -135,20 +146,22 @@ func (w *writer) run(ctx context.Context) {
 	}
 }
 
-// put writes the next key on the first member that takes it.
+// put writes the next key on the first member that takes it. The same request asks for a key that was written before, so that
+// both are answered by a majority of the cluster or not at all.
 func (w *writer) put(ctx context.Context) {
 	w.n++
-	body, err := json.Marshal(map[string]string{
-		"key":   base64.StdEncoding.EncodeToString(fmt.Appendf(nil, "gameday/%d", w.n%keys)),
-		"value": base64.StdEncoding.EncodeToString(fmt.Appendf(nil, "%d", w.n)),
-	})
+	check := 0
+	if len(w.taken) > checkAfter {
+		check = w.taken[0]
+	}
+	body, err := transaction(w.n, check)
 	if err != nil {
 		return
 	}
 	start := time.Now()
 	outcome := "failed"
 	for range w.members {
-		result := w.try(ctx, w.members[w.at], body)
+		result, found := w.try(ctx, w.members[w.at], body)
 		if ctx.Err() != nil {
 			return
 		}
@@ -156,6 +169,14 @@ func (w *writer) put(ctx context.Context) {
 		if result == "ok" {
 			outcome = "ok"
 			w.success.SetToCurrentTime()
+			w.taken = append(w.taken, w.n)
+			if check > 0 {
+				w.taken = w.taken[1:]
+				w.looked.Inc()
+				if found != value(check) {
+					w.lost.Inc()
+				}
+			}
 			break
 		}
 		w.at = (w.at + 1) % len(w.members)
@@ -164,25 +185,62 @@ func (w *writer) put(ctx context.Context) {
 	w.duration.Observe(time.Since(start).Seconds())
 }
 
-// try puts on one member and returns how that ended.
-func (w *writer) try(ctx context.Context, member string, body []byte) string {
+func key(n int) string   { return fmt.Sprintf("gameday/%d", n%keys) }
+func value(n int) string { return fmt.Sprint(n) }
+
+// A pair is a key and a value as etcd's JSON interface has them: in base64.
+type pair struct {
+	Key   []byte `json:"key"`
+	Value []byte `json:"value,omitempty"`
+}
+
+// operation is one part of a transaction, and one part of its answer.
+type operation struct {
+	Put   *pair `json:"request_put,omitempty"`
+	Range *pair `json:"request_range,omitempty"`
+
+	Found *struct {
+		Pairs []pair `json:"kvs"`
+	} `json:"response_range,omitempty"`
+}
+
+// transaction is a request that puts one key, and asks for that of an earlier put unless it is 0.
+func transaction(put, check int) ([]byte, error) {
+	all := []operation{{Put: &pair{Key: []byte(key(put)), Value: []byte(value(put))}}}
+	if check > 0 {
+		all = append(all, operation{Range: &pair{Key: []byte(key(check))}})
+	}
+	return json.Marshal(map[string][]operation{"success": all})
+}
+
+// try makes a transaction on one member. It returns how that ended, and the value that was asked for, or "" if there is none.
+func (w *writer) try(ctx context.Context, member string, body []byte) (result, found string) {
 	ctx, cancel := context.WithTimeout(ctx, tryTimeout)
 	defer cancel()
-	req, err := http.NewRequestWithContext(ctx, http.MethodPost, member+"/v3/kv/put", bytes.NewReader(body))
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, member+"/v3/kv/txn", bytes.NewReader(body))
 	if err != nil {
-		return "silent"
+		return "silent", ""
 	}
 	req.Header.Set("Content-Type", "application/json")
 	resp, err := w.client.Do(req)
 	if err != nil {
-		return "silent"
+		return "silent", ""
 	}
 	defer resp.Body.Close()
-	if _, err := io.Copy(io.Discard, io.LimitReader(resp.Body, 1<<20)); err != nil {
-		return "silent"
+	text, err := io.ReadAll(io.LimitReader(resp.Body, 1<<20))
+	if err != nil {
+		return "silent", ""
 	}
-	if resp.StatusCode != http.StatusOK {
-		return "refused"
+	var answer struct {
+		Responses []operation `json:"responses"`
 	}
-	return "ok"
+	if resp.StatusCode != http.StatusOK || json.Unmarshal(text, &answer) != nil {
+		return "refused", ""
+	}
+	for _, r := range answer.Responses {
+		if r.Found != nil && len(r.Found.Pairs) == 1 {
+			found = string(r.Found.Pairs[0].Value)
+		}
+	}
+	return "ok", found
 }

@@ -1,8 +1,8 @@
 package etcd
 
 import (
-	"encoding/base64"
 	"encoding/json"
+	"fmt"
 	"io"
 	"net/http"
 	"net/http/httptest"
@@ -15,13 +15,15 @@ import (
 )
 
 func TestWriterGoesOnToTheNextMember(t *testing.T) {
-	var bodies []string
-	good := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
-		body, err := io.ReadAll(r.Body)
-		if err != nil || r.URL.Path != "/v3/kv/put" {
-			t.Errorf("%s: %v", r.URL.Path, err)
+	var puts []string
+	good := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		var q struct{ Success []operation }
+		if err := json.NewDecoder(r.Body).Decode(&q); err != nil || r.URL.Path != "/v3/kv/txn" || len(q.Success) != 1 || q.Success[0].Put == nil {
+			t.Errorf("%s: %+v, %v", r.URL.Path, q, err)
+			return
 		}
-		bodies = append(bodies, string(body))
+		puts = append(puts, string(q.Success[0].Put.Key)+"="+string(q.Success[0].Put.Value))
+		io.WriteString(w, `{"succeeded":true}`)
 	}))
 	defer good.Close()
 	bad := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
@@ -44,7 +46,7 @@ func TestWriterGoesOnToTheNextMember(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			bodies = nil
+			puts = nil
 			w := newWriter(tt.members, prometheus.NewRegistry())
 			defer w.client.CloseIdleConnections()
 			for range tt.puts {
@@ -67,14 +69,67 @@ func TestWriterGoesOnToTheNextMember(t *testing.T) {
 			if (testutil.ToFloat64(w.success) > 0) != (tt.ok > 0) {
 				t.Errorf("last success: %v", testutil.ToFloat64(w.success))
 			}
-			for _, body := range bodies {
-				var put struct{ Key, Value string }
-				if err := json.Unmarshal([]byte(body), &put); err != nil {
-					t.Fatal(err)
+			for i, put := range puts {
+				if want := fmt.Sprintf("gameday/%d=%d", i+1, i+1); put != want {
+					t.Errorf("put %s, want %s", put, want)
 				}
-				if key, err := base64.StdEncoding.DecodeString(put.Key); err != nil || len(key) == 0 {
-					t.Errorf("key %q: %v", put.Key, err)
+			}
+		})
+	}
+}
+
+// TestWriterFindsLostPuts has clusters that take puts, every other time they are asked, and may forget one of them.
+func TestWriterFindsLostPuts(t *testing.T) {
+	tests := []struct {
+		name         string
+		forget       string
+		puts         int
+		looked, lost float64
+	}{
+		{"none is old enough", "1", checkAfter + 1, 0, 0},
+		{"nothing is lost", "", checkAfter + 10, 9, 0},
+		{"one is lost", "5", checkAfter + 10, 9, 1},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			kept := map[string][]byte{}
+			refuse := false
+			cluster := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+				var q struct{ Success []operation }
+				if err := json.NewDecoder(r.Body).Decode(&q); err != nil {
+					t.Error(err)
 				}
+				if refuse = !refuse; refuse { // every other time: what was to be looked for is asked for again
+					http.Error(w, "etcdserver: no leader", http.StatusServiceUnavailable)
+					return
+				}
+				var answer []operation
+				for _, op := range q.Success {
+					switch {
+					case op.Put == nil:
+						var o operation
+						pairs := []pair{}
+						if v, ok := kept[string(op.Range.Key)]; ok {
+							pairs = append(pairs, pair{op.Range.Key, v})
+						}
+						o.Found = &struct {
+							Pairs []pair `json:"kvs"`
+						}{pairs}
+						answer = append(answer, o)
+					case string(op.Put.Value) != tt.forget:
+						kept[string(op.Put.Key)] = op.Put.Value
+					}
+				}
+				json.NewEncoder(w).Encode(map[string]any{"succeeded": true, "responses": answer})
+			}))
+			defer cluster.Close()
+			w := newWriter([]string{cluster.URL, cluster.URL}, prometheus.NewRegistry())
+			defer w.client.CloseIdleConnections()
+			for range tt.puts {
+				w.put(t.Context())
+			}
+			if looked, lost := testutil.ToFloat64(w.looked), testutil.ToFloat64(w.lost); looked != tt.looked || lost != tt.lost {
+				t.Errorf("%v looked for and %v lost, want %v and %v", looked, lost, tt.looked, tt.lost)
 			}
 		})
 	}
