@@ -158,7 +158,7 @@ func packetsSeen(kind string, met, hit int64) string {
 	case kind == "rate" && hit == 0:
 		return packets(met) + " matched, none had to wait"
 	case kind == "rate":
-		return fmt.Sprintf("%s matched, the line was full %s", packets(met), times(hit))
+		return packets(met) + " matched, some had to wait" // the kernel counts how often, not how many
 	case hit == met:
 		return fmt.Sprintf("%s %s", packets(met), wasWere(met, what))
 	case hit == 0:

@@ -15,8 +15,7 @@ func TestPacketsSeen(t *testing.T) {
 		{"loss", 412, 1, "412 packets matched, 1 was dropped"},
 		{"loss", 1, 0, "1 packet matched, none was dropped"},
 		{"rate", 412, 0, "412 packets matched, none had to wait"},
-		{"rate", 412, 1, "412 packets matched, the line was full once"},
-		{"rate", 412, 500, "412 packets matched, the line was full 500 times"},
+		{"rate", 412, 500, "412 packets matched, some had to wait"},
 	}
 	for _, tt := range tests {
 		if got := packetsSeen(tt.kind, tt.met, tt.hit); got != tt.want {
