@@ -171,8 +171,13 @@ func (h *hypothesis) margin() Phrase {
 	}
 	if h.judged == nil || h.judged.p.Margin == nil {
 		if h.judged != nil {
-			if p, _ := worstPoint(h.judged.p); p != nil && (p.Op == "==" || p.Op == "!=") {
+			p, phase := worstPoint(h.judged.p)
+			switch {
+			case p == nil:
+			case p.Op == "==" || p.Op == "!=":
 				return words("none: it is met or it is not")
+			case h.Within > 0 && h.verdict == journal.Held && phase.Phase == journal.Fault:
+				return words("none: it had to come true, and did")
 			}
 		}
 		return words("not in the record")

@@ -84,13 +84,14 @@ func point(s journal.Sample, v *journal.SeriesValue) journal.Point {
 }
 
 // margin is the closest approach to the bound while it counted: in the fault phase, and in the recovery from when the claim held
-// for good.
+// for good. With "within", the fault phase has nothing to say about a claim that came true in time: what was before did not count.
 func (j *judging) margin(again *journal.HeldAgain) *journal.Margin {
 	var best *journal.Margin
 	for _, p := range j.hy.Phases {
 		for _, s := range j.in(journal.Phase(p)) {
 			switch {
 			case p == "baseline", p == "recovery" && (again == nil || s.At.Before(again.First)):
+			case p == "fault" && j.hy.Within > 0 && j.v.Verdict == journal.Held:
 			default:
 				best = closer(best, j.q, s.Sample)
 			}

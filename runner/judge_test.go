@@ -219,6 +219,20 @@ func TestMargin(t *testing.T) {
 		h.Samples["Q1"][8].Series[0].Value = 4.5
 		checkMargin(t, judge(q, h).Margin, 0.5, 0.1)
 	})
+	t.Run("of what came true in time, only the recovery counts", func(t *testing.T) {
+		q := hypothesis(t, "within = \"3s\"\nphases = [\"fault\"]")
+		checkMargin(t, judge(q, story(q, "HHH|VVHH|HH")).Margin, math.NaN(), 0)
+		q = hypothesis(t, "within = \"3s\"")
+		h := story(q, "HHH|VVHH|VHH")
+		h.Samples["Q1"][9].Series[0].Value = 4.5
+		checkMargin(t, judge(q, h).Margin, 0.5, 0.1)
+	})
+	t.Run("what did not come true has one", func(t *testing.T) {
+		q := hypothesis(t, "within = \"3s\"\nphases = [\"fault\"]")
+		h := story(q, "HHH|VVVVV|HH")
+		h.Samples["Q1"][4].Series[0].Value = 9
+		checkMargin(t, judge(q, h).Margin, -4, -0.8)
+	})
 	t.Run("the baseline does not count", func(t *testing.T) {
 		q := hypothesis(t, "")
 		h := story(q, "HHH|HH|HH")
