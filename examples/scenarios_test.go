@@ -14,10 +14,11 @@ import (
 
 // directories are the namespaces, with what must be given to load them.
 var directories = map[string][]string{
-	"shop":                nil,
-	"faults":              nil,
-	"etcd/leader_freezes": {"leader=etcd-member-1"},
-	"etcd/leader_crashes": {"leader=etcd-member-1"},
+	"shop":                    nil,
+	"faults":                  nil,
+	"etcd/leader_freezes":     {"leader=etcd-member-1"},
+	"etcd/leader_crashes":     {"leader=etcd-member-1"},
+	"etcd/leader_partitioned": {"leader=etcd-member-1"},
 }
 
 func TestScenariosLoad(t *testing.T) {
