@@ -4,6 +4,7 @@ import (
 	"context"
 	"io"
 	"net/http"
+	"sync/atomic"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -22,6 +23,7 @@ type api struct {
 	client  *http.Client
 	store   string
 	workers chan struct{}
+	closed  atomic.Bool // for maintenance
 
 	waiting, busy prometheus.Gauge
 }
@@ -49,6 +51,8 @@ func newAPI(life context.Context, m *meters, storeURL string) http.Handler {
 	m.registry.MustRegister(a.waiting, a.busy)
 	mux := newMux(m)
 	mux.Handle("POST /checkout", m.watch(a.checkout))
+	mux.HandleFunc("PUT /maintenance", func(http.ResponseWriter, *http.Request) { a.closed.Store(true) })
+	mux.HandleFunc("DELETE /maintenance", func(http.ResponseWriter, *http.Request) { a.closed.Store(false) })
 	return mux
 }
 
@@ -56,6 +60,10 @@ func newAPI(life context.Context, m *meters, storeURL string) http.Handler {
 // both go on after the caller has left: r.Context() is not passed on. While the store answers nobody notices; when it
 // freezes, all workers wait for it, and everything else waits for them.
 func (a *api) checkout(w http.ResponseWriter, _ *http.Request) {
+	if a.closed.Load() { // its health check knows nothing of it
+		http.Error(w, "closed for maintenance", http.StatusServiceUnavailable)
+		return
+	}
 	a.waiting.Inc()
 	select {
 	case a.workers <- struct{}{}:

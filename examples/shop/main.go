@@ -59,8 +59,9 @@ var roles = map[string]func(ctx context.Context, c config, stdout io.Writer) err
 	"store":    runStore,
 }
 
-// Main runs one role of the shop: "load", "frontend", "api" or "store" until SIGINT or SIGTERM, or "health <url>", which
-// answers by its exit code. It returns 0, 1 when a role fails, or 2 when it is called wrongly.
+// Main runs one role of the shop: "load", "frontend", "api" or "store" until SIGINT or SIGTERM; or "health <url>", which
+// answers by its exit code; or "maintenance on" and "maintenance off", which tell the api in the same container to take no
+// checkouts, or to take them again. It returns 0, 1 when a role fails, or 2 when it is called wrongly.
 func Main(args []string, stdout, stderr io.Writer) int {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
@@ -75,13 +76,20 @@ func run(ctx context.Context, args []string, getenv func(string) string, stdout,
 		}
 		return 0
 	}
+	if len(args) == 2 && args[0] == "maintenance" && maintenance[args[1]] != "" {
+		if err := maintain(ctx, maintenance[args[1]], getenv); err != nil {
+			fmt.Fprintln(stderr, err)
+			return 1
+		}
+		return 0
+	}
 	if len(args) != 1 || roles[args[0]] == nil {
 		names := make([]string, 0, len(roles))
 		for name := range roles {
 			names = append(names, name)
 		}
 		sort.Strings(names)
-		fmt.Fprintf(stderr, "shop: got %q: say one of %s, or health <url>\n", args, strings.Join(names, ", "))
+		fmt.Fprintf(stderr, "shop: got %q: say one of %s, or health <url>, or maintenance on or off\n", args, strings.Join(names, ", "))
 		return 2
 	}
 	c, err := readConfig(getenv)
@@ -173,6 +181,36 @@ func health(ctx context.Context, url string) error {
 	}
 	if code != http.StatusOK {
 		return fmt.Errorf("not healthy: %s answers %d", url, code)
+	}
+	return nil
+}
+
+// maintenance are the methods by which an api is told to take no checkouts, or to take them again.
+var maintenance = map[string]string{"on": http.MethodPut, "off": http.MethodDelete}
+
+// maintain tells the api that listens in this container.
+func maintain(ctx context.Context, method string, getenv func(string) string) error {
+	c, err := readConfig(getenv)
+	if err != nil {
+		return err
+	}
+	host, port, err := net.SplitHostPort(c.listen)
+	if err != nil {
+		return fmt.Errorf("%s is %q: set it to an address such as :8080", envListen, c.listen)
+	}
+	if host == "" {
+		host = "127.0.0.1"
+	}
+	ctx, cancel := context.WithTimeout(ctx, 2*time.Second)
+	defer cancel()
+	t := newTransport(time.Second)
+	defer t.CloseIdleConnections()
+	code, err := call(ctx, &http.Client{Transport: t}, method, "http://"+net.JoinHostPort(host, port)+"/maintenance")
+	if err != nil {
+		return fmt.Errorf("no api answers here: %w", err)
+	}
+	if code != http.StatusOK {
+		return fmt.Errorf("what listens here is no api: it answers %d", code)
 	}
 	return nil
 }

@@ -236,9 +236,12 @@ func TestMainArguments(t *testing.T) {
 		code    int
 		message string
 	}{
-		{"no role", nil, nil, 2, "say one of api, frontend, load, store, or health <url>"},
+		{"no role", nil, nil, 2, "say one of api, frontend, load, store, or health <url>, or maintenance on or off"},
 		{"unknown role", []string{"till"}, nil, 2, "say one of"},
 		{"health without url", []string{"health"}, nil, 2, "say one of"},
+		{"maintenance, but which", []string{"maintenance", "soon"}, nil, 2, "say one of"},
+		{"maintenance of nothing", []string{"maintenance", "on"}, map[string]string{envListen: "127.0.0.1:1"}, 1, "no api answers here"},
+		{"maintenance at no address", []string{"maintenance", "on"}, map[string]string{envListen: "nowhere"}, 1, `SHOP_LISTEN is "nowhere"`},
 		{"rate that is no number", []string{"load"}, map[string]string{envRate: "many"}, 2, `SHOP_RATE is "many"`},
 		{"rate too high", []string{"load"}, map[string]string{envRate: "100000"}, 2, "1 to 1000"},
 		{"bad address", []string{"store"}, map[string]string{envListen: "nowhere"}, 1, "cannot listen on nowhere"},
@@ -252,6 +255,31 @@ func TestMainArguments(t *testing.T) {
 				t.Errorf("got %d, %q; want %d, …%s…", code, stderr.String(), tt.code, tt.message)
 			}
 		})
+	}
+}
+
+func TestMaintenance(t *testing.T) {
+	s := openShop(t, 50)
+	defer http.DefaultClient.CloseIdleConnections()
+	api := s.apis[0]
+	env := map[string]string{envListen: api.Listener.Addr().String()}
+	for _, tt := range []struct {
+		mode string
+		want int
+	}{{"on", 503}, {"on", 503}, {"off", 200}, {"off", 200}} {
+		if code := run(t.Context(), []string{"maintenance", tt.mode}, func(k string) string { return env[k] }, io.Discard, io.Discard); code != 0 {
+			t.Fatalf("maintenance %s ends with %d", tt.mode, code)
+		}
+		if code, err := call(t.Context(), http.DefaultClient, http.MethodPost, api.URL+"/checkout"); err != nil || code != tt.want {
+			t.Errorf("maintenance %s: a checkout is answered with %d, %v; want %d", tt.mode, code, err, tt.want)
+		}
+		if code, err := call(t.Context(), http.DefaultClient, http.MethodGet, api.URL+"/healthz"); err != nil || code != http.StatusOK {
+			t.Errorf("maintenance %s: the health check is answered with %d, %v", tt.mode, code, err)
+		}
+	}
+	env[envListen] = s.frontend.Listener.Addr().String()
+	if code := run(t.Context(), []string{"maintenance", "on"}, func(k string) string { return env[k] }, io.Discard, io.Discard); code != 1 {
+		t.Errorf("maintenance of a frontend ends with %d, want 1", code)
 	}
 }
 
