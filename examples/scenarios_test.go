@@ -83,6 +83,31 @@ func TestEveryScenarioFileIsTestedFormattedAndListed(t *testing.T) {
 	}
 }
 
+// TestFaultsAreRehearsed finds scenarios in faults/ that nobody rehearses, or that end otherwise than README.md says.
+func TestFaultsAreRehearsed(t *testing.T) {
+	readme, err := os.ReadFile("README.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	ws, ds := scenarios.Load("faults", scenarios.Options{})
+	if ds.HasErrors() {
+		t.Fatal(ds[0].Error())
+	}
+	if len(ws.Scenarios) != len(faults) {
+		t.Errorf("%d scenarios are in faults/, and %d are rehearsed", len(ws.Scenarios), len(faults))
+	}
+	for _, f := range faults {
+		path := "faults/" + f.file + ".gameday.hcl"
+		said := false
+		for line := range strings.Lines(string(readme)) {
+			said = said || strings.Contains(line, "("+path+")") && strings.HasSuffix(strings.TrimSpace(line), "| "+string(f.ends)+" |")
+		}
+		if !said {
+			t.Errorf("README.md does not say that %s ends as %s", path, f.ends)
+		}
+	}
+}
+
 func TestShopScenariosAreEmbedded(t *testing.T) {
 	files, err := filepath.Glob("shop/*.gameday.hcl")
 	if err != nil {

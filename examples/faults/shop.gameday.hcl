@@ -12,6 +12,15 @@ locals {
     (sum(rate(http_requests_total{job="frontend",code=~"5.."}[4s])) or vector(0))
       / sum(rate(http_requests_total{job="frontend"}[4s]))
   PROMQL
+
+  # The time within which half of the checkouts were answered, well or not, and that for 9 of 10.
+  median = <<-PROMQL
+    histogram_quantile(0.5, sum by (le) (rate(http_request_duration_seconds_bucket{job="frontend"}[4s])))
+  PROMQL
+
+  p90 = <<-PROMQL
+    histogram_quantile(0.9, sum by (le) (rate(http_request_duration_seconds_bucket{job="frontend"}[4s])))
+  PROMQL
 }
 
 prometheus "own" {
