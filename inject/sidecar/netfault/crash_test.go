@@ -45,18 +45,14 @@ func holdFaults(variant string) {
 	}
 	f, err := Probe()
 	fail(err)
-	if variant == "without netem" {
-		f.Netem = false
-	}
-	if variant == "without prio" {
-		f.Prio = false
-	}
+	f = f.variant(variant)
 	s, err := Open(f)
 	fail(err)
 	for i, e := range everyKind {
 		for _, d := range bothDirections {
-			if _, _, err := Means(e, d, f); err != nil {
-				continue
+			means, _, err := Means(e, d, f)
+			if err != nil || variant == "without dup" && means == ByNetem && e.Kind != Duplicate {
+				continue // a netem that duplicates has to be the only one
 			}
 			// Each has ports of its own, so that all see packets.
 			p, err := s.Prepare(fmt.Sprintf("%s.%d.%s", e.Kind, i, d), []Selector{{Direction: d, Peers: []netip.Prefix{netip.PrefixFrom(peer4, 32)}, Protocol: "udp", Ports: []Ports{{uint16(7000 + i), uint16(7000 + i)}}}}, e)

@@ -297,7 +297,7 @@ func TestMeans(t *testing.T) {
 		{reorder, Egress, lacks(), ByNFQueue, "bulk throughput of TCP"},
 		{reorder, Egress, lacks("nfqueue"), ByNetem, "lower than what was asked for"},
 		{duplicate, Ingress, lacks("netem"), ByNFTables, ""},
-		{duplicate, Ingress, lacks("dup"), ByNetem, ""},
+		{duplicate, Ingress, lacks("dup"), ByNetem, "no other netem"},
 		{duplicate, Ingress, lacks("dup", "netem"), "no dup here", ""},
 		{Effect{Kind: Duplicate, Percent: 10, Correlation: 5}, Egress, lacks(), ByNetem, "fewer packets"},
 		{Effect{Kind: Duplicate, Percent: 10, Correlation: 5}, Egress, lacks("netem"), "without a correlation, it needs no netem", ""},

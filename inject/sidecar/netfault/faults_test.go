@@ -243,6 +243,44 @@ func TestDuplicate(t *testing.T) {
 	})
 }
 
+// A netem that duplicates is refused in words beside another, by kernels that do so, and leaves the other as it was.
+func TestDuplicateBesideNetem(t *testing.T) {
+	together(t)
+	duplicate := Effect{Kind: Duplicate, Percent: 50, Correlation: 10}
+	best := variants(t)["best"]
+	for _, d := range bothDirections {
+		if means, _, _ := Means(duplicate, d, best); means != ByNetem {
+			t.Skip("this kernel has no netem")
+		}
+		e := newEnds(t)
+		s := e.open(t, best)
+		slow := e.prepare(t, s, Effect{Kind: Latency, Delay: 20 * time.Millisecond}, Selector{Direction: d})
+		apply(t, slow)
+		in(t, e.target, func() {
+			p, err := s.Prepare("beside", []Selector{{Direction: d}}, duplicate)
+			if err == nil {
+				err = p.Undo() // an older kernel
+			} else if strings.Contains(err.Error(), "beside a netem that duplicates") {
+				err = nil
+			}
+			if err != nil {
+				t.Error(err)
+			}
+		})
+		if q := delays(e.flow(d, false, 20).send(t)); len(q) != 20 || q[0] < 20*time.Millisecond {
+			t.Errorf("%s: %d of 20 packets came, the first after %v", d, len(q), quantile(q, 0))
+		}
+		undo(t, slow)
+		p := e.prepare(t, s, duplicate, Selector{Direction: d})
+		apply(t, p)
+		if got := e.flow(d, false, 200).send(t); len(got) <= 200 {
+			t.Errorf("%s: of 200 packets %d came", d, len(got))
+		}
+		undo(t, p)
+		e.clean(t, true)
+	}
+}
+
 func TestReorder(t *testing.T) {
 	together(t)
 	for _, correlation := range []float64{0, 50} {

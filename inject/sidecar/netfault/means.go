@@ -58,8 +58,9 @@ func chooseMeans(e Effect, d Direction, f Features) (means, warning string, err 
 			return ByNFTables, "", nil
 		}
 		if f.qdiscs(d) == nil && f.Netem && numgen {
+			warning = "kernels of 2025 and later take no other netem beside one that duplicates: faults by netem cannot overlap with it in this namespace and direction"
 			if e.Correlation > 0 {
-				warning = "with a correlation, netem duplicates fewer packets than the share that was asked for"
+				warning = join("with a correlation, netem duplicates fewer packets than the share that was asked for", warning)
 			}
 			return ByNetem, warning, nil
 		}

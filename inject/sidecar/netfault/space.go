@@ -267,7 +267,11 @@ func (s *Space) useClass(d Direction, leaf func(link) leafQdisc) (devices []link
 		use.classes[class] = true
 		q := leaf(l)
 		if err := s.route.addLeaf(l.index, class, q, s.features); err != nil {
-			return devices, class, fmt.Errorf("no %s on the device %s: %w", q.kind, l.name, err)
+			err = fmt.Errorf("no %s on the device %s: %w", q.kind, l.name, err)
+			if errors.Is(err, unix.EINVAL) && q.kind == "netem" && len(use.classes) > 1 {
+				err = fmt.Errorf("%w; beside a netem that duplicates, newer kernels take no other on the same device: let the fault that is there end before this one is prepared", err)
+			}
+			return devices, class, err
 		}
 	}
 	return devices, class, nil

@@ -155,17 +155,25 @@ func variants(t testing.TB) map[string]Features {
 		t.Fatalf("the kernel cannot be probed (this test must run as root): %v", err)
 	}
 	all := map[string]Features{"best": f}
-	if f.Netem && f.NFQueue {
-		g := f
-		g.Netem = false
-		all["without netem"] = g
-	}
-	if f.Netem && f.Prio && f.HTB {
-		g := f
-		g.Prio = false
-		all["without prio"] = g
+	for name, has := range map[string]bool{"without netem": f.Netem && f.NFQueue, "without prio": f.Netem && f.Prio && f.HTB, "without dup": f.Netem && f.Dup} {
+		if has {
+			all[name] = f.variant(name)
+		}
 	}
 	return all
+}
+
+// variant are the features without one of them.
+func (f Features) variant(name string) Features {
+	switch name {
+	case "without netem":
+		f.Netem = false
+	case "without prio":
+		f.Prio = false
+	case "without dup":
+		f.Dup = false
+	}
+	return f
 }
 
 // open opens the target's namespace until the end of the test.
