@@ -160,7 +160,9 @@ func (a *agent) answer(q Request) Reply {
 		case !ok:
 			err = fmt.Errorf("%w: this helper cannot %s a fault", errUntouched, q.Op)
 		case q.Op == OpSurvey:
-			r.Found, err = h.survey(q.Kind, q.Spec)
+			if r.Found, err = h.survey(q.Kind, q.Spec); err == nil {
+				r.Lines, err = a.role.dump(q.Kind, q.Spec)
+			}
 		default:
 			err = h.heal(q.Kind, q.Spec)
 		}

@@ -59,7 +59,7 @@ type group struct {
 }
 
 // of returns the control group of a controller: "cpu", "memory". It is the same one for as long as the container lives, and not
-// the one that takes its place after a restart.
+// the one that takes its place after a restart. In version 2 "cpuacct" is always there.
 func (g *groups) of(controller string) (*group, error) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -92,7 +92,7 @@ func (g *groups) of(controller string) (*group, error) {
 	}
 	if v2 {
 		has, err := one.read("cgroup.controllers")
-		if err == nil && controller != "" && !slices.Contains(strings.Fields(has), controller) {
+		if err == nil && controller != "cpuacct" && !slices.Contains(strings.Fields(has), controller) {
 			err = fmt.Errorf("the controller %q is not enabled for the container's control group; it has %s: systemd or a rootless engine has not delegated it", controller, orNone(strings.TrimSpace(has)))
 		}
 		if err != nil {
@@ -124,7 +124,7 @@ func (g *groups) path(controller string) (dir string, v2 bool, err error) {
 		}
 		if parts[0] == "0" && parts[1] == "" {
 			unified = parts[2]
-		} else if controller != "" && slices.Contains(strings.Split(parts[1], ","), controller) {
+		} else if slices.Contains(strings.Split(parts[1], ","), controller) {
 			return parts[2], false, nil
 		}
 	}
@@ -140,7 +140,7 @@ func (g *groups) tree(controller string, v2 bool) (hierarchy, error) {
 			return h, nil
 		}
 	}
-	return hierarchy{}, fmt.Errorf("the control groups for %s are not mounted below /sys/fs/cgroup on the engine's host", orNone(controller))
+	return hierarchy{}, fmt.Errorf("the control groups for %s are not mounted below /sys/fs/cgroup on the engine's host", controller)
 }
 
 // ownGroup cuts a path after the last directory that is named for a container, if that is the one; "" if not.

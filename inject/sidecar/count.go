@@ -9,7 +9,7 @@ import (
 type counts struct {
 	met, hit int64 // how often something came to the limit, and was held back by it
 	kills    int64
-	bytes    int64
+	bytes    int64 // that were read and written, or given up
 }
 
 // counted reads the counters for a kind.
@@ -117,7 +117,13 @@ func (c counts) since(before counts, kind string) (met, hit int64, seen string) 
 		return met, hit, fmt.Sprintf("it was held back in %d of %d periods", hit, met)
 	case "memory":
 		seen = "it has not come to its limit"
-		if met > 0 {
+		gave := c.bytes - before.bytes
+		switch {
+		case gave > 0 && met > 0:
+			seen = fmt.Sprintf("it gave up %s, and came to its limit %s", Bytes(gave), times(met))
+		case gave > 0:
+			met, hit, seen = 1, 1, fmt.Sprintf("it gave up %s", Bytes(gave))
+		case met > 0:
 			seen = "it came to its limit " + times(met)
 		}
 		if kills := c.kills - before.kills; kills > 0 {

@@ -13,16 +13,11 @@ import (
 // devices lists the disks that hold the files of the container, as "254:0": whole disks, because the kernel limits no
 // partition.
 func (h *host) devices() ([]string, error) {
-	own, err := h.procFile(h.pid, "mountinfo")
+	own, engine, err := h.mounts()
 	if err != nil {
 		return nil, err
 	}
-	// The engine's own mounts, for what lies below a container's root file system.
-	engine, err := h.procFile(1, "mountinfo")
-	if err != nil {
-		return nil, err
-	}
-	return disks(parseMounts(own), parseMounts(engine), h.sys)
+	return disks(own, engine, h.sys)
 }
 
 func (h *host) procFile(pid int, name string) (string, error) {

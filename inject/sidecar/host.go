@@ -18,13 +18,14 @@ type host struct {
 	pid    int    // of its main process; 0: it does not run
 	fd     int    // holds that process; -1 without one
 	groups *groups
+	engine int    // a process of the engine's, for its mounts: the parent of every container's first process is one
 	proc   string // where /proc is
 	sys    string // where /sys is
 }
 
 // openHost takes hold of a container. The pid 0 stands for one that does not run: then only its files can be reached.
 func openHost(pid int, id string) (*host, error) {
-	h := &host{id: id, pid: pid, fd: -1, groups: &groups{id: id}, proc: "/proc", sys: "/sys"}
+	h := &host{id: id, pid: pid, fd: -1, groups: &groups{id: id}, engine: os.Getppid(), proc: "/proc", sys: "/sys"}
 	if pid == 0 {
 		return h, nil
 	}
@@ -68,7 +69,7 @@ func (h *host) online() int {
 
 // hostKind is what an agent does for one kind of fault.
 type hostKind struct {
-	prepare func(h *host, id, kind string, spec json.RawMessage) (effect, error)
+	prepare func(h *host, kind string, spec json.RawMessage) (effect, error)
 	survey  func(h *host, kind string, spec json.RawMessage) (any, error)
 	check   func(h *host, kind string, spec json.RawMessage) (Look, error)
 	heal    func(h *host, kind string, spec json.RawMessage) error
@@ -76,7 +77,7 @@ type hostKind struct {
 }
 
 var limitKind = hostKind{
-	prepare: func(h *host, _, kind string, spec json.RawMessage) (effect, error) { return h.prepareLimit(kind, spec) },
+	prepare: with(func(h *host, kind string, s LimitSpec) (effect, error) { return h.prepareLimit(kind, s) }),
 	survey:  with(func(h *host, kind string, s LimitSpec) (any, error) { return h.surveyLimits(kind, s) }),
 	check:   with(func(h *host, _ string, s LimitSpec) (Look, error) { return h.checkOurs(s.Settings) }),
 	heal:    withOnly(func(h *host, s LimitSpec) error { return h.groups.restore(s.Settings) }),
@@ -84,7 +85,7 @@ var limitKind = hostKind{
 }
 
 // hostKinds are the kinds of faults that an agent on the host does.
-var hostKinds = map[string]hostKind{"cpu": limitKind, "memory": limitKind, "io": limitKind}
+var hostKinds = map[string]hostKind{"cpu": limitKind, "memory": limitKind, "io": limitKind, "stress": stressKind, "oom": oomKind, "signal": signalKind, "fill": fillKind}
 
 // with reads the spec of a kind.
 func with[S, T any](do func(h *host, kind string, spec S) (T, error)) func(*host, string, json.RawMessage) (T, error) {
@@ -114,12 +115,12 @@ func (h *host) kind(name string) (hostKind, error) {
 	return k, nil
 }
 
-func (h *host) prepare(id, kind string, spec json.RawMessage) (effect, error) {
+func (h *host) prepare(_, kind string, spec json.RawMessage) (effect, error) {
 	k, err := h.kind(kind)
 	if err != nil {
 		return nil, err
 	}
-	return k.prepare(h, id, kind, spec)
+	return k.prepare(h, kind, spec)
 }
 
 func (h *host) survey(kind string, spec json.RawMessage) (json.RawMessage, error) {

@@ -1,13 +1,13 @@
 package sidecar
 
 import (
-	"encoding/json"
 	"errors"
 	"fmt"
 	"math"
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -133,22 +133,39 @@ func quotaFor(cores float64, period int64) (int64, int64) {
 type memoryFiles struct {
 	limit, swap string // swap, of version 1, counts memory and swap together
 	usage       string
-	anon        string // what of memory.stat the kernel cannot drop
+	cache       []string // what of memory.stat the kernel can drop
 	kills       [2]string
 	met         [2]string // how often the limit was met: a file, and what of it; "": the whole file is the number
 }
 
 func (g *group) memoryFiles() memoryFiles {
 	if g.v2 {
-		return memoryFiles{"memory.max", "memory.swap.max", "memory.current", "anon", [2]string{"memory.events", "oom_kill"}, [2]string{"memory.events", "max"}}
+		return memoryFiles{"memory.max", "memory.swap.max", "memory.current", []string{"inactive_file", "active_file"}, [2]string{"memory.events", "oom_kill"}, [2]string{"memory.events", "max"}}
 	}
-	return memoryFiles{"memory.limit_in_bytes", "memory.memsw.limit_in_bytes", "memory.usage_in_bytes", "total_rss",
+	return memoryFiles{"memory.limit_in_bytes", "memory.memsw.limit_in_bytes", "memory.usage_in_bytes", []string{"total_inactive_file", "total_active_file"},
 		[2]string{"memory.oom_control", "oom_kill"}, [2]string{"memory.failcnt", ""}}
 }
 
 func (g *group) memoryKills() (int64, error) {
 	f := g.memoryFiles()
 	return g.field(f.kills[0], f.kills[1])
+}
+
+// held is how much memory the group uses, and how much of it the kernel cannot take away.
+func (g *group) held() (usage, held int64, err error) {
+	f := g.memoryFiles()
+	if usage, err = g.number(f.usage); err != nil {
+		return 0, 0, err
+	}
+	held = usage
+	for _, name := range f.cache {
+		n, err := g.field("memory.stat", name)
+		if err != nil {
+			return 0, 0, err
+		}
+		held -= n
+	}
+	return usage, max(held, 0), nil
 }
 
 func (h *host) memorySettings(bytes int64) ([]Setting, error) {
@@ -165,12 +182,12 @@ func (h *host) memorySettings(bytes int64) ([]Setting, error) {
 	if has <= want {
 		return nil, fmt.Errorf("the container may use %s already, so that a limit of %s changes nothing", Bytes(has), Bytes(bytes))
 	}
-	anon, err := g.field("memory.stat", f.anon)
+	_, held, err := g.held()
 	if err != nil {
 		return nil, err
 	}
-	if anon >= want {
-		return nil, fmt.Errorf("its processes hold %s, which is more than %s: the kernel would kill one of them, or refuse; ask for more, or use fault \"oom\"", Bytes(anon), Bytes(bytes))
+	if held >= want {
+		return nil, fmt.Errorf("it holds %s, which is no less than %s: the kernel would kill one of its processes, or refuse; ask for more, or use fault \"oom\"", Bytes(held), Bytes(bytes))
 	}
 	return g.memoryTo(want)
 }
@@ -287,21 +304,26 @@ type limit struct {
 	kind  string
 	spec  LimitSpec
 	count counts // when it was prepared
+	gave  int64  // bytes of memory that it gave up when the limit was lowered
+	once  sync.Once
+	halt  chan struct{}
 }
 
-func (h *host) prepareLimit(kind string, raw json.RawMessage) (effect, error) {
-	var spec LimitSpec
-	if err := json.Unmarshal(raw, &spec); err != nil {
-		return nil, err
-	}
+// busyLimit is how long the kernel is asked again to lower a limit of memory: it gives up where it cannot take something away
+// at once, such as caches that are being written to a disk.
+const busyLimit = 5 * time.Second
+
+func (h *host) prepareLimit(kind string, spec LimitSpec) (effect, error) {
 	if len(spec.Settings) == 0 {
 		return nil, errors.New("it was not looked up what the fault has to change")
 	}
-	l := &limit{h: h, kind: kind, spec: spec}
+	l := &limit{h: h, kind: kind, spec: spec, halt: make(chan struct{})}
 	var err error
 	l.count, err = l.counted()
 	return l, err
 }
+
+func (l *limit) stop() { l.once.Do(func() { close(l.halt) }) }
 
 func (l *limit) apply() (time.Time, error) {
 	var todo values
@@ -315,13 +337,39 @@ func (l *limit) apply() (time.Time, error) {
 		}
 		todo.add(s, s.Set[0])
 	}
-	if err := l.h.groups.write(todo); err != nil {
-		if errors.Is(err, unix.EBUSY) {
-			err = fmt.Errorf("the processes of the container hold more memory than that and give none of it up: %w", err)
+	usage := l.usage()
+	for end := time.Now().Add(busyLimit); ; {
+		err := l.h.groups.write(todo)
+		if err == nil {
+			at := time.Now()
+			l.gave = max(usage-l.usage(), 0)
+			return at, nil
 		}
-		return time.Time{}, errors.Join(err, l.undo())
+		if busy := errors.Is(err, unix.EBUSY); !busy || time.Now().After(end) {
+			if busy {
+				err = fmt.Errorf("the container holds more memory than that and gives none of it up: %w", err)
+			}
+			return time.Time{}, errors.Join(err, l.undo())
+		}
+		select {
+		case <-l.halt:
+			return time.Time{}, errors.Join(errors.New("it was taken back before the kernel had lowered the limit"), l.undo())
+		case <-time.After(2 * time.Millisecond):
+		}
 	}
-	return time.Now(), nil
+}
+
+// usage is how much memory the container uses, for a limit of that.
+func (l *limit) usage() int64 {
+	if l.kind != "memory" {
+		return 0
+	}
+	g, err := l.h.groups.of("memory")
+	if err != nil {
+		return 0
+	}
+	n, _ := g.number(g.memoryFiles().usage) // 0 where it cannot be read
+	return n
 }
 
 func (l *limit) undo() error { return l.h.groups.restore(l.spec.Settings) }
@@ -339,6 +387,7 @@ func (l *limit) look() (Look, error) {
 	if err != nil {
 		return k, err
 	}
+	now.bytes += l.gave
 	k.Met, k.Hit, k.Seen = now.since(l.count, l.kind)
 	return k, nil
 }
@@ -388,7 +437,7 @@ func (h *host) checkOurs(all []Setting) (Look, error) {
 	}
 	k.InForce, k.Seen = len(ours) > 0, strings.Join(seen, ", ")
 	if !k.InForce {
-		k.Why = "its limits are not those of the fault"
+		k.Why = "its limits are no longer those of the fault"
 	}
 	return k, nil
 }

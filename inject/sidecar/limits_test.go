@@ -28,7 +28,7 @@ func tree(t *testing.T, lines string, trees func(dir string) []hierarchy, files 
 	if err != nil {
 		t.Fatal(err)
 	}
-	h := &host{id: id, pid: os.Getpid(), fd: fd, groups: &groups{id: id, lines: lines, trees: trees(dir)}, proc: filepath.Join(dir, "proc"), sys: filepath.Join(dir, "sys")}
+	h := &host{id: id, pid: os.Getpid(), fd: fd, engine: 1, groups: &groups{id: id, lines: lines, trees: trees(dir)}, proc: filepath.Join(dir, "proc"), sys: filepath.Join(dir, "sys")}
 	t.Cleanup(func() { h.close() })
 	return h
 }
@@ -45,7 +45,7 @@ func ones(t *testing.T, files map[string]string) *host {
 		"memory/docker/" + id + "/memory.memsw.limit_in_bytes":    "9223372036854771712\n",
 		"memory/docker/" + id + "/memory.usage_in_bytes":          "20000000\n",
 		"memory/docker/" + id + "/memory.failcnt":                 "7\n",
-		"memory/docker/" + id + "/memory.stat":                    "rss 1\ntotal_rss 5000000\n",
+		"memory/docker/" + id + "/memory.stat":                    "inactive_file 1\ntotal_inactive_file 9000000\ntotal_active_file 6000000\n",
 		"memory/docker/" + id + "/memory.oom_control":             "oom_kill_disable 0\nunder_oom 0\noom_kill 2\n",
 		"memory/docker/" + id + "/cgroup.procs":                   "",
 		"blkio/docker/" + id + "/blkio.throttle.read_bps_device":  "",
@@ -81,7 +81,7 @@ func twos(t *testing.T, files map[string]string) *host {
 		scope + "/memory.max":              "max\n",
 		scope + "/memory.swap.max":         "max\n",
 		scope + "/memory.current":          "20000000\n",
-		scope + "/memory.stat":             "anon 5000000\nfile 3\n",
+		scope + "/memory.stat":             "anon 5000000\ninactive_file 9000000\nactive_file 6000000\n",
 		scope + "/memory.events":           "low 0\nhigh 0\nmax 7\noom 0\noom_kill 2\n",
 		scope + "/io.max":                  "8:0 rbps=max wbps=1000 riops=max wiops=max\n",
 		scope + "/io.stat":                 "8:0 rbytes=4096 wbytes=8192 rios=3 wios=5 dbytes=0 dios=0\n",
@@ -196,7 +196,7 @@ func TestLimits(t *testing.T) {
 			if err != nil || !slices.Equal(lines, tt.dump) {
 				t.Errorf("dump is %q, %v; want %q", lines, err, tt.dump)
 			}
-			l := &limit{h: h, kind: tt.kind, spec: spec}
+			l := &limit{h: h, kind: tt.kind, spec: spec, halt: make(chan struct{})}
 			if _, err := l.apply(); err != nil {
 				t.Fatal(err)
 			}
@@ -234,7 +234,7 @@ func TestForeignLimit(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	l := &limit{h: h, kind: "memory", spec: spec}
+	l := &limit{h: h, kind: "memory", spec: spec, halt: make(chan struct{})}
 	g, _ := h.groups.of("memory")
 	write(g.own, "memory.max", "1000000000")
 	if _, err := l.apply(); err == nil || !strings.Contains(err.Error(), "somebody else") {
@@ -270,7 +270,7 @@ func TestLimitRefusals(t *testing.T) {
 		{"as before", ones(t, map[string]string{"cpu/" + one + "/cpu.cfs_quota_us": "50000"}), "cpu", LimitSpec{Cores: 0.5}, "may use 0.5 cores already"},
 		{"as before", twos(t, map[string]string{scope + "/cpu.max": "25000 100000"}), "cpu", LimitSpec{Cores: 0.5}, "may use 0.25 cores already"},
 		{"more memory", twos(t, map[string]string{scope + "/memory.max": "8388608"}), "memory", LimitSpec{Memory: 64 << 20}, "may use 8MiB already"},
-		{"in use", ones(t, map[string]string{"memory/" + one + "/memory.stat": "total_rss 99614720\n"}), "memory", LimitSpec{Memory: 64 << 20}, "hold 95MiB"},
+		{"in use", ones(t, map[string]string{"memory/" + one + "/memory.usage_in_bytes": "114614720\n"}), "memory", LimitSpec{Memory: 64 << 20}, "holds 95MiB"},
 		{"not delegated", twos(t, map[string]string{scope + "/cgroup.controllers": "memory pids"}), "cpu", LimitSpec{Cores: 0.5}, "not enabled"},
 	} {
 		if s, err := tt.h.surveyLimits(tt.kind, tt.spec); err == nil || !strings.Contains(err.Error(), tt.want) {

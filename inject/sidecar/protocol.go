@@ -18,7 +18,7 @@ const (
 	OpUndo    = "undo"    // takes a fault back; one that is not known is no error
 	OpDump    = "dump"    // lists the kernel's state that faults of a kind change
 	// Those that follow, and OpLook with a kind, need no fault that this agent holds: all they know is in their spec.
-	OpSurvey = "survey" // looks up what an undo needs to know, and changes nothing; the reply has it
+	OpSurvey = "survey" // looks up what an undo needs to know, and dumps; changes nothing
 	OpHeal   = "heal"   // takes a fault back by what was surveyed, whoever put it in force
 )
 
@@ -48,7 +48,7 @@ type Reply struct {
 	Now       int64    `json:"now"`          // the agent's clock
 	At        int64    `json:"at,omitempty"` // apply, undo: when it was done, by the agent's clock
 	Look      *Look    `json:"look,omitempty"`
-	Lines     []string `json:"lines,omitempty"` // dump; look with a kind
+	Lines     []string `json:"lines,omitempty"` // dump, survey; look with a kind
 	Holds     int      `json:"holds,omitempty"` // dump: how many faults the agent holds
 	// Found, of survey, is the spec with what was looked up: the data of the undo.
 	Found json.RawMessage `json:"found,omitempty"`
@@ -64,6 +64,8 @@ type Look struct {
 	// Met counts what met the fault, and Hit what it did something to; -1: nobody counts.
 	Met int64 `json:"met"`
 	Hit int64 `json:"hit"`
+	// Ended: the target's main process has.
+	Ended bool `json:"ended,omitempty"`
 }
 
 // A Last is what an agent says when it goes, in its last line. Its exit code is ExitDone if nothing is left, or ExitLeft.

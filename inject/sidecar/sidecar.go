@@ -29,6 +29,8 @@ func Main(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 		return crash(args[1:], stdout, stderr)
 	case "host":
 		return hostAgent(args[1:], stdin, stdout, stderr)
+	case workerCommand:
+		return worker(args[1:], stdin, stdout, stderr)
 	case "host-once":
 		return hostOnce(args[1:], stdout, stderr)
 	case "hold":
