@@ -31,6 +31,7 @@ type helper struct {
 	network string
 	pid     string // "host", or empty: a pid namespace of its own
 	binds   []string
+	allow   func(*engine.Spec) // what else it gets
 }
 
 // askHelper runs a helper and returns what it has printed.
@@ -56,7 +57,7 @@ func runHelper(ctx context.Context, t Tools, h helper) (said []byte, err error) 
 		}
 	}()
 	err = uncut(ctx, func(ctx context.Context) error {
-		_, err := t.Engine.Create(ctx, engine.Spec{
+		spec := engine.Spec{
 			Name:       name,
 			Image:      h.image,
 			Entrypoint: []string{"/gameday"},
@@ -72,7 +73,11 @@ func runHelper(ctx context.Context, t Tools, h helper) (said []byte, err error) 
 			CapAdd:   h.caps,
 			Binds:    h.binds,
 			ReadOnly: true,
-		})
+		}
+		if h.allow != nil {
+			h.allow(&spec)
+		}
+		_, err := t.Engine.Create(ctx, spec)
 		return err
 	})
 	if err != nil {

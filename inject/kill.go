@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"gameday/inject/engine"
+	"gameday/inject/sidecar"
 )
 
 // kill is what an operator does with docker kill: the engine counts the container as stopped by hand, and its restart
@@ -84,9 +85,23 @@ var signals = []string{
 	26: "SIGVTALRM", 27: "SIGPROF", 28: "SIGWINCH", 29: "SIGIO", 30: "SIGPWR", 31: "SIGSYS",
 }
 
-// signalArg returns the signal's full name: "SIGKILL".
+// signalArg returns the full name of a signal that ends a process: "SIGKILL".
 func signalArg(f Fault) (string, error) {
-	given, err := stringArg(f, "signal", "KILL")
+	name, err := signalName(f, "KILL")
+	switch {
+	case err != nil:
+		return "", err
+	case sidecar.Freezes(name):
+		return "", fmt.Errorf("fault %q: %s freezes a process and does not end it: use fault \"pause\", which can be undone", f.Name, name)
+	case sidecar.Harmless(name):
+		return "", fmt.Errorf("fault %q: %s ends no process", f.Name, name)
+	}
+	return name, nil
+}
+
+// signalName returns a signal's full name.
+func signalName(f Fault, fallback string) (string, error) {
+	given, err := stringArg(f, "signal", fallback)
 	if err != nil {
 		return "", err
 	}
@@ -96,13 +111,8 @@ func signalArg(f Fault) (string, error) {
 	} else if !strings.HasPrefix(name, "SIG") {
 		name = "SIG" + name
 	}
-	switch {
-	case !slices.Contains(signals[1:], name):
+	if !slices.Contains(signals[1:], name) {
 		return "", fmt.Errorf("fault %q: there is no signal %q; the usual ones are KILL, TERM, INT, HUP, QUIT and ABRT", f.Name, given)
-	case slices.Contains([]string{"SIGSTOP", "SIGTSTP", "SIGTTIN", "SIGTTOU"}, name):
-		return "", fmt.Errorf("fault %q: %s freezes a process and does not end it: use fault \"pause\", which can be undone", f.Name, name)
-	case slices.Contains([]string{"SIGCONT", "SIGCHLD", "SIGURG", "SIGWINCH"}, name):
-		return "", fmt.Errorf("fault %q: %s ends no process", f.Name, name)
 	}
 	return name, nil
 }

@@ -1,8 +1,9 @@
 package inject
 
 // kinds are all kinds of faults, in the order of the language's reference.
-var kinds = []Kind{pause{}, stop{}, kill{}, crash{}, restart{}, execute{},
-	latency{}, loss{}, corrupt{}, duplicate{}, reorder{}, rate{}, partition{}, reject{}, disconnect{}}
+var kinds = []Kind{pause{}, stop{}, kill{}, crash{}, restart{}, oom{}, signal{}, execute{},
+	latency{}, loss{}, corrupt{}, duplicate{}, reorder{}, rate{}, partition{}, reject{},
+	disconnect{}, cpu{}, memory{}, disk{}, stress{}, fill{}}
 
 // Kinds returns all kinds of faults, in the order of the language's reference.
 func Kinds() []Kind { return append([]Kind(nil), kinds...) }

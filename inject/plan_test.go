@@ -47,7 +47,10 @@ func TestKinds(t *testing.T) {
 			t.Errorf("Lookup(%q) returned %v, %v", name, found, ok)
 		}
 	}
-	if want := []string{"pause", "stop", "kill", "crash", "restart", "exec", "latency", "loss", "corrupt", "duplicate", "reorder", "rate", "partition", "reject", "disconnect"}; !slices.Equal(names, want) {
+	want := []string{"pause", "stop", "kill", "crash", "restart", "oom", "signal", "exec",
+		"latency", "loss", "corrupt", "duplicate", "reorder", "rate", "partition", "reject",
+		"disconnect", "cpu", "memory", "io", "stress", "fill"}
+	if !slices.Equal(names, want) {
 		t.Errorf("the kinds are %q, want %q", names, want)
 	}
 	if _, ok := Lookup("no such"); ok {
@@ -70,6 +73,12 @@ var sampleArgs = map[string]map[string]any{
 	"partition":  {"peers": []Peer{{Name: "shop-api-1", Prefix: netip.MustParsePrefix("172.18.0.3/32")}, {Prefix: netip.MustParsePrefix("fd00::/8")}}},
 	"exec":       {"run": "touch '/tmp/no cache'", "undo": []string{"rm", "-f", "/tmp/no cache"}, "user": "root"},
 	"disconnect": {"network": "shop"},
+	"signal":     {"process": "worker", "signal": "STOP"},
+	"cpu":        {"limit": 0.25},
+	"memory":     {"limit": int64(64 << 20)},
+	"io":         {"read": int64(1 << 20), "write": int64(1 << 19)},
+	"stress":     {"cpu": int64(2), "memory": int64(64 << 20)},
+	"fill":       {"path": "/var/lib/data", "percent": 95.0},
 }
 
 // runningContainer is one as the engine shows it.

@@ -103,6 +103,9 @@ func died(ctx context.Context, t Tools, s Step, survived string) (Proof, error) 
 	return p, err
 }
 
+// aliveWords is what staysDown says of a container that has never been down.
+const aliveWords = "its main process has not ended"
+
 // staysDown is Holding for the kinds whose effect is that the container does not run.
 func staysDown(ctx context.Context, t Tools, s Step) (bool, string, error) {
 	c, err := inspect(ctx, t, s.Container.ID)
@@ -114,7 +117,7 @@ func staysDown(ctx context.Context, t Tools, s Step) (bool, string, error) {
 	case c.State.Restarting, !c.State.Running:
 		return true, "", nil
 	case c.State.StartedAt.Equal(s.Container.State.StartedAt):
-		return false, "its main process has not ended", nil
+		return false, aliveWords, nil
 	case c.RestartCount > s.Container.RestartCount:
 		return false, "the restart policy started it again", nil
 	}

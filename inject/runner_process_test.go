@@ -31,6 +31,8 @@ var killedArgs = map[string]map[string]any{
 	"latency": {"delay": 20 * time.Millisecond}, "loss": {"percent": 50.0}, "corrupt": {"percent": 50.0}, "duplicate": {"percent": 50.0},
 	"reorder": {"percent": 50.0}, "rate": {"rate": int64(1_000_000)},
 	"exec": {"run": "/workload wait 200ms exit 0", "undo": "/workload exit 0"},
+	"cpu":  {"limit": 0.5}, "memory": {"limit": int64(64 << 20)}, "io": {"write": int64(1 << 20)}, "stress": {"cpu": int64(1), "memory": int64(8 << 20)},
+	"fill": {"path": "/data", "size": int64(8 << 20)}, "signal": {"process": "workload", "signal": "STOP"},
 }
 
 func runnerProcess() {
@@ -80,7 +82,7 @@ func TestKilledRunner(t *testing.T) {
 				t.Parallel()
 				tools := injecttest.Tools(t)
 				c := enginetest.Workload(t, tools.Engine, enginetest.Unique("gameday-killed"), enginetest.Args("ignore", "sleep"),
-					enginetest.Network(enginetest.TestNetwork(t, tools.Engine).Name))
+					enginetest.Network(enginetest.TestNetwork(t, tools.Engine).Name), onDisk(t))
 				image, err := tools.Helper(enginetest.Context(t))
 				if err != nil {
 					t.Fatal(err)

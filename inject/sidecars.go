@@ -45,23 +45,14 @@ func (f flavour) spec(run string, c engine.Container, image string) engine.Spec 
 		s.Network = "container:" + c.ID
 		s.CapAdd = []string{"NET_ADMIN"}
 	case hostSidecar:
-		s.Network = "none"
-		s.PIDMode = "host"
 		s.Cmd = append(s.Cmd, fmt.Sprint(c.State.PID), c.ID)
-		s.CapAdd = hostCaps
-		s.Binds = hostBinds
+		allowHost(&s)
 	}
 	return s
 }
 
 // flavourLabel says which flavour a sidecar is of.
 const flavourLabel = "gameday.flavour"
-
-// What a host sidecar is allowed: to write to other containers' control groups, and to signal their processes.
-var (
-	hostCaps  = []string{"KILL", "SYS_PTRACE", "DAC_OVERRIDE"}
-	hostBinds = []string{"/sys/fs/cgroup:/cgroup"}
-)
 
 // Sidecars are the helpers that this process drives, one of each flavour beside a target. It is safe for concurrent use.
 type Sidecars struct {

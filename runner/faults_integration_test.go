@@ -35,14 +35,26 @@ func TestEveryKindHolds(t *testing.T) {
 		"partition":  "duration = \"1500ms\"",
 		"reject":     "duration = \"1500ms\"\n    with = \"icmp\"\n    ports = [9]",
 		"disconnect": "duration = \"1500ms\"\n    network = %q",
+
+		"oom":    "duration = \"1500ms\"",
+		"signal": "duration = \"1500ms\"\n    process = \"workload\"\n    signal = \"STOP\"",
+		"cpu":    "duration = \"1500ms\"\n    limit = 0.1",
+		"memory": "duration = \"1500ms\"\n    limit = \"16MiB\"",
+		"io":     "duration = \"1500ms\"\n    write = \"1MiB/s\"",
+		"stress": "duration = \"1500ms\"\n    cpu = 1\n    memory = \"8MiB\"",
+		"fill":   "duration = \"1500ms\"\n    path = \"/data\"\n    size = \"8MiB\"",
 	}
-	effects := map[string][]string{"pause": {"paused"}, "stop": {"exited"}, "kill": {"exited"}, "crash": {"exited"}}
+	effects := map[string][]string{"pause": {"paused"}, "stop": {"exited"}, "kill": {"exited"}, "crash": {"exited"}, "oom": {"exited"}}
+	// What a fault is for must be there for it to hit.
+	busy := map[string][]string{"cpu": {"burn"}, "memory": {"spool", "/data/spool", "32MiB"}, "io": {"spool", "/data/spool", "256KiB"}}
 	for _, k := range inject.Kinds() {
 		name := k.Doc().Kind
 		t.Run(name, func(t *testing.T) {
 			s := realStage(t)
 			network := enginetest.TestNetwork(t, s.setup.Engine)
-			c := s.container(enginetest.Network(network.Name), enginetest.Args("chat", "sleep"))
+			dir := t.TempDir()
+			c := s.container(enginetest.Network(network.Name), enginetest.Args(append(busy[name], "chat", "sleep")...),
+				enginetest.With(func(s *engine.Spec) { s.Binds = []string{dir + ":/data"} }))
 			during := ""
 			body := strings.ReplaceAll(bodies[name], "%q", strconv.Quote(network.Name))
 			e := s.rehearse(s.embedded(target("t", c), steady+fmt.Sprintf("  fault %q \"f\" {\n    target = target.t\n    %s\n  }\n", name, body)),

@@ -2,6 +2,7 @@
 package injecttest
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -42,6 +43,8 @@ type Case struct {
 	Chatty bool
 	// Driven: a sidecar does it. It is killed, frozen and left alone as well.
 	Driven bool
+	// Target changes the targets.
+	Target []enginetest.Option
 	// Late is the longest time after which a fault that was cut off may still take effect.
 	Late time.Duration
 }
@@ -58,12 +61,18 @@ type Seen struct {
 		FinishedAt      time.Time
 		ExitCode        int
 		Pid             int
+		OOMKilled       bool
 	}
 	NetworkSettings struct {
 		Networks map[string]struct{ IPAddress, GlobalIPv6Address, MacAddress, NetworkID string }
 	}
 	// Rules is what nft and tc list in its network namespace.
 	Rules string `json:"-"`
+	// Group is what the files of its control groups say, by their names, and Names what its processes are called.
+	Group map[string]string `json:"-"`
+	Names []string          `json:"-"`
+	// Process is the state of its main process in /proc: "S", "T" …
+	Process string `json:"-"`
 }
 
 // Outside asks the docker command about a container, and nft and tc about its network namespace.
@@ -82,7 +91,36 @@ func Outside(t testing.TB, id string) Seen {
 			all[0].Rules += string(out)
 		}
 	}
+	if stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", all[0].State.Pid)); err == nil {
+		all[0].Process = strings.Fields(string(stat[bytes.LastIndexByte(stat, ')')+1:]))[0]
+	}
+	all[0].Group = group(id)
+	for _, pid := range strings.Fields(all[0].Group["cgroup.procs"]) {
+		if name, err := os.ReadFile("/proc/" + pid + "/comm"); err == nil {
+			all[0].Names = append(all[0].Names, strings.TrimSpace(string(name)))
+		}
+	}
 	return all[0]
+}
+
+// Filled says whether a directory of a container has a file of gameday's for it.
+func (s Seen) Filled(dir string) bool {
+	found, _ := filepath.Glob(filepath.Join(fmt.Sprintf("/proc/%d/root", s.State.Pid), dir, ".gameday-*-"+s.ID[:12]))
+	return len(found) > 0
+}
+
+// group reads the files of a container's control groups where they are on this machine.
+func group(id string) map[string]string {
+	files := map[string]string{}
+	for _, pattern := range []string{"*/docker/" + id, "docker/" + id, "system.slice/docker-" + id + ".scope"} {
+		found, _ := filepath.Glob("/sys/fs/cgroup/" + pattern + "/*")
+		for _, f := range found {
+			if text, err := os.ReadFile(f); err == nil && (filepath.Base(f) != "cgroup.procs" || strings.Contains(f, "/memory/") || !strings.HasPrefix(pattern, "*")) {
+				files[filepath.Base(f)] = strings.TrimSpace(string(text))
+			}
+		}
+	}
+	return files
 }
 
 // Mine says whether nft and tc list a rule or a queue of gameday's in its network namespace. The table of a sidecar that waits
@@ -247,7 +285,7 @@ func (v *env) plainTarget(opts ...enginetest.Option) engine.Container {
 	if v.c.Chatty {
 		args = []string{"ignore", "chat", "print", "ready", "sleep"}
 	}
-	opts = append([]enginetest.Option{enginetest.Args(args...)}, opts...)
+	opts = append(append([]enginetest.Option{enginetest.Args(args...)}, v.c.Target...), opts...)
 	c := enginetest.Workload(v.t, v.tools.Engine, enginetest.Unique("gameday-inject"), opts...)
 	for end := time.Now().Add(30 * time.Second); ; time.Sleep(5 * time.Millisecond) {
 		out, err := v.tools.Engine.Logs(enginetest.Context(v.t), c.ID)

@@ -84,6 +84,7 @@ func image(t testing.TB) engine.Image {
 		Tag: "gameday-workload:" + strings.TrimPrefix(run, "test-"),
 		Files: []engine.File{
 			file("/workload", 0o755, content),
+			{Path: "/bin/rm", Link: "/workload"},
 			{Path: "/tmp", Mode: 0o1777},
 		},
 		Entrypoint: []string{"/workload"},

@@ -18,7 +18,14 @@
 //	health        as a health check: exits with 0, or with 1 after a SIGUSR1 to the main process
 //	chat          sends packets to the gateway all the time, which answers that nobody listens, from here on
 //	call HOST:PORT sends packets to a host all the time, whose address it looks up each time, from here on
+//	burn          uses as much of one core as it gets, from here on
+//	hold 64MiB    takes memory, touches every page and keeps it
+//	spool PATH 4MiB  writes a file of that size to the disk again and again, from here on
+//	fork NAME 8MiB   starts another process of that name, which holds so much memory and sleeps, and goes on
+//	catch HUP     writes "caught hangup" for each such signal, from here on
 //	sleep         sleeps; nothing comes after it
+//
+// Called rm, it removes the files that it is given.
 //
 // On SIGTERM it exits with 0, on SIGUSR1 it becomes unhealthy or healthy again, on SIGUSR2 it exits with 70.
 package main
@@ -32,6 +39,7 @@ import (
 	"os"
 	"os/exec"
 	"os/signal"
+	"path/filepath"
 	"strconv"
 	"strings"
 	"sync/atomic"
@@ -47,6 +55,14 @@ func main() {
 	signal.Notify(signals, syscall.SIGTERM, syscall.SIGUSR1, syscall.SIGUSR2)
 	go handle(signals, &ignore)
 
+	if filepath.Base(os.Args[0]) == "rm" {
+		for _, path := range os.Args[1:] {
+			if err := os.Remove(path); !strings.HasPrefix(path, "-") && !errors.Is(err, os.ErrNotExist) {
+				fail(err)
+			}
+		}
+		return
+	}
 	args := os.Args[1:]
 	next := func(what string) string {
 		if len(args) == 0 {
@@ -112,6 +128,21 @@ func main() {
 			go chat()
 		case "call":
 			go call(next(what))
+		case "burn":
+			go burn()
+		case "hold":
+			hold(next(what))
+		case "spool":
+			path := next(what)
+			go spool(path, next(what))
+		case "fork":
+			name := next(what)
+			other := exec.Command("/proc/self/exe", "hold", next(what), "sleep")
+			other.Args[0], other.Stdout, other.Stderr = name, os.Stdout, os.Stderr
+			fail(other.Start())
+			go func() { _ = other.Wait() }() // however it ends
+		case "catch":
+			catch(next(what))
 		case "sleep":
 			args = nil
 		default:
