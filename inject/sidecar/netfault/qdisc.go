@@ -259,11 +259,11 @@ func netem(e Effect) leafQdisc {
 }
 
 // tbf is the qdisc for a rate in bits per second, on a device with an MTU. It holds a fifth of a second, and more only at
-// rates at which that is a few packets.
+// rates at which that is a few packets. Its burst makes up for timers that are up to 20 ms late.
 func tbf(bits uint64, mtu uint32) leafQdisc {
 	rate := bits / 8
 	frame := max(uint64(mtu)+14, packetsAsOne)
-	burst := max(2*frame, rate/200)
+	burst := max(2*frame, rate/50)
 	limit := min(max(burst+rate/5, 32<<10), 1<<30)
 	burst = min(burst, 1<<30)
 
