@@ -191,16 +191,16 @@ func (e *signalled) look() (Look, error) {
 	}
 	n := len(e.sent)
 	k.Seen = fmt.Sprintf("%s was sent to %s called %s", e.spec.Signal, processes(int64(n)), e.spec.Process)
-	have, are := "they have", "they are"
+	have, whom := "they have", "them"
 	if n == 1 {
-		have, are = "it has", "it is"
+		have, whom = "it has", "it"
 	}
 	switch {
 	case Freezes(e.spec.Signal):
 		if k.InForce = stopped > 0 && stopped+dead == n; !k.InForce {
 			k.Why = fmt.Sprintf("%d of %s called %s that %s was sent to are stopped", stopped, processes(int64(n)), e.spec.Process, e.spec.Signal)
 		} else {
-			k.Seen += ", and " + are + " stopped"
+			k.Seen += " and stopped " + whom
 		}
 	case e.spec.Signal == "SIGKILL":
 		if k.InForce = dead == n; !k.InForce {
