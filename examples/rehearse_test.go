@@ -27,6 +27,8 @@ var faults = []struct {
 	{"stop", journal.OutcomeHeld},
 	{"crash", journal.OutcomeHeld},
 	{"restart", journal.OutcomeHeld},
+	{"oom", journal.OutcomeHeld},
+	{"signal", journal.OutcomeHeld},
 	{"exec", journal.OutcomeHeld},
 	{"latency", journal.OutcomeHeld},
 	{"loss", journal.OutcomeHeld},
@@ -34,6 +36,7 @@ var faults = []struct {
 	{"reject", journal.OutcomeHeld},
 	{"partition", journal.OutcomeRefuted},
 	{"disconnect", journal.OutcomeHeld},
+	{"stress", journal.OutcomeHeld},
 }
 
 // TestFaultsOnTheShop rehearses the scenario of each kind of fault, and expects what README.md says. Two shops share them, since each
