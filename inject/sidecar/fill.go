@@ -377,7 +377,7 @@ func (e *fill) allocate(f, dir int, shared bool) error {
 			return err
 		}
 		if noise == nil {
-			err := retry(func() error { return unix.Fallocate(f, 0, at, n) })
+			err := retry(func() error { return fallocate(f, 0, at, n) })
 			if err == nil {
 				at += n
 				continue
@@ -403,6 +403,9 @@ func (e *fill) allocate(f, dir int, shared bool) error {
 	}
 	return nil
 }
+
+// fallocate is the kernel's, but for tests.
+var fallocate = unix.Fallocate
 
 func retry(do func() error) error {
 	for {

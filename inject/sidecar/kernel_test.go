@@ -2,6 +2,8 @@ package sidecar
 
 import (
 	"bufio"
+	"crypto/rand"
+	"encoding/hex"
 	"encoding/json"
 	"fmt"
 	"os"
@@ -73,7 +75,10 @@ func kernel(t *testing.T) (*host, *exec.Cmd) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	name := strings.Repeat("0d", 32)
+	// Test processes share the machine.
+	var random [32]byte
+	rand.Read(random[:])
+	name := hex.EncodeToString(random[:])
 	var dirs []string
 	for _, h := range trees {
 		if len(h.controllers) == 0 && len(trees) > 1 {
@@ -291,7 +296,7 @@ func TestSignalOnTheKernel(t *testing.T) {
 	for end := time.Now().Add(10 * time.Second); time.Now().Before(end) && !k.InForce; time.Sleep(5 * time.Millisecond) {
 		k, _ = e.look()
 	}
-	if !k.InForce || !strings.Contains(k.Seen, "SIGSTOP was sent to 1 process called "+name+", and it is stopped") {
+	if !k.InForce || !strings.Contains(k.Seen, "SIGSTOP was sent to 1 process called "+name+" and stopped it") {
 		t.Errorf("look returned %+v", k)
 	}
 	if err := h.heal("signal", found); err != nil {

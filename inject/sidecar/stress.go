@@ -241,6 +241,10 @@ func (e *stress) look() (Look, error) {
 		switch c.what {
 		case "cpu":
 			burnt, err := e.h.burnt(c.pid())
+			if isGone(err) {
+				k.Why = "its cpu worker has ended" // and nobody has waited for it yet
+				return k, nil
+			}
 			if err != nil {
 				return k, err
 			}
