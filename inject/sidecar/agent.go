@@ -57,9 +57,10 @@ type agent struct {
 	out   sync.Mutex
 	lines *json.Encoder
 
-	mu    sync.Mutex
-	held  map[string]*held
-	heard time.Time
+	mu      sync.Mutex
+	held    map[string]*held
+	heard   time.Time
+	leaving bool // nothing is begun any more: nobody would undo it
 }
 
 // held is one fault of an agent.
@@ -186,6 +187,9 @@ func (a *agent) prepare(q Request) error {
 	h := &held{e: e, gone: make(chan struct{})}
 	a.mu.Lock()
 	defer a.mu.Unlock()
+	if a.leaving {
+		return fmt.Errorf("%w: the helper is about to go", errUntouched)
+	}
 	if q.Until > 0 {
 		h.until = time.AfterFunc(time.Until(time.Unix(0, q.Until)), func() { _, _ = a.undo(q.ID) })
 	}
@@ -304,6 +308,7 @@ func (a *agent) undo(id string) (*Look, error) {
 func (a *agent) leave(why string) int {
 	last := Last{Last: why}
 	a.mu.Lock()
+	a.leaving = true
 	var ids []string
 	for id, h := range a.held {
 		if !h.over.Load() {

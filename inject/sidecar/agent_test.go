@@ -255,3 +255,18 @@ func TestAgentTakenBack(t *testing.T) {
 		r.last()
 	})
 }
+
+// An agent that goes begins nothing: nobody would take it back.
+func TestAgentLeavesNothing(t *testing.T) {
+	r := &scripted{inForce: map[string]bool{}, stuck: map[string]bool{}}
+	a := &agent{role: r, lines: json.NewEncoder(io.Discard), held: map[string]*held{}}
+	if code := a.leave("its stream has ended"); code != ExitDone {
+		t.Errorf("it ends with %d", code)
+	}
+	if got := a.answer(Request{Op: OpPrepare, ID: "x", Kind: "loss"}); !got.Untouched {
+		t.Errorf("prepare: %+v", got)
+	}
+	if got := a.answer(Request{Op: OpApply, ID: "x"}); !got.Untouched || r.inForce["x"] {
+		t.Errorf("apply: %+v", got)
+	}
+}
