@@ -479,6 +479,37 @@ func TestJournalIsLost(t *testing.T) {
 	}
 }
 
+// What somebody does to a container after its undo is left alone while another one is tried again.
+func TestJournalIsLostAndOneFails(t *testing.T) {
+	s := newStage(t, 2)
+	s.watch()
+	s.live()
+	s.harm(0)
+	s.harm(1)
+	s.engine.Fail("Unpause", engine.ErrPermission, 1)
+	if err := os.RemoveAll(s.dir); err != nil {
+		t.Fatal(err)
+	}
+	s.journal.Close()
+	done := 0
+	s.eventually("one is undone", func() bool {
+		if s.status(1) == "running" {
+			done = 1
+		}
+		return s.status(done) == "running"
+	})
+	time.Sleep(300 * time.Millisecond) // it is seen to be gone, and written down
+	if err := s.engine.Pause(t.Context(), s.targets[done].ID); err != nil {
+		t.Fatal(err)
+	}
+	s.told <- struct{}{}
+	s.leaves()
+	s.running(1 - done)
+	if got := s.status(done); got != "paused" {
+		t.Errorf("what was paused after its undo is %s", got)
+	}
+}
+
 // behead makes the first line of the journal unreadable.
 func behead(s *stage) error {
 	path := filepath.Join(s.dir, journal.FileName)

@@ -62,7 +62,6 @@ func (g *Guard) pass(ctx context.Context, why string) (left int) {
 	}
 	open, rec := g.open(ctx)
 	out := UndoAll(ctx, g.Tools, journal.UndoGuard, g.news, open)
-	g.settle(open, out)
 	helpers, err := g.sweep(ctx)
 	if err != nil {
 		fmt.Fprintf(g.Log, "whether helpers are left could not be made sure: %v\n", err)
@@ -107,16 +106,6 @@ func (g *Guard) open(ctx context.Context) ([]*journal.FaultIntent, *journal.Reco
 
 func key(fault string, c journal.Ref) string { return fault + "/" + c.ID }
 
-// settle remembers what is undone, for when there is no journal that says so.
-func (g *Guard) settle(open []*journal.FaultIntent, out Undone) {
-	if len(out.Open) > 0 {
-		return // all of it is tried again
-	}
-	for _, in := range open {
-		g.closed[key(in.Fault, in.Container)] = true
-	}
-}
-
 // news notes what has not been said before: what could not be undone is tried again and again.
 func (g *Guard) news(p journal.Payload) error {
 	g.noting.Lock()
@@ -127,6 +116,9 @@ func (g *Guard) news(p journal.Payload) error {
 	case *journal.UndoFailed:
 		known = g.failed[key(p.Fault, p.Container)] == p.Reason
 		g.failed[key(p.Fault, p.Container)] = p.Reason
+	case *journal.UndoVerified:
+		// What somebody does to the container from now on is not undone while others are tried again.
+		g.closed[key(p.Fault, p.Container)] = true
 	}
 	g.noting.Unlock()
 	if known {
