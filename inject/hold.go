@@ -27,10 +27,6 @@ const (
 // holdSeconds is for how long an address is held at most.
 func holdSeconds(fault time.Duration) int { return int((fault + holdSlack) / time.Second) }
 
-func holderName(u Undo, n int) string {
-	return fmt.Sprintf("gameday-hold-%.12s-%s-%d", u.ID, random()[:6], n)
-}
-
 // makeHolder makes a helper in the network, and does not start it.
 func makeHolder(ctx context.Context, t Tools, u Undo, p place) (id string, err error) {
 	image, err := t.Helper(ctx)
