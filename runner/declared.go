@@ -161,3 +161,15 @@ func addresses(peer, there engine.Container) ([]netip.Addr, error) {
 	}
 	return out, nil
 }
+
+// stray says in words which peer, of those that are there now, has an address that a fault for the earlier ones is not for; empty:
+// none has.
+func stray(was []inject.Peer, now any) string {
+	peers, _ := now.([]inject.Peer)
+	for _, p := range peers {
+		if !slices.ContainsFunc(was, func(w inject.Peer) bool { return w.Prefix.Contains(p.Prefix.Addr()) }) {
+			return fmt.Sprintf("its peer %s has the address %s by now, which the fault is not for", p, p.Prefix.Addr())
+		}
+	}
+	return ""
+}

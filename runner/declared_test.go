@@ -221,3 +221,23 @@ func TestCommandLinesAgree(t *testing.T) {
 		}
 	})
 }
+
+func TestStray(t *testing.T) {
+	peer := func(name, prefix string) inject.Peer { return inject.Peer{Name: name, Prefix: netip.MustParsePrefix(prefix)} }
+	was := []inject.Peer{peer("", "10.1.0.0/16"), peer("store", "10.0.0.3/32")}
+	for _, tt := range []struct {
+		says, want string
+		now        []inject.Peer
+	}{
+		{says: "as it was", now: was},
+		{says: "one is down", now: was[:1]},
+		{says: "another address that is meant as well", now: []inject.Peer{was[0], peer("store", "10.1.7.7/32")}},
+		{says: "another address", now: []inject.Peer{was[0], peer("store", "10.0.0.4/32")}, want: "its peer store has the address 10.0.0.4 by now, which the fault is not for"},
+	} {
+		t.Run(tt.says, func(t *testing.T) {
+			if got := stray(was, tt.now); got != tt.want {
+				t.Errorf("%q, want %q", got, tt.want)
+			}
+		})
+	}
+}

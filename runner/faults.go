@@ -24,6 +24,8 @@ const (
 	verifyLimit = 15 * time.Second
 	// holdCheck is how often a fault in force is looked at when the engine tells of nothing.
 	holdCheck = time.Second
+	// peerCheck is at every how many of these looks its peers are looked for, too.
+	peerCheck = 5
 )
 
 // injectAll lives through all faults of the plan and returns when the last one is undone.
@@ -83,6 +85,7 @@ type life struct {
 	// before are the ends of the faults on the same container that are planned before this one, and that it comes after or would
 	// fight with; beside are those of the others.
 	before, beside []<-chan struct{}
+	gap            time.Duration // for how long it was not in force, because its target was restarted
 }
 
 func (l *life) ref() journal.Ref {
@@ -179,7 +182,7 @@ func (l *life) declared(ctx context.Context) (inject.Fault, error) {
 				switch {
 				case err != nil:
 					return nil, fmt.Errorf("its peer %s cannot be looked at: %w", c.Name, err)
-				case !peer.State.Running:
+				case !peer.State.Running || peer.State.Restarting:
 					peer = c // it has no address now, and most often gets its old one again
 				}
 				out = append(out, peer)
@@ -190,6 +193,32 @@ func (l *life) declared(ctx context.Context) (inject.Fault, error) {
 	}
 	peers, _, err := now.peers(l.fault.Fault, l.step.Container)
 	return declared(l.r.id, l.fault.Fault, peers), err
+}
+
+// peers are the ids of the containers that the fault names as its peers.
+func (l *life) peers() (ids []string) {
+	for _, p := range l.fault.Fault.Peers() {
+		if p.Target == nil {
+			continue
+		}
+		for _, c := range l.r.plan.target(p.Target.Name).Chosen {
+			ids = append(ids, c.ID)
+		}
+	}
+	return ids
+}
+
+// moved says in words which peer is no longer where the fault in force looks for it; empty: none is known to be.
+func (l *life) moved(ctx context.Context) string {
+	now, err := l.declared(ctx)
+	switch {
+	case errors.Is(err, engine.ErrNotFound):
+		return err.Error()
+	case err != nil:
+		return "" // a peer between two lives; it is looked at again
+	}
+	was, _ := l.step.Fault.Args["peers"].([]inject.Peer)
+	return stray(was, now.Args["peers"])
 }
 
 // postpone moves a fault that could not begin, or was not in force, at its time: its duration counts from when it was.
@@ -393,13 +422,16 @@ func (l *life) hold(ctx context.Context) journal.UndoWhy {
 	defer timer.Stop()
 	check := time.NewTicker(holdCheck)
 	defer check.Stop()
+	peers := l.peers()
+	moved, cancelMoved := l.r.watcher.subscribe(peers...)
+	defer cancelMoved()
 	// An engine that hangs must not keep the undo waiting.
 	look, cancelLook := l.r.untilStopped(ctx)
 	defer cancelLook()
 	look, cancelLimit := context.WithDeadline(look, end)
 	defer cancelLimit()
 	var blind error // why the last look failed
-	for {
+	for lookAtPeers, ticks := true, 0; ; {
 		// Checked first, for what happened before the hints began.
 		ok, why, err := l.kind.Holding(look, l.r.setup.Tools, l.step)
 		if err == nil || look.Err() == nil {
@@ -427,10 +459,20 @@ func (l *life) hold(ctx context.Context) journal.UndoWhy {
 				return journal.UndoDue
 			}
 		}
+		if lookAtPeers && len(peers) > 0 {
+			if why := l.moved(look); why != "" {
+				l.endedEarly(end, why)
+				return journal.UndoDue
+			}
+		}
+		lookAtPeers = false
 		select {
 		case <-timer.C:
 			if blind != nil {
 				l.wasBlind(blind)
+			}
+			if l.gap > l.fault.Fault.Duration/2 {
+				l.lost("it was in force for less than half of its time, because the container was restarted")
 			}
 			if left {
 				return journal.UndoPutBack
@@ -439,7 +481,11 @@ func (l *life) hold(ctx context.Context) journal.UndoWhy {
 		case <-l.r.stopped.ch:
 			return journal.UndoInterrupted // live asks for the reason itself
 		case <-hint:
+		case <-moved:
+			lookAtPeers = true
 		case <-check.C:
+			ticks++
+			lookAtPeers = ticks%peerCheck == 0
 		}
 	}
 }
@@ -458,6 +504,7 @@ func (l *life) follow(ctx context.Context, why string) bool {
 		case err == nil && c.State.Status == "running":
 			seen, err := l.again(ctx)
 			if err == nil {
+				l.gap += seen.At.Sub(lost)
 				l.r.write(&journal.FaultFollowed{Fault: l.name(), Container: l.ref(), Why: why, Lost: lost.UTC(), Seen: seen.Seen, Effect: seen.At.UTC()})
 				return true
 			}

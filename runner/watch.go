@@ -34,21 +34,26 @@ type doing struct {
 	until time.Time
 }
 
-// subscribe returns a channel that gets a hint whenever something happens to a container.
-func (w *watcher) subscribe(id string) (hint <-chan struct{}, cancel func()) {
+// subscribe returns a channel that gets a hint whenever something happens to one of the containers.
+func (w *watcher) subscribe(ids ...string) (hint <-chan struct{}, cancel func()) {
 	ch := make(chan struct{}, 1)
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if w.hints == nil {
 		w.hints = map[string][]chan struct{}{}
 	}
-	w.hints[id] = append(w.hints[id], ch)
+	for _, id := range ids {
+		w.hints[id] = append(w.hints[id], ch)
+	}
 	return ch, func() {
 		w.mu.Lock()
 		defer w.mu.Unlock()
-		for i, c := range w.hints[id] {
-			if c == ch {
-				w.hints[id] = append(w.hints[id][:i:i], w.hints[id][i+1:]...)
+		for _, id := range ids {
+			for i, c := range w.hints[id] {
+				if c == ch {
+					w.hints[id] = append(w.hints[id][:i:i], w.hints[id][i+1:]...)
+					break
+				}
 			}
 		}
 	}
