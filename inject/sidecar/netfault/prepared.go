@@ -455,10 +455,11 @@ func (p *Prepared) tearDown() error {
 		errs = append(errs, p.worker.stop())
 		p.worker = nil
 	}
-	for _, use := range p.classes {
-		errs = append(errs, s.releaseClass(use.devices, use.class))
-	}
-	p.classes = nil
+	p.classes = slices.DeleteFunc(p.classes, func(use classUse) bool {
+		err := s.releaseClass(use.devices, use.class)
+		errs = append(errs, err)
+		return err == nil
+	})
 	var bases []chainRef
 	for _, part := range p.parts {
 		if err := s.nft.transact(part.remove()...); err != nil && !errors.Is(err, unix.ENOENT) {

@@ -304,30 +304,33 @@ func (s *Space) freeClass(devices []link) uint32 {
 }
 
 // releaseClass takes the qdiscs out again, our root with the last of them, and the device for incoming packets. It is no error
-// if a device is gone.
+// if a device is gone. What could not be taken out still counts as in use, so that it can be tried again.
 func (s *Space) releaseClass(devices []link, class uint32) error {
 	var errs []error
 	for _, l := range devices {
 		if use := s.roots[l.index]; use != nil && use.classes[class] {
-			delete(use.classes, class)
 			var err error
-			if len(use.classes) == 0 {
-				delete(s.roots, l.index)
+			if len(use.classes) == 1 {
 				err = s.route.removeRoot(l.index)
 			} else {
 				err = s.route.removeLeaf(l.index, class, s.features)
 			}
 			if err != nil && !gone(err) {
 				errs = append(errs, fmt.Errorf("the qdisc on the device %s cannot be removed: %w", l.name, err))
+				continue
+			}
+			if delete(use.classes, class); len(use.classes) == 0 {
+				delete(s.roots, l.index)
 			}
 		}
 		if l.name == ifbName {
-			s.ifbs--
-			if s.ifbs == 0 {
+			if s.ifbs == 1 {
 				if err := s.route.removeLink(l.index); err != nil && !gone(err) {
 					errs = append(errs, fmt.Errorf("the device %s cannot be removed: %w", ifbName, err))
+					continue
 				}
 			}
+			s.ifbs--
 		}
 	}
 	return errors.Join(errs...)
