@@ -27,9 +27,6 @@ type netExtra struct {
 	Kind string          `json:"kind"`
 }
 
-// deadlineSlack is for how long after its planned end a sidecar keeps a fault in force that nobody has undone.
-const deadlineSlack = 10 * time.Second
-
 // packetQueue and packetDrop are what network faults claim: a packet can stand in one queue, and be dropped once.
 const (
 	packetQueue = "the queue of packets"
@@ -214,9 +211,6 @@ func ownNetwork(c engine.Container, h Host, kind string) error {
 	return nil
 }
 
-// faultID is how a fault is called in its sidecar.
-func faultID(u Undo) string { return u.Run + "/" + u.Fault + "/" + u.ID }
-
 func netExtraOf(u Undo) (netExtra, error) {
 	var x netExtra
 	if err := json.Unmarshal(u.Extra, &x); err != nil {
@@ -266,32 +260,6 @@ func (packets) Inject(ctx context.Context, t Tools, s Step) error {
 	return d.inject(ctx, faultID(s.Undo), x.Kind, spec, s)
 }
 
-// inject prepares a fault in a sidecar and puts it in force at its time. It is not cut off by the end of ctx where the sidecar
-// could still act: then the fault is taken back before this returns.
-func (d *driven) inject(ctx context.Context, id, kind string, spec json.RawMessage, s Step) error {
-	at := s.At
-	if at.IsZero() {
-		at = time.Now()
-	}
-	q := sidecar.Request{Op: sidecar.OpPrepare, ID: id, Kind: kind, Spec: spec}
-	if s.Fault.Duration > 0 {
-		q.Until = d.theirs(at.Add(s.Fault.Duration + deadlineSlack))
-	}
-	if _, err := d.call(ctx, q); err != nil {
-		return err
-	}
-	_, err := d.call(ctx, sidecar.Request{Op: sidecar.OpApply, ID: id, At: d.theirs(s.At)})
-	if err == nil || ctx.Err() == nil {
-		return err
-	}
-	own, cancel := context.WithTimeout(context.WithoutCancel(ctx), lookLimit)
-	defer cancel()
-	if r, uerr := d.call(own, sidecar.Request{Op: sidecar.OpUndo, ID: id}); uerr == nil && r.Look != nil && r.Look.At == 0 {
-		return fmt.Errorf("%w to %s: it was taken back before its time: %w", ErrUntouched, s.Container.Name, ctx.Err())
-	}
-	return err
-}
-
 // Verify waits until the kernel lists the rules and has counted a packet. The effect was there from when the rules were.
 func (packets) Verify(ctx context.Context, t Tools, s Step) (Proof, error) {
 	x, err := netExtraOf(s.Undo)
@@ -305,95 +273,15 @@ func (packets) Verify(ctx context.Context, t Tools, s Step) (Proof, error) {
 	return watchAgent(ctx, t, s, netSidecar, met, "its rules are in force, but no packet has met them: is there traffic that it is for?")
 }
 
-// watchAgent waits until a sidecar sees that a fault is in force, and met says that it is felt.
-func watchAgent(ctx context.Context, t Tools, s Step, f flavour, met func(sidecar.Look) bool, unmet string) (Proof, error) {
-	unseen := &unseenError{name: s.Container.Name, want: "the effect", last: "it was never looked at"}
-	for tick := firstTick; ; tick = min(2*tick, lastTick) {
-		d := t.Sidecars.peek(s.Fault.Run, s.Container.ID, f)
-		if d == nil {
-			return Proof{}, fmt.Errorf("%s: %w, and the fault with it", s.Container.Name, errGone)
-		}
-		l, err := d.look(ctx, faultID(s.Undo))
-		switch {
-		case errors.Is(err, errGone):
-			return Proof{}, err
-		case err != nil && ctx.Err() == nil:
-			unseen.last, unseen.looked = err.Error(), false
-		case err == nil && !l.InForce:
-			unseen.last, unseen.looked = l.Why, true
-		case err == nil && !met(l):
-			unseen.last, unseen.looked = unmet, true
-		case err == nil:
-			return Proof{Seen: fmt.Sprintf("%s, by %s", l.Seen, l.Means), At: d.ours(l.At)}, nil
-		}
-		if unseen.ended = sleep(ctx, tick); unseen.ended != nil {
-			return Proof{}, unseen
-		}
-	}
-}
-
-func (d *driven) look(ctx context.Context, id string) (sidecar.Look, error) {
-	ctx, cancel := context.WithTimeout(ctx, lookLimit)
-	defer cancel()
-	r, err := d.call(ctx, sidecar.Request{Op: sidecar.OpLook, ID: id})
-	if err != nil {
-		return sidecar.Look{}, err
-	}
-	if r.Look == nil {
-		return sidecar.Look{}, fmt.Errorf("the helper %s says nothing of the fault", d.name)
-	}
-	return *r.Look, nil
-}
-
 // Holding says whether the rules are still in force, in the life of the target that they were made for.
 func (packets) Holding(ctx context.Context, t Tools, s Step) (bool, string, error) {
 	return holdingAgent(ctx, t, s, netSidecar)
-}
-
-func holdingAgent(ctx context.Context, t Tools, s Step, f flavour) (bool, string, error) {
-	c, err := inspect(ctx, t, s.Container.ID)
-	switch {
-	case errors.Is(err, engine.ErrNotFound):
-		return false, goneWords, nil
-	case err != nil:
-		return false, "", err
-	case !c.State.Running:
-		return false, "it is " + status(c), nil
-	case !c.State.StartedAt.Equal(s.Container.State.StartedAt):
-		return false, "it was restarted, and what the fault was on is gone", nil
-	}
-	d := t.Sidecars.peek(s.Fault.Run, s.Container.ID, f)
-	if d == nil {
-		return false, "the helper beside it has gone, and the fault with it", nil
-	}
-	l, err := d.look(ctx, faultID(s.Undo))
-	switch {
-	case errors.Is(err, errGone):
-		return false, err.Error(), nil
-	case err != nil:
-		return false, "", err
-	}
-	return l.InForce, l.Why, nil
 }
 
 // Undo lets the sidecar take the fault back. Where this process drives none, what a sidecar of another process has left is
 // removed.
 func (packets) Undo(ctx context.Context, t Tools, u Undo) error {
 	return undoAgent(ctx, t, u, netSidecar)
-}
-
-// undoAgent lets a sidecar take a fault back, or removes it where it does not answer or is not this process's.
-func undoAgent(ctx context.Context, t Tools, u Undo, f flavour) error {
-	if d := t.Sidecars.peek(u.Run, u.ID, f); d != nil {
-		limit, cancel := context.WithTimeout(ctx, lookLimit)
-		defer cancel()
-		_, err := d.call(limit, sidecar.Request{Op: sidecar.OpUndo, ID: faultID(u)})
-		if err == nil || !errors.Is(err, errGone) && limit.Err() == nil {
-			return err
-		}
-		d.stream.Close() // whatever it does, it is not to be asked again
-	}
-	return removeFlavour(ctx, t, u, f)
 }
 
 // byHand is the removal of the sidecar: the kernel drops its rules with its process.
@@ -457,25 +345,6 @@ func (packets) Gone(ctx context.Context, t Tools, u Undo) (Proof, error) {
 // notOurs leaves out the lines of a dump that are gameday's own.
 func notOurs(lines []string) []string {
 	return slices.DeleteFunc(slices.Clone(lines), netfault.Ours)
-}
-
-// lineDifferences says what of a dump is not as it was.
-func lineDifferences(where string, now, before []string) []string {
-	if before == nil {
-		return nil // it was never looked at
-	}
-	var out []string
-	for _, l := range before {
-		if !slices.Contains(now, l) {
-			out = append(out, fmt.Sprintf("%s lacks %q", where, l))
-		}
-	}
-	for _, l := range now {
-		if !slices.Contains(before, l) {
-			out = append(out, fmt.Sprintf("%s has %q, and had not", where, l))
-		}
-	}
-	return out
 }
 
 // cleanNamespace removes what a sidecar that died has left in the network namespace of a container, and lists what is there.
