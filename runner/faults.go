@@ -85,6 +85,7 @@ type life struct {
 	// before are the ends of the faults on the same container that are planned before this one, and that it comes after or would
 	// fight with; beside are those of the others.
 	before, beside []<-chan struct{}
+	touched        bool          // something was done to the target, or may have been, in whatever life of it
 	gap            time.Duration // for how long it was not in force, because its target was restarted
 }
 
@@ -113,15 +114,13 @@ func (l *life) live(ctx context.Context) {
 	}
 	// From here on there is an undo in the journal, and it is carried out whatever happens.
 	why := journal.UndoDue
-	touched := false
 	if l.kind.Doc().Ahead && !l.r.stopped.is() || l.r.stopped.sleep(time.Until(l.due)) {
 		l.postpone(time.Now())
 		err := l.inject(ctx)
-		touched = !errors.Is(err, inject.ErrUntouched)
 		switch {
 		case err == nil:
 			why = l.hold(ctx)
-		case touched || !l.r.stopped.is():
+		case l.touched || !l.r.stopped.is():
 			l.failed(err)
 			why = journal.UndoError
 		}
@@ -129,7 +128,7 @@ func (l *life) live(ctx context.Context) {
 	if stop, _ := l.r.stopped.why(); stop != "" {
 		why = stop
 	}
-	if !touched {
+	if !l.touched {
 		// An undo of what was never done could undo what somebody else did.
 		l.show(FaultUndone, time.Time{})
 		l.close(inject.Proof{Seen: "nothing was done to it", At: time.Now()}, 0)
@@ -325,7 +324,9 @@ func (l *life) attempt(ctx context.Context, injected *bool) (proof inject.Proof,
 		l.step.At = l.due
 	}
 	called := time.Now()
-	if err := l.kind.Inject(ctx, l.r.setup.Tools, l.step); err != nil {
+	err = l.kind.Inject(ctx, l.r.setup.Tools, l.step)
+	l.touched = l.touched || !errors.Is(err, inject.ErrUntouched)
+	if err != nil {
 		return inject.Proof{}, err
 	}
 	l.begun()
