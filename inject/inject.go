@@ -156,6 +156,8 @@ type Step struct {
 	Warnings  []string  // what a careful person wants to know before
 	Claims    []Claim   // what it needs for itself: see Conflict
 	At        time.Time // when a fault that is injected ahead takes effect; zero: at once
+	// Lasts: the effect has to be there until it is undone, although that of other faults of its kind may end by itself.
+	Lasts bool
 }
 
 // A Peer is an address that a target talks to. Name is the container's that has it, or empty.

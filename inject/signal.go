@@ -70,6 +70,7 @@ func (k signal) Plan(f Fault, c engine.Container, h Host) (Step, error) {
 		return Step{}, fmt.Errorf("fault %q: %s stops a process until it is woken, so it needs a duration, such as duration = \"30s\"", f.Name, sig)
 	case sidecar.Freezes(sig):
 		s.Does += ", which stops it"
+		s.Lasts = true
 		s.UndoWords = fmt.Sprintf("send SIGCONT to every process called %s in %s", process, c.Name)
 	default:
 		s.UndoWords = fmt.Sprintf("start %s, if it has ended; a signal cannot be taken back", c.Name)

@@ -455,7 +455,7 @@ func (l *life) hold(ctx context.Context) journal.UndoWhy {
 					l.lost(why + ", and the fault was not put back")
 				}
 				return journal.UndoDue
-			case !l.kind.Doc().EndsItself:
+			case !l.kind.Doc().EndsItself || l.step.Lasts:
 				l.endedEarly(end, why)
 				return journal.UndoDue
 			}

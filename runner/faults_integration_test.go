@@ -291,11 +291,13 @@ func TestSomebodyElse(t *testing.T) {
 		{"kill and started", "kill", []string{"start"}, []string{"started it again"}, false},
 		{"kill and removed", "kill", []string{"rm", "-f"}, []string{"removed", "removing"}, true},
 		{"crash and removed", "crash", []string{"rm", "-f"}, []string{"removed", "removing"}, true},
+		{"stopped by a signal and woken", "signal", []string{"kill", "--signal", "CONT"}, []string{"are stopped"}, false},
 	} {
 		t.Run(x.name, func(t *testing.T) {
 			s := realStage(t)
 			c := s.container()
-			e := s.rehearse(s.embedded(target("t", c), steady+fmt.Sprintf("  fault %q \"f\" {\n    target = target.t\n    duration = \"8s\"\n  }\n", x.fault)),
+			arguments := map[string]string{"signal": "    process = \"workload\"\n    signal = \"STOP\"\n"}[x.fault]
+			e := s.rehearse(s.embedded(target("t", c), steady+fmt.Sprintf("  fault %q \"f\" {\n    target = target.t\n    duration = \"8s\"\n%s  }\n", x.fault, arguments)),
 				on(func(*runner.Run, *journal.FaultVerified) { injecttest.Docker(t, append(x.args, c.Name)...) }))
 			s.ended(e, journal.OutcomeInconclusive, runner.ExitInconclusive)
 			e.wantVerdict(t, "steady", journal.Inconclusive, journal.ReasonFaultEnded)

@@ -90,7 +90,7 @@ func testLife(v *env) {
 	if err != nil {
 		v.t.Fatal(err)
 	}
-	if !ok && !v.c.Kind.Doc().EndsItself {
+	if !ok && (!v.c.Kind.Doc().EndsItself || s.Lasts) {
 		v.t.Errorf("right after it was verified the fault does not hold: %s", why)
 	}
 	p := v.undo(s.Undo)

@@ -184,6 +184,7 @@ func hostAgent(args []string, in io.Reader, out, errs io.Writer) int {
 		fmt.Fprintf(errs, "host: %v\n", err)
 		return exitCode(err)
 	}
+	Slim()
 	return serve(h, in, out, Lease)
 }
 
