@@ -260,19 +260,32 @@ type flow struct {
 	refused  bool          // whether the calls may fail
 }
 
+// freed opens a socket, once its port is free: a process that another test is just starting may still have the last one open.
+func freed(open func() (*net.UDPConn, error)) (c *net.UDPConn, err error) {
+	for begin := time.Now(); ; time.Sleep(10 * time.Millisecond) {
+		if c, err = open(); !errors.Is(err, unix.EADDRINUSE) || time.Since(begin) > 10*time.Second {
+			return c, err
+		}
+	}
+}
+
 // send sends the packets and returns what came, in that order, with duplicates.
 func (f flow) send(t testing.TB) []arrival {
 	t.Helper()
 	var in0, out0 *net.UDPConn
 	in(t, f.to, func() {
 		var err error
-		if in0, err = net.ListenUDP("udp", net.UDPAddrFromAddrPort(f.dst)); err != nil {
+		in0, err = freed(func() (*net.UDPConn, error) { return net.ListenUDP("udp", net.UDPAddrFromAddrPort(f.dst)) })
+		if err != nil {
 			t.Error(err)
 		}
 	})
 	in(t, f.from, func() {
 		var err error
-		if out0, err = net.DialUDP("udp", net.UDPAddrFromAddrPort(f.src), net.UDPAddrFromAddrPort(f.dst)); err != nil {
+		out0, err = freed(func() (*net.UDPConn, error) {
+			return net.DialUDP("udp", net.UDPAddrFromAddrPort(f.src), net.UDPAddrFromAddrPort(f.dst))
+		})
+		if err != nil {
 			t.Error(err)
 		}
 	})
