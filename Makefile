@@ -20,7 +20,7 @@ tools:
 	@./.ci/tools
 
 test: tools
-	CGO_ENABLED=0 $(GO) test -timeout 15m ./...
+	CGO_ENABLED=0 $(GO) test -parallel 6 -timeout 30m ./...
 
 # The network faults on a kernel that has netem, in an emulated machine: minutes, and apart from CI's quick path.
 vmtest:

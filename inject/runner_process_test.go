@@ -72,57 +72,56 @@ func runnerProcess() {
 	os.Exit(1)
 }
 
-// A runner that is killed at any moment after its intent leaves nothing that another process could not undo.
+// A runner that is killed at any moment after its intent leaves nothing that another process could not undo. The crash sweep kills
+// many more.
 func TestKilledRunner(t *testing.T) {
 	for _, k := range inject.Kinds() {
 		name := k.Doc().Kind
-		for range 3 {
-			wait := time.Duration(rand.IntN(400)) * time.Millisecond
-			t.Run(fmt.Sprintf("%s after %v", name, wait), func(t *testing.T) {
-				t.Parallel()
-				tools := injecttest.Tools(t)
-				c := enginetest.Workload(t, tools.Engine, enginetest.Unique("gameday-killed"), enginetest.Args("ignore", "sleep"),
-					enginetest.Network(enginetest.TestNetwork(t, tools.Engine).Name), onDisk(t))
-				image, err := tools.Helper(enginetest.Context(t))
-				if err != nil {
-					t.Fatal(err)
-				}
-				run := enginetest.Unique("test")
-				cmd := exec.Command(os.Args[0])
-				cmd.Env = append(os.Environ(), runnerEnv+"="+name, targetEnv+"="+c.ID, runEnv+"="+run, imageEnv+"="+image)
-				cmd.Stderr = os.Stderr
-				out, err := cmd.StdoutPipe()
-				if err != nil {
-					t.Fatal(err)
-				}
-				if err := cmd.Start(); err != nil {
-					t.Fatal(err)
-				}
-				lines := bufio.NewScanner(out)
-				var u inject.Undo
-				if !lines.Scan() || json.Unmarshal(lines.Bytes(), &u) != nil {
-					t.Errorf("the runner printed no intent: %q", lines.Text())
-				}
-				time.Sleep(wait)
-				cmd.Process.Kill()
-				cmd.Wait()
+		wait := time.Duration(rand.IntN(400)) * time.Millisecond
+		t.Run(fmt.Sprintf("%s after %v", name, wait), func(t *testing.T) {
+			t.Parallel()
+			tools := injecttest.Tools(t)
+			c := enginetest.Workload(t, tools.Engine, enginetest.Unique("gameday-killed"), enginetest.Args("ignore", "sleep"),
+				enginetest.Network(enginetest.TestNetwork(t, tools.Engine).Name), onDisk(t))
+			image, err := tools.Helper(enginetest.Context(t))
+			if err != nil {
+				t.Fatal(err)
+			}
+			run := enginetest.Unique("test")
+			cmd := exec.Command(os.Args[0])
+			cmd.Env = append(os.Environ(), runnerEnv+"="+name, targetEnv+"="+c.ID, runEnv+"="+run, imageEnv+"="+image)
+			cmd.Stderr = os.Stderr
+			out, err := cmd.StdoutPipe()
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := cmd.Start(); err != nil {
+				t.Fatal(err)
+			}
+			lines := bufio.NewScanner(out)
+			var u inject.Undo
+			if !lines.Scan() || json.Unmarshal(lines.Bytes(), &u) != nil {
+				t.Errorf("the runner printed no intent: %q", lines.Text())
+			}
+			time.Sleep(wait)
+			cmd.Process.Kill()
+			cmd.Wait()
 
-				if _, err := inject.Perform(enginetest.Context(t), tools, u); err != nil {
-					t.Fatal(err)
-				}
-				after := injecttest.Outside(t, c.ID)
-				time.Sleep(2 * time.Second) // longer than the grace time
-				now := injecttest.Outside(t, c.ID)
-				if now.State.Status != "running" || !now.State.StartedAt.Equal(after.State.StartedAt) {
-					t.Errorf("after the undo %+v, and later %+v", after, now)
-				}
-				if err := inject.Sweep(enginetest.Context(t), tools, run); err != nil {
-					t.Error(err)
-				}
-				if left := injecttest.Docker(t, "ps", "-aq", "--filter", "label=gameday="+run); left != "" {
-					t.Errorf("left behind: %s", left)
-				}
-			})
-		}
+			if _, err := inject.Perform(enginetest.Context(t), tools, u); err != nil {
+				t.Fatal(err)
+			}
+			after := injecttest.Outside(t, c.ID)
+			time.Sleep(2 * time.Second) // longer than the grace time
+			now := injecttest.Outside(t, c.ID)
+			if now.State.Status != "running" || !now.State.StartedAt.Equal(after.State.StartedAt) {
+				t.Errorf("after the undo %+v, and later %+v", after, now)
+			}
+			if err := inject.Sweep(enginetest.Context(t), tools, run); err != nil {
+				t.Error(err)
+			}
+			if left := injecttest.Docker(t, "ps", "-aq", "--filter", "label=gameday="+run); left != "" {
+				t.Errorf("left behind: %s", left)
+			}
+		})
 	}
 }
