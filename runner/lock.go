@@ -214,7 +214,9 @@ func tryLock(ctx context.Context, s Setup, spec engine.Spec, waited time.Duratio
 			continue // another gameday's end has just removed the image
 		}
 		if err == nil {
-			return lease{id, func(ctx context.Context) error { return s.Engine.Remove(ctx, id) }}, nil
+			return lease{id, func(ctx context.Context) error {
+				return untilReached(ctx, func() error { return s.Engine.Remove(ctx, id) })
+			}}, nil
 		}
 		if !errors.Is(err, engine.ErrConflict) {
 			return l, unmade(err, spec)
@@ -234,6 +236,22 @@ func tryLock(ctx context.Context, s Setup, spec engine.Spec, waited time.Duratio
 		}
 	}
 	return l, errors.New("the lock of this Docker engine changes hands too quickly; try again")
+}
+
+// untilReached does something again and again while the engine is away, until ctx ends: a daemon that is being restarted is back in
+// a moment, and what it was asked for may have been begun.
+func untilReached(ctx context.Context, do func() error) error {
+	for {
+		err := do()
+		if !errors.Is(err, engine.ErrUnreachable) {
+			return err
+		}
+		select {
+		case <-ctx.Done():
+			return err
+		case <-time.After(250 * time.Millisecond):
+		}
+	}
 }
 
 // unmade is why the lock could not be made, with what to do where it is to be the guard, too.

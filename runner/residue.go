@@ -23,9 +23,11 @@ func (r *Run) residue() journal.Residue {
 			out.ByHand = append(out.ByHand, o.byHand)
 		}
 	}
-	err := inject.Sweep(ctx, r.setup.Tools, r.id)
-	err = errors.Join(err, removeAborts(ctx, r.setup.Engine, r.id))
-	out.Helpers, err = guard.CountHelpers(ctx, r.setup.Engine, r.id, err)
+	err := untilReached(ctx, func() (err error) {
+		err = errors.Join(inject.Sweep(ctx, r.setup.Tools, r.id), removeAborts(ctx, r.setup.Engine, r.id))
+		out.Helpers, err = guard.CountHelpers(ctx, r.setup.Engine, r.id, err)
+		return err
+	})
 	if err != nil {
 		r.keep(fmt.Errorf("whether helper containers are left could not be made sure: %w; look with docker ps -a --filter label=%s=%s", err, engine.Label, r.id))
 	}
