@@ -29,6 +29,7 @@ const (
 	calm       = 30 * time.Second       // between two attempts at what could not be undone
 	again      = time.Second            // before something is asked once more of an engine that is away
 	sweepLimit = 30 * time.Second
+	underWay   = 500 * time.Millisecond // for what the engine may take to make what it was asked for
 )
 
 // A Guard watches over one run.

@@ -397,6 +397,36 @@ func TestUndoFails(t *testing.T) {
 	s.tells(failed + " undo.verified undo.verified run.residue(2 of 2) run.ended(interrupted 130 the runner had gone; what was in force was undone by the guard)")
 }
 
+// A guard that has nothing to undo waits all the same for an engine that is away: there may be helpers.
+func TestEngineIsAwayFromHelpers(t *testing.T) {
+	s := newStage(t, 1)
+	s.watch()
+	s.live()
+	helper := s.engine.AddContainer(engine.Container{Labels: map[string]string{engine.Label: s.run, engine.RoleLabel: "helper"}})
+	s.engine.Disconnect()
+	s.die()
+	s.eventually("it has summed up", func() bool { return strings.Contains(s.story(), "run.ended") })
+	s.engine.Reconnect()
+	s.leaves()
+	if _, err := s.engine.Container(t.Context(), helper.ID); err == nil {
+		t.Error("the run's helper is left")
+	}
+}
+
+// A helper that the engine makes after its runner has gone is removed, too.
+func TestHelperComesLate(t *testing.T) {
+	s := newStage(t, 1)
+	s.watch()
+	s.live()
+	s.die()
+	s.eventually("it has summed up", func() bool { return strings.Contains(s.story(), "run.ended") })
+	helper := s.engine.AddContainer(engine.Container{Labels: map[string]string{engine.Label: s.run, engine.RoleLabel: "helper"}})
+	s.leaves()
+	if _, err := s.engine.Container(t.Context(), helper.ID); err == nil {
+		t.Error("the run's helper is left")
+	}
+}
+
 // The engine is away while the runner dies.
 func TestEngineIsAway(t *testing.T) {
 	s := newStage(t, 1)

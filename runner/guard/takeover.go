@@ -2,6 +2,7 @@ package guard
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -135,6 +136,31 @@ func (g *Guard) sweep(ctx context.Context) (int, error) {
 	return CountHelpers(ctx, g.Tools.Engine, g.Run, err)
 }
 
+// sweepAll removes the run's helpers until two looks in a row have found none: what the runner had asked the engine for when it
+// ended may come yet. It waits for an engine that is away. Helpers that cannot be removed do not keep the guard.
+func (g *Guard) sweepAll(ctx context.Context) error {
+	for none := 0; ; {
+		limit, cancel := context.WithTimeout(ctx, sweepLimit)
+		removed, err := Sweep(limit, g.Tools.Engine, g.Run, func(c engine.Container) bool { return c.ID == g.self.ID })
+		cancel()
+		switch {
+		case err == nil && len(removed) == 0:
+			none++
+		case err == nil, errors.Is(err, engine.ErrUnreachable):
+			none = 0
+		default:
+			fmt.Fprintf(g.Log, "helpers are left: %v\n", err)
+			return ctx.Err()
+		}
+		if none == 2 {
+			return nil
+		}
+		if err := sleep(ctx, underWay); err != nil {
+			return err
+		}
+	}
+}
+
 func (g *Guard) sumUp(rec *journal.Record, why string, out Undone, helpers int) {
 	faults := len(out.Undone) + len(out.Open)
 	if rec != nil {
@@ -177,8 +203,12 @@ func (g *Guard) verify(ctx context.Context) (left int) {
 	return len(UndoAll(ctx, g.Tools, journal.UndoGuard, quiet, journal.OpenIntents(own)).Open)
 }
 
-// leave removes the guard's own container, which ends the process that does so. While the engine is away it tries again.
+// leave removes what is left of the run's helpers and then the guard's own container, which ends the process that does so. While
+// the engine is away it tries again.
 func (g *Guard) leave(ctx context.Context) error {
+	if err := g.sweepAll(ctx); err != nil {
+		return err
+	}
 	if g.w != nil {
 		_ = g.w.Close()
 	}
