@@ -40,6 +40,8 @@ func untilActed(ctx context.Context, t Tools, u Undo, limit time.Duration, act f
 func startAgain(ctx context.Context, t Tools, u Undo, limit time.Duration) error {
 	return untilActed(ctx, t, u, limit, func(c engine.Container) (bool, error) {
 		switch {
+		case c.State.Restarting && forgotten(c, time.Now()):
+			return true, limited(ctx, t, u.ID, func(ctx context.Context) error { return t.Engine.Restart(ctx, u.ID, 0) })
 		case c.State.Restarting, c.State.Status == "removing":
 			return true, nil // the engine is at it; Gone waits
 		case c.State.Running:
@@ -47,6 +49,19 @@ func startAgain(ctx context.Context, t Tools, u Undo, limit time.Duration) error
 		}
 		return true, limited(ctx, t, u.ID, func(ctx context.Context) error { return t.Engine.Start(ctx, u.ID) })
 	})
+}
+
+// restartSlack is how much longer than its delay the start of a container by its restart policy may take.
+const restartSlack = 10 * time.Second
+
+// forgotten says whether an engine that is about to start a container again should have done so long ago. One whose daemon was
+// itself restarted in that moment may never do it, and takes a container that it believes to be restarting for one that runs.
+func forgotten(c engine.Container, now time.Time) bool {
+	delay := time.Minute // the engine's longest; the first is a tenth of a second, and each is twice the one before
+	if c.RestartCount < 10 {
+		delay = min(delay, 100*time.Millisecond<<c.RestartCount)
+	}
+	return now.Sub(c.State.FinishedAt) > delay+restartSlack
 }
 
 // runsAgain waits until a container runs.

@@ -11,6 +11,7 @@ import (
 	"gameday/inject"
 	"gameday/inject/engine"
 	"gameday/inject/engine/enginetest"
+	"gameday/inject/engine/fake"
 	"gameday/inject/injecttest"
 )
 
@@ -226,5 +227,31 @@ func TestUndoSaysWhyTheContainerDoesNotStart(t *testing.T) {
 	defer cancel()
 	if _, err := inject.Perform(limit, tools, s.Undo); err == nil || !strings.Contains(err.Error(), "network") {
 		t.Errorf("the undo says %v, and nothing of the network that is gone", err)
+	}
+}
+
+// A container that the engine has forgotten to start again, because its daemon was restarted in that moment, is restarted; one that
+// waits for its turn is left to the engine.
+func TestForgottenRestart(t *testing.T) {
+	for _, x := range []struct {
+		name  string
+		since time.Duration
+		want  string
+	}{{"forgotten", time.Minute, "running"}, {"waits", time.Second, "restarting"}} {
+		t.Run(x.name, func(t *testing.T) {
+			f := fake.New()
+			now := time.Now().UTC()
+			c := f.AddContainer(engine.Container{RestartPolicy: "always", RestartCount: 1, State: engine.State{Status: "restarting", Running: true, Restarting: true,
+				ExitCode: 137, StartedAt: now.Add(-time.Hour), FinishedAt: now.Add(-x.since)}})
+			u := inject.Undo{Fault: "f", Kind: "crash", ID: c.ID, Name: c.Name, Before: inject.State{Status: "running", StartedAt: c.State.StartedAt}}
+			ctx, cancel := context.WithTimeout(t.Context(), 2*time.Second)
+			defer cancel()
+			if err := kind(t, "crash").Undo(ctx, inject.Tools{Engine: f}, u); err != nil {
+				t.Fatal(err)
+			}
+			if now, err := f.Container(t.Context(), c.ID); err != nil || now.State.Status != x.want {
+				t.Errorf("it is %s, want %s (%v)", now.State.Status, x.want, err)
+			}
+		})
 	}
 }
