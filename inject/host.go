@@ -61,6 +61,15 @@ func ownKernel(runtime string) bool {
 	return slices.ContainsFunc([]string{"kata", "runsc", "gvisor", "firecracker", "hyperv"}, func(s string) bool { return strings.Contains(runtime, s) })
 }
 
+// Check looks up what the undo would have to put back, as Complete does, in a helper that is gone when it returns.
+func (onHost) Check(ctx context.Context, t Tools, s Step) error {
+	q := sidecar.Request{Op: sidecar.OpSurvey, Kind: s.Fault.Kind, Spec: s.Undo.Extra}
+	if _, err := askOnce(ctx, t, s.Fault.Run, s.Container, s.Container.State.PID, q); err != nil {
+		return fmt.Errorf("%s cannot be done to %s: %w", s.Fault.Kind, s.Container.Name, err)
+	}
+	return nil
+}
+
 // Warm starts the sidecar.
 func (onHost) Warm(ctx context.Context, t Tools, s Step) error {
 	_, err := t.Sidecars.get(ctx, s.Fault.Run, s.Container, hostSidecar)
@@ -212,11 +221,7 @@ func askHost(ctx context.Context, t Tools, u Undo, op string) (hostAnswer, error
 			return a, err
 		}
 	}
-	text, err := json.Marshal(q)
-	if err != nil {
-		return a, err
-	}
-	said, err := askHelper(ctx, t, helper{run: u.Run, target: c, args: []string{"host-once", strconv.Itoa(pid), u.ID, string(text)}, allow: allowHost})
+	r, err = askOnce(ctx, t, u.Run, c, pid, q)
 	if errors.Is(err, ErrUntouched) {
 		// Its main process may have ended since it was looked at.
 		if now, ierr := inspect(ctx, t, u.ID); !outlives(u.Kind) && (errors.Is(ierr, engine.ErrNotFound) || ierr == nil && now.State.PID != pid && !now.State.Running) {
@@ -226,14 +231,27 @@ func askHost(ctx context.Context, t Tools, u Undo, op string) (hostAnswer, error
 	if err != nil {
 		return a, err
 	}
-	if err := json.Unmarshal(said, &r); err != nil {
-		return a, fmt.Errorf("the helper for the undo of %s says %q: %w", u.Kind, said, err)
-	}
-	if r.Error != "" {
-		return a, fmt.Errorf("the helper for the undo of %s: %s", u.Kind, r.Error)
-	}
 	a.look, a.lines = r.Look, r.Lines
 	return a, nil
+}
+
+// askOnce has a request answered by a helper of its own. The pid 0 stands for a container that does not run.
+func askOnce(ctx context.Context, t Tools, run string, c engine.Container, pid int, q sidecar.Request) (r sidecar.Reply, err error) {
+	text, err := json.Marshal(q)
+	if err != nil {
+		return r, err
+	}
+	said, err := askHelper(ctx, t, helper{run: run, target: c, args: []string{"host-once", strconv.Itoa(pid), c.ID, string(text)}, allow: allowHost})
+	if err != nil {
+		return r, err
+	}
+	if err := json.Unmarshal(said, &r); err != nil {
+		return r, fmt.Errorf("the helper beside %s says %q: %w", c.Name, said, err)
+	}
+	if r.Error != "" {
+		return r, errors.New(strings.TrimPrefix(r.Error, ErrUntouched.Error()+": "))
+	}
+	return r, nil
 }
 
 // outlives says whether what a kind leaves is there even if the container's main process is not.

@@ -280,3 +280,22 @@ func TestIOIsSlow(t *testing.T) {
 		t.Errorf("%+v", p)
 	}
 }
+
+// What only the host can tell is told when a fault is planned, and leaves nothing there.
+func TestCheckOnTheHost(t *testing.T) {
+	tools, c := onHost(t)
+	for want, args := range map[string]map[string]any{"": {"limit": 0.5}, "changes nothing": {"limit": 4096.0}} {
+		f := inject.Fault{Run: enginetest.Unique("test"), Name: "f", Kind: "cpu", Args: args, Duration: time.Minute}
+		s, err := kind(t, "cpu").Plan(f, c, inject.Host{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		err = kind(t, "cpu").(inject.Checker).Check(enginetest.Context(t), tools, s)
+		if (err == nil) != (want == "") || err != nil && (!strings.Contains(err.Error(), want) || !strings.Contains(err.Error(), c.Name)) {
+			t.Errorf("%v: %v, want an error with %q", args, err, want)
+		}
+		if left := injecttest.Docker(t, "ps", "-aq", "--filter", "label=gameday="+f.Run); left != "" {
+			t.Errorf("left behind: %s", left)
+		}
+	}
+}

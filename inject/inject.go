@@ -66,6 +66,12 @@ type Completer interface {
 	Complete(ctx context.Context, t Tools, s *Step) error
 }
 
+// A Checker is a kind of which only a helper on the engine's host can tell whether it can be done to a container. Check asks one, and
+// changes nothing. Its errors are for the plan: they say what is in the way.
+type Checker interface {
+	Check(ctx context.Context, t Tools, s Step) error
+}
+
 // A Warmer is a kind with a helper beside the target that can be started ahead, so that the fault is in time. Injecting
 // without it takes longer and does the same.
 type Warmer interface {

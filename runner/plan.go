@@ -10,6 +10,8 @@ import (
 	"strings"
 	"time"
 
+	"golang.org/x/sync/errgroup"
+
 	"gameday/inject"
 	"gameday/inject/engine"
 	"gameday/runner/journal"
@@ -168,6 +170,9 @@ func MakePlan(ctx context.Context, s Setup, ws *scenarios.Workspace, sc *scenari
 			}
 		}
 	}
+	if len(problems) == 0 {
+		p.checkOnHost(ctx, s.Tools, refuse)
+	}
 	for _, x := range conflicts(p.Faults) {
 		refuse(x.b.Fault.Range, fmt.Sprintf("fault %q %q", x.b.Fault.Kind, x.b.Fault.Name),
 			"it is in force on %s at the same time as fault.%s, and the two would fight over %s; use `after = fault.%s`, or another target",
@@ -213,6 +218,35 @@ func hostOf(ctx context.Context, s Setup, sc *scenarios.Scenario, all []engine.C
 		}
 	}
 	return h, nil
+}
+
+// checkOnHost asks helpers whether the faults can be done of which nobody else can tell.
+func (p *Plan) checkOnHost(ctx context.Context, t inject.Tools, refuse report) {
+	var g errgroup.Group
+	g.SetLimit(warmers)
+	errs := make([][]error, len(p.Faults))
+	for i, f := range p.Faults {
+		k, _ := inject.Lookup(f.Fault.Kind)
+		c, ok := k.(inject.Checker)
+		if !ok {
+			continue
+		}
+		errs[i] = make([]error, len(f.Steps))
+		for j, s := range f.Steps {
+			g.Go(func() error {
+				errs[i][j] = c.Check(ctx, t, s)
+				return nil
+			})
+		}
+	}
+	_ = g.Wait() // each has its own place
+	for i, f := range p.Faults {
+		for _, err := range errs[i] {
+			if err != nil {
+				refuse(f.Fault.Range, fmt.Sprintf("fault %q %q", f.Fault.Kind, f.Fault.Name), "%v", err)
+			}
+		}
+	}
 }
 
 type report func(r scenarios.Range, block, format string, args ...any)
