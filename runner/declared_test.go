@@ -223,7 +223,9 @@ func TestCommandLinesAgree(t *testing.T) {
 }
 
 func TestStray(t *testing.T) {
-	peer := func(name, prefix string) inject.Peer { return inject.Peer{Name: name, Prefix: netip.MustParsePrefix(prefix)} }
+	peer := func(name, prefix string) inject.Peer {
+		return inject.Peer{Name: name, Prefix: netip.MustParsePrefix(prefix)}
+	}
 	was := []inject.Peer{peer("", "10.1.0.0/16"), peer("store", "10.0.0.3/32")}
 	for _, tt := range []struct {
 		says, want string
