@@ -144,6 +144,7 @@ type oom struct {
 	halt   chan struct{}
 	before int64 // how many the kernel had killed
 	killed bool
+	main   bool // the main process is dead
 	seen   string
 }
 
@@ -186,6 +187,7 @@ func (e *oom) apply() (at time.Time, err error) {
 		return time.Time{}, err
 	}
 	e.killed, e.seen = true, e.h.deaths(dead)
+	e.main = slices.ContainsFunc(dead, func(p process) bool { return p.pid == e.h.pid })
 	return at, nil
 }
 
@@ -314,7 +316,7 @@ func (e *oom) undo() error {
 }
 
 func (e *oom) look() (Look, error) {
-	k := Look{Means: "control group", InForce: e.killed, Seen: e.seen, Met: -1, Hit: -1, Ended: e.h.over()}
+	k := Look{Means: "control group", InForce: e.killed, Seen: e.seen, Met: -1, Hit: -1, Ended: e.main || e.h.over()}
 	if !e.killed {
 		k.Why = "the kernel has killed nothing"
 	}

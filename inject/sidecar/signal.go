@@ -185,6 +185,8 @@ func (e *signalled) look() (Look, error) {
 		switch e.h.state(p) {
 		case "":
 			dead++
+			// Its last threads may still be ending, and the kernel not say so yet.
+			k.Ended = k.Ended || p.pid == e.h.pid
 		case "T":
 			stopped++
 		}
