@@ -44,7 +44,7 @@ func TestNetwork(t *testing.T) {
 		"corrupt":   {"percent": 50.0},
 		"duplicate": {"percent": 50.0},
 		"reorder":   {"percent": 50.0},
-		"rate":      {"rate": int64(1_000_000)},
+		"rate":      {"rate": int64(8000)},
 		"partition": nil,
 		"reject":    {"with": "icmp"},
 	} {

@@ -31,7 +31,7 @@ func TestEveryKindHolds(t *testing.T) {
 		"corrupt":    "duration = \"1500ms\"\n    percent = 50\n    protocol = \"udp\"",
 		"duplicate":  "duration = \"1500ms\"\n    percent = 50",
 		"reorder":    "duration = \"1500ms\"\n    percent = 50",
-		"rate":       "duration = \"1500ms\"\n    rate = \"100kbit\"",
+		"rate":       "duration = \"3s\"\n    rate = \"8kbit\"",
 		"partition":  "duration = \"1500ms\"",
 		"reject":     "duration = \"1500ms\"\n    with = \"icmp\"\n    ports = [9]",
 		"disconnect": "duration = \"1500ms\"\n    network = %q",

@@ -145,7 +145,10 @@ func TestGuardUndoesAHungRun(t *testing.T) {
 			t.Errorf("it went on to inject: %+v\n%s", p, story(e.rec))
 		}
 	}
-	says(t, e.rec.Ended().Detail, "the guard has taken over")
+	// It wakes to both news, and ends for the one that it hears first.
+	if why := e.rec.Ended().Detail; !strings.Contains(why, "the guard has taken over") && !strings.Contains(why, "gameday abort") {
+		t.Errorf("the runner that woke ended for %q", why)
+	}
 	s.until("the lock is gone", s.noLock)
 }
 

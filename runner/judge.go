@@ -92,6 +92,8 @@ func judge(q PlannedQuery, h History) *journal.HypothesisJudged {
 			j.baseline(&ph)
 		case ph.Samples == 0 && h.Stopped:
 			j.settle(journal.Inconclusive, journal.ReasonStopped, p, "")
+		case ph.Samples == 0 && p == journal.Fault && h.EndedEarly != "":
+			j.settle(journal.Inconclusive, journal.ReasonFaultEnded, p, h.EndedEarly) // so soon that nothing was sampled
 		case ph.Samples == 0:
 			j.settle(journal.Inconclusive, journal.ReasonNoData, p, "no sample fell into this phase")
 		case p == journal.Recovery:
