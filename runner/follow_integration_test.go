@@ -43,7 +43,7 @@ func TestHitNothing(t *testing.T) {
   fault "loss" "hardly" {
     target   = target.t
     percent  = 0.01
-    duration = "2s"
+    duration = "1s"
   }
 `), nil)
 	s.ended(e, journal.OutcomeInconclusive, runner.ExitInconclusive)
