@@ -61,11 +61,14 @@ func (r *Run) injectAll(ctx context.Context) {
 				}
 			}
 			all = append(all, l)
-			wg.Go(func() {
-				defer close(l.over)
-				l.live(ctx)
-			})
 		}
+	}
+	// Only now: a life fits its step anew, and the others were compared with it.
+	for _, l := range all {
+		wg.Go(func() {
+			defer close(l.over)
+			l.live(ctx)
+		})
 	}
 	wg.Wait()
 	r.mu.Lock()
