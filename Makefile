@@ -34,7 +34,7 @@ crashsweep:
 
 # The packages with goroutines of their own, under the race detector (which needs a C compiler).
 race: tools
-	CGO_ENABLED=1 $(GO) test -race -short -timeout 15m ./runner/... ./inject/engine/... ./examples/shop
+	CGO_ENABLED=1 $(GO) test -race -short -p 1 -parallel 2 -timeout 25m ./runner/... ./inject/engine/... ./examples/shop
 
 bench:
 	CGO_ENABLED=0 $(GO) test -run '^$$' -bench . -benchmem ./...
