@@ -131,7 +131,8 @@ func TestFaultAfterACrashBeside(t *testing.T) {
 	}
 }
 
-// Somebody restarts the target between the intent and the injection: the fault is fitted to the new life.
+// Somebody restarts the target between the intent and the injection: the fault is fitted to the new life. It lasts longer than a slow machine
+// takes to restart a container, since a fault that was away for most of its time carries no verdict.
 func TestRestartedRightAfterTheIntent(t *testing.T) {
 	s := realStage(t)
 	api, store, _ := s.couple()
@@ -140,7 +141,7 @@ func TestRestartedRightAfterTheIntent(t *testing.T) {
     target   = target.api
     delay    = "20ms"
     start    = "1s"
-    duration = "2s"
+    duration = "10s"
   }
 `), on(func(_ *runner.Run, _ *journal.FaultIntent) {
 		if err := s.setup.Engine.Restart(enginetest.Context(t), api.ID, 0); err != nil {
