@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"os"
 	"slices"
 	"sync"
@@ -11,6 +12,7 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/prometheus/promql"
+	"github.com/prometheus/prometheus/storage"
 	"github.com/prometheus/prometheus/tsdb"
 )
 
@@ -93,20 +95,25 @@ func NewEmbedded(c EmbeddedConfig) (*Embedded, error) {
 	registry := prometheus.NewRegistry()
 	return &Embedded{
 		config: c, pending: pending, registry: registry, running: running, stop: stop, closed: make(chan struct{}),
-		engine: promql.NewEngine(promql.EngineOpts{
-			Logger:        logger(c.Log),
-			Reg:           registry,
-			MaxSamples:    mostSamples,
-			Timeout:       longestQuery,
-			LookbackDelta: staleness,
-			// A server uses its evaluation interval for [1h:] without a step; here that is the scrape interval. Without the
-			// function a subquery panics.
-			NoStepSubqueryIntervalFn: func(int64) int64 { return c.Interval.Milliseconds() },
-			EnableAtModifier:         true,
-			EnableNegativeOffset:     true,
-			Parser:                   promQL,
-		}),
+		engine: newEngine(c.Interval, logger(c.Log), registry),
 	}, nil
+}
+
+// newEngine is the query engine, the same for a run and for its record: a query must not mean two things.
+func newEngine(interval time.Duration, log *slog.Logger, registry prometheus.Registerer) *promql.Engine {
+	return promql.NewEngine(promql.EngineOpts{
+		Logger:        log,
+		Reg:           registry,
+		MaxSamples:    mostSamples,
+		Timeout:       longestQuery,
+		LookbackDelta: staleness,
+		// A server uses its evaluation interval for [1h:] without a step; here that is the scrape interval. Without the
+		// function a subquery panics.
+		NoStepSubqueryIntervalFn: func(int64) int64 { return interval.Milliseconds() },
+		EnableAtModifier:         true,
+		EnableNegativeOffset:     true,
+		Parser:                   promQL,
+	})
 }
 
 // Info describes the engine.
@@ -175,7 +182,12 @@ func (e *Embedded) Query(ctx context.Context, query string, at time.Time) (Resul
 	defer cancel()
 	defer context.AfterFunc(e.running, cancel)()
 
-	q, err := e.engine.NewInstantQuery(ctx, e.db, nil, query, at)
+	return instant(ctx, e.engine, e.db, query, at)
+}
+
+// instant evaluates a query that Check has accepted.
+func instant(ctx context.Context, engine *promql.Engine, samples storage.Queryable, query string, at time.Time) (Result, error) {
+	q, err := engine.NewInstantQuery(ctx, samples, nil, query, at)
 	if err != nil {
 		return Result{}, fmt.Errorf("the query failed: %w", err)
 	}

@@ -24,14 +24,22 @@ func Check(query string) error {
 	return err
 }
 
-func parse(query string) (parser.Expr, error) {
+// readable refuses what must not even be parsed.
+func readable(query string) error {
 	switch {
 	case strings.TrimSpace(query) == "":
-		return nil, errors.New("the query is empty: write a PromQL expression, such as up")
+		return errors.New("the query is empty: write a PromQL expression, such as up")
 	case len(query) > maxQueryLength:
-		return nil, fmt.Errorf("the query is %d bytes long, and at most %d are read", len(query), maxQueryLength)
+		return fmt.Errorf("the query is %d bytes long, and at most %d are read", len(query), maxQueryLength)
 	case !utf8.ValidString(query):
-		return nil, errors.New("the query is not valid UTF-8")
+		return errors.New("the query is not valid UTF-8")
+	}
+	return nil
+}
+
+func parse(query string) (parser.Expr, error) {
+	if err := readable(query); err != nil {
+		return nil, err
 	}
 	expr, err := promQL.ParseExpr(query)
 	if err != nil {
