@@ -23,6 +23,8 @@ type execExtra struct {
 	User    string   `json:"user,omitempty"`
 	Seconds float64  `json:"timeout_s"`
 	Others  []string `json:"others,omitempty"` // executions of the same command that are not the fault's
+	// Unseen: nobody has looked for others yet, so that those that run may be the fault's or not.
+	Unseen bool `json:"unseen,omitempty"`
 }
 
 const (
@@ -68,7 +70,7 @@ func (k execute) Plan(f Fault, c engine.Container, _ Host) (Step, error) {
 	if err := errors.Join(rerr, uerr, serr, terr); err != nil {
 		return Step{}, err
 	}
-	s, err := planned(f, k.Doc(), c, execExtra{Run: run, Undo: undo, User: user, Seconds: limit.Seconds()})
+	s, err := planned(f, k.Doc(), c, execExtra{Run: run, Undo: undo, User: user, Seconds: limit.Seconds(), Unseen: true})
 	if err != nil {
 		return Step{}, err
 	}
@@ -134,7 +136,7 @@ func (execute) Complete(ctx context.Context, t Tools, s *Step) error {
 	if err != nil {
 		return err
 	}
-	e.Others = nil
+	e.Others, e.Unseen = nil, false
 	all, err := e.executions(ctx, t, s.Container.ID)
 	if err != nil {
 		return err
@@ -226,13 +228,17 @@ func (execute) Holding(ctx context.Context, t Tools, s Step) (bool, string, erro
 	return true, "", nil
 }
 
-// Undo ends the command if it still runs, and runs the undo command.
+// Undo ends the command if it still runs, and runs the undo command. One that may be somebody else's it does not end: it fails for
+// as long as that runs.
 func (execute) Undo(ctx context.Context, t Tools, u Undo) error {
 	e, err := readExec(u)
 	if err != nil {
 		return err
 	}
 	err = untilActed(ctx, t, u, settle, func(c engine.Container) (bool, error) {
+		if e.Unseen {
+			return false, e.ended(ctx, t, u)
+		}
 		return false, e.end(ctx, t, u, c, e.Run) // it may still be on its way
 	})
 	if err != nil {
@@ -252,6 +258,19 @@ func (execute) Undo(ctx context.Context, t Tools, u Undo) error {
 	err = e.do(ctx, t, u.ID, e.Undo, "the undo command")
 	if errors.Is(err, context.DeadlineExceeded) && ctx.Err() == nil {
 		err = errors.Join(err, e.end(ctx, t, u, c, e.Undo))
+	}
+	return err
+}
+
+// ended fails while the command runs.
+func (e execExtra) ended(ctx context.Context, t Tools, u Undo) error {
+	all, err := e.executions(ctx, t, u.ID)
+	switch {
+	case errors.Is(err, engine.ErrNotFound):
+		return nil
+	case err == nil && len(all) > 0:
+		err = fmt.Errorf("%s runs in %s, and without the record of its run nobody can tell whether the fault has started it: look with docker top %s, end it unless it is somebody else's, and then undo it",
+			joinCommand(e.Run), u.Name, nameOf(u))
 	}
 	return err
 }

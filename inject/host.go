@@ -237,6 +237,7 @@ func askHost(ctx context.Context, t Tools, u Undo, op string) (hostAnswer, error
 
 // askOnce has a request answered by a helper of its own. The pid 0 stands for a container that does not run.
 func askOnce(ctx context.Context, t Tools, run string, c engine.Container, pid int, q sidecar.Request) (r sidecar.Reply, err error) {
+	q.Usual = usualOf(c)
 	text, err := json.Marshal(q)
 	if err != nil {
 		return r, err
@@ -252,6 +253,23 @@ func askOnce(ctx context.Context, t Tools, run string, c engine.Container, pid i
 		return r, errors.New(strings.TrimPrefix(r.Error, ErrUntouched.Error()+": "))
 	}
 	return r, nil
+}
+
+// usualOf is what the engine limits a container to, in the words of the helper.
+func usualOf(c engine.Container) *sidecar.Usual {
+	l := c.Limits
+	u := &sidecar.Usual{Memory: l.Memory, MemorySwap: l.MemorySwap, CPUQuota: l.CPUQuota, CPUPeriod: l.CPUPeriod, OOMScoreAdj: c.OOMScoreAdj}
+	if l.NanoCPUs > 0 { // of which the engine makes a quota of the kernel's usual period
+		u.CPUPeriod = 100_000
+		u.CPUQuota = l.NanoCPUs * u.CPUPeriod / 1e9
+	}
+	for _, r := range l.Read {
+		u.Read = append(u.Read, sidecar.Rate(r))
+	}
+	for _, r := range l.Write {
+		u.Write = append(u.Write, sidecar.Rate(r))
+	}
+	return u
 }
 
 // outlives says whether what a kind leaves is there even if the container's main process is not.

@@ -13,6 +13,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/docker/docker/api/types/blkiodev"
 	"github.com/docker/docker/api/types/container"
 	"github.com/docker/docker/api/types/filters"
 	"github.com/docker/docker/api/types/mount"
@@ -173,7 +174,18 @@ func limits(r container.Resources) Limits {
 		l.PidsLimit = *r.PidsLimit
 	}
 	l.OOMKillDisable = r.OomKillDisable != nil && *r.OomKillDisable
+	l.Read, l.Write = rates(r.BlkioDeviceReadBps), rates(r.BlkioDeviceWriteBps)
 	return l
+}
+
+func rates(all []*blkiodev.ThrottleDevice) []Rate {
+	var out []Rate
+	for _, d := range all {
+		if d != nil {
+			out = append(out, Rate{Device: d.Path, Bytes: int64(min(d.Rate, math.MaxInt64))})
+		}
+	}
+	return out
 }
 
 // mounts lists what was put into a container. Those of --tmpfs are listed elsewhere by the engine, with their options.

@@ -168,6 +168,13 @@ type Limits struct {
 	CPUPeriod      int64 // microseconds
 	PidsLimit      int64 // -1: no limit
 	OOMKillDisable bool
+	Read, Write    []Rate
+}
+
+// A Rate is how fast a container may read from a device, or write to it.
+type Rate struct {
+	Device string // "/dev/sda"
+	Bytes  int64  // per second
 }
 
 // A Mount is a file system that was put into a container.

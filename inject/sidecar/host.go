@@ -18,6 +18,7 @@ type host struct {
 	pid    int    // of its main process; 0: it does not run
 	fd     int    // holds that process; -1 without one
 	groups *groups
+	usual  *Usual // what the engine limits it to, where that is known
 	engine int    // a process of the engine's, for its mounts: the parent of every container's first process is one
 	proc   string // where /proc is
 	sys    string // where /sys is
@@ -79,8 +80,8 @@ type hostKind struct {
 var limitKind = hostKind{
 	prepare: with(func(h *host, kind string, s LimitSpec) (effect, error) { return h.prepareLimit(kind, s) }),
 	survey:  with(func(h *host, kind string, s LimitSpec) (any, error) { return h.surveyLimits(kind, s) }),
-	check:   with(func(h *host, _ string, s LimitSpec) (Look, error) { return h.checkOurs(s.Settings) }),
-	heal:    withOnly(func(h *host, s LimitSpec) error { return h.groups.restore(s.Settings) }),
+	check:   with(func(h *host, _ string, s LimitSpec) (Look, error) { return h.checkLimits(s) }),
+	heal:    withOnly(func(h *host, s LimitSpec) error { return h.healLimits(s) }),
 	dump:    func(h *host, kind string, _ json.RawMessage) ([]string, error) { return h.dumpLimits(kind) },
 }
 
@@ -216,6 +217,7 @@ func hostOnce(args []string, out, errs io.Writer) int {
 	if err != nil {
 		return fail(err)
 	}
+	h.usual = q.Usual
 	a := &agent{role: h, held: map[string]*held{}}
 	r := a.answer(q)
 	if err := errors.Join(json.NewEncoder(out).Encode(r), h.close()); err != nil {

@@ -89,8 +89,7 @@ func (h *host) cpuSettings(cores float64) ([]Setting, error) {
 		if err := lowers(float64(quota)/float64(period), cores, quota != unbounded); err != nil {
 			return nil, err
 		}
-		newQuota, newPeriod := quotaFor(cores, period)
-		return []Setting{{Controller: "cpu", File: "cpu.max", Was: strings.TrimSpace(text), Set: []string{fmt.Sprintf("%d %d", newQuota, newPeriod)}}}, nil
+		return g.cpuTo(quota, period, cores), nil
 	}
 	if quota, err = g.number("cpu.cfs_quota_us"); err == nil {
 		period, err = g.number("cpu.cfs_period_us")
@@ -101,12 +100,30 @@ func (h *host) cpuSettings(cores float64) ([]Setting, error) {
 	if err := lowers(float64(quota)/float64(period), cores, quota > 0); err != nil {
 		return nil, err
 	}
+	if quota <= 0 {
+		quota = unbounded
+	}
+	return g.cpuTo(quota, period, cores), nil
+}
+
+// cpuTo is what is to be changed so that a group that may run for a quota of each period may use so many cores.
+func (g *group) cpuTo(quota, period int64, cores float64) []Setting {
 	newQuota, newPeriod := quotaFor(cores, period)
-	all := []Setting{{Controller: "cpu", File: "cpu.cfs_quota_us", Was: text(quota), Set: []string{text(newQuota)}}}
+	was := text(quota)
+	if g.v2 {
+		if quota == unbounded {
+			was = "max"
+		}
+		return []Setting{{Controller: "cpu", File: "cpu.max", Was: fmt.Sprintf("%s %d", was, period), Set: []string{fmt.Sprintf("%d %d", newQuota, newPeriod)}}}
+	}
+	if quota == unbounded {
+		was = "-1"
+	}
+	all := []Setting{{Controller: "cpu", File: "cpu.cfs_quota_us", Was: was, Set: []string{text(newQuota)}}}
 	if newPeriod != period {
 		all = append(all, Setting{Controller: "cpu", File: "cpu.cfs_period_us", Was: text(period), Set: []string{text(newPeriod)}})
 	}
-	return all, nil
+	return all
 }
 
 func text(n int64) string { return strconv.FormatInt(n, 10) }
@@ -217,7 +234,31 @@ func (g *group) memoryTo(want ...int64) ([]Setting, error) {
 	return all, nil
 }
 
+// ioSettings is what is to be changed so that the container reads and writes no faster. What is slower already stays.
 func (h *host) ioSettings(read, write int64) ([]Setting, error) {
+	possible, err := h.throttles(read, write)
+	if err != nil {
+		return nil, err
+	}
+	var all []Setting
+	for _, s := range possible {
+		if s.Was, err = h.groups.now(s); err != nil {
+			return nil, err
+		}
+		if has, err := parseNumber(s.Was); err == nil && has > 0 && has <= bound(s.Set[0]) {
+			continue
+		}
+		all = append(all, s)
+	}
+	if len(all) == 0 {
+		return nil, errors.New("the container may not read or write faster than that already: the limits change nothing")
+	}
+	return all, nil
+}
+
+// throttles are the settings by which reading from the container's disks, and writing to them, are limited to so many bytes per
+// second, without what they were; 0: not at all.
+func (h *host) throttles(read, write int64) ([]Setting, error) {
 	devices, err := h.devices()
 	if err != nil {
 		return nil, err
@@ -236,7 +277,7 @@ func (h *host) ioSettings(read, write int64) ([]Setting, error) {
 		for _, x := range []struct {
 			bytes    int64
 			v1, part string
-		}{{read, "blkio.throttle.read_bps_device", "rbps"}, {write, "blkio.throttle.write_bps_device", "wbps"}} {
+		}{{read, "blkio.throttle.read_bps_device", readPart}, {write, writeFile, writePart}} {
 			if x.bytes == 0 {
 				continue
 			}
@@ -244,20 +285,25 @@ func (h *host) ioSettings(read, write int64) ([]Setting, error) {
 			if g.v2 {
 				s.File, s.Key = "io.max", dev+" "+x.part
 			}
-			if s.Was, err = g.value(s); err != nil {
-				return nil, err
-			}
-			if has, err := parseNumber(s.Was); err == nil && has > 0 && has <= x.bytes {
-				continue
-			}
 			all = append(all, s)
 		}
 	}
-	if len(all) == 0 {
-		return nil, errors.New("the container may not read or write faster than that already: the limits change nothing")
-	}
 	return all, nil
 }
+
+// What tells a limit of writing from one of reading: a file of version 1, and what of a line of version 2.
+const (
+	readPart, writePart = "rbps", "wbps"
+	writeFile           = "blkio.throttle.write_bps_device"
+)
+
+// device is the device of a throttle, and writes says whether it is one of writing.
+func (s Setting) device() string {
+	dev, _, _ := strings.Cut(s.Key, " ")
+	return dev
+}
+
+func (s Setting) writes() bool { return s.File == writeFile || strings.HasSuffix(s.Key, " "+writePart) }
 
 // dumpLimits lists the limits that faults of a kind change, as they are now.
 func (h *host) dumpLimits(kind string) ([]string, error) {
@@ -414,6 +460,24 @@ func (h *host) checkSettings(all []Setting) (Look, error) {
 	}
 	k.InForce = true
 	return k, nil
+}
+
+// checkLimits says whether anything that a fault has written is still there, whoever looked up what was before.
+func (h *host) checkLimits(s LimitSpec) (Look, error) {
+	all, err := h.settings(s)
+	if err != nil {
+		return Look{}, err
+	}
+	return h.checkOurs(all)
+}
+
+// healLimits puts back what a fault has written.
+func (h *host) healLimits(s LimitSpec) error {
+	all, err := h.settings(s)
+	if err != nil {
+		return err
+	}
+	return h.groups.restore(all)
 }
 
 // checkOurs says whether anything that a fault has written is still there.

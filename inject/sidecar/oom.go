@@ -371,6 +371,10 @@ func (h *host) lifted(all []Score) ([]Score, error) {
 }
 
 func (h *host) healOOM(s OOMSpec) error {
+	s, err := h.suspected(s)
+	if err != nil {
+		return gone(err)
+	}
 	errs := []error{h.groups.restore(s.Settings)}
 	lifted, err := h.lifted(s.Scores)
 	errs = append(errs, err)
@@ -381,6 +385,13 @@ func (h *host) healOOM(s OOMSpec) error {
 }
 
 func (h *host) checkOOM(s OOMSpec) (Look, error) {
+	s, err := h.suspected(s)
+	switch {
+	case err != nil && isGone(err):
+		return Look{Means: "control group", Met: -1, Hit: -1, Why: "its control group is gone"}, nil
+	case err != nil:
+		return Look{}, err
+	}
 	k, err := h.checkOurs(s.Settings)
 	if err != nil || k.InForce {
 		return k, err

@@ -37,6 +37,8 @@ type Request struct {
 	// zero: at once, and never.
 	At    int64 `json:"at,omitempty"`
 	Until int64 `json:"until,omitempty"`
+	// Usual is for a helper on the host that does one request.
+	Usual *Usual `json:"usual,omitempty"`
 }
 
 // A Reply is one line from an agent.
