@@ -24,7 +24,8 @@ type Recovered struct {
 }
 
 // Recover undoes what a run whose runner has gone left behind: its journal's open intents, its helpers, its lock. It fails with
-// journal.ErrBusy while the runner is there. All of it may be done again.
+// journal.ErrBusy while the runner is there, and with *LockedError where there is something to undo while another run is going on.
+// All of it may be done again.
 func Recover(ctx context.Context, s Setup, dir string) (Recovered, error) {
 	abs, err := filepath.Abs(dir)
 	if err != nil {
@@ -56,6 +57,12 @@ func Recover(ctx context.Context, s Setup, dir string) (Recovered, error) {
 	for _, d := range rec.Damage {
 		out.Damage = append(out.Damage, fmt.Sprintf("%s:%d: %s", d.File, d.Line, d.What))
 	}
+	open := journal.OpenIntents(rec.Events)
+	if len(open) > 0 {
+		if err := nobodyElse(ctx, s, rec.Started().Run); err != nil {
+			return out, err
+		}
+	}
 	w, unwritten := journal.Reopen(abs, "recover")
 	if busy, berr := journal.Busy(abs); errors.Is(unwritten, journal.ErrBusy) || w == nil && berr == nil && busy {
 		return out, fmt.Errorf("%s: its runner is alive; end it with `gameday abort`: %w", out.Run, journal.ErrBusy)
@@ -74,7 +81,7 @@ func Recover(ctx context.Context, s Setup, dir string) (Recovered, error) {
 		return err
 	}
 	intents := guard.Intents(rec.Events)
-	out.take(guard.UndoAll(ctx, s.Tools, journal.UndoRecover, note, journal.OpenIntents(rec.Events)))
+	out.take(guard.UndoAll(ctx, s.Tools, journal.UndoRecover, note, open))
 	out.Removed, err = sweep(ctx, s, rec.Started().Run, len(out.Open) > 0)
 	if rec.Ended() == nil || len(out.Undone)+len(out.Open) > 0 {
 		outcome, detail := journal.OutcomeInterrupted, "the runner had gone; what it left in force was undone by gameday recover"
@@ -86,6 +93,17 @@ func Recover(ctx context.Context, s Setup, dir string) (Recovered, error) {
 		err = errors.Join(err, note(residue), note(&journal.RunEnded{Outcome: outcome, ExitCode: ExitCode(outcome), Detail: detail}))
 	}
 	return out, errors.Join(err, unwritten)
+}
+
+// nobodyElse fails with *LockedError while another run holds the lock and its runner or its guard is there. Some undos clean up all
+// that they find, such as rules for packets, and cannot tell one run's from another's; and whatever they change, somebody is
+// watching.
+func nobodyElse(ctx context.Context, s Setup, run string) error {
+	h, err := locked(ctx, s.Engine, s.lockName())
+	if err != nil || h == nil || h.Run == run || !h.Alive && h.Guard != GuardUp {
+		return err
+	}
+	return fmt.Errorf("%s is not recovered now, because that could take away a fault of a run that is going on: %w", run, &LockedError{*h})
 }
 
 func (r *Recovered) take(u guard.Undone) {

@@ -53,7 +53,8 @@ func Orphans(ctx context.Context, s Setup) ([]string, error) {
 }
 
 // RecoverRun undoes what a run left behind whose record is lost or elsewhere, from the labels of its containers: everything that
-// it had planned, as far as it may have been done. It fails with journal.ErrBusy while the runner or its guard is there.
+// it had planned, as far as it may have been done. It fails with journal.ErrBusy while the runner or its guard is there, and with
+// *LockedError where there is something to undo while another run is going on.
 func RecoverRun(ctx context.Context, s Setup, run string) (Recovered, error) {
 	out := Recovered{Run: run}
 	lock, err := lockOf(ctx, s, run)
@@ -106,6 +107,11 @@ func (r *Recovered) fromLabels(ctx context.Context, s Setup, lock engine.Contain
 		return err
 	}
 	r.Notes = append(r.Notes, spared...)
+	if len(open) > 0 {
+		if err := nobodyElse(ctx, s, h.Run); err != nil {
+			return err
+		}
+	}
 	r.take(guard.UndoAll(ctx, s.Tools, journal.UndoRecover, func(journal.Payload) error { return nil }, open))
 	if len(open) > 0 {
 		r.Notes = append(r.Notes, "the labels say what was planned and not what was done: a container that somebody else had stopped or paused meanwhile was put back, too")

@@ -19,10 +19,11 @@ func (a app) recoverCommand() *cobra.Command {
 		Short: "Undo what a run left behind whose runner has gone",
 		Long: `Undo what a run left behind that its guard did not undo, because it had none or both were ended: read its journal, put every container
 back whose undo was not seen, remove gameday's own helpers and the lock. Without RUN every run that needs it is recovered. It may be
-repeated, and is refused while the runner is there (see abort).
+repeated, and is refused while the runner is there (see abort), or while another run is going on whose faults it could take away.
 
 Where the journal is lost, the labels of the lock say what the run had planned, and all of that is undone as far as it may have been
-done; name the run's id if it ran on another machine (see status).
+done: limits become again what the engine has (docker inspect), and a command that may be somebody else's is not ended. Name the run's id
+if it ran on another machine (see status).
 
 Exit code 6 if something could not be undone; then the commands to do it by hand are printed.`,
 		Args:              atMostOneRun,
