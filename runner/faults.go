@@ -282,7 +282,7 @@ func (l *life) inject(ctx context.Context) error {
 	l.show(FaultInjecting, l.due)
 	done := l.r.watcher.acting(l.step.Container.ID)
 	defer done()
-	if err := l.r.guard.permit(ctx); err != nil {
+	if err := l.r.guard.Load().permit(ctx); err != nil {
 		return fmt.Errorf("%w: %w", inject.ErrUntouched, err)
 	}
 	if l.kind.Doc().Ahead {
@@ -295,7 +295,7 @@ func (l *life) inject(ctx context.Context) error {
 	injected := false
 	proof, err := l.attempt(ctx, &injected)
 	for limit := time.Now().Add(verifyLimit); err != nil && l.kind.Doc().Follows && l.reborn(ctx, limit); {
-		if err = errors.Join(l.refit(ctx), l.r.guard.permit(ctx)); err != nil {
+		if err = errors.Join(l.refit(ctx), l.r.guard.Load().permit(ctx)); err != nil {
 			l.r.stopped.sleep(50 * time.Millisecond) // it may be about to end again
 			continue
 		}

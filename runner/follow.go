@@ -59,7 +59,7 @@ func (l *life) again(ctx context.Context) (inject.Proof, error) {
 	if err := l.refit(ctx); err != nil {
 		return inject.Proof{}, err
 	}
-	if err := l.r.guard.permit(ctx); err != nil {
+	if err := l.r.guard.Load().permit(ctx); err != nil {
 		return inject.Proof{}, err
 	}
 	if err := l.kind.Inject(ctx, l.r.setup.Tools, l.step); err != nil {

@@ -68,7 +68,7 @@ func (r *Run) beginGuard(ctx context.Context) error {
 		return err
 	}
 	l := &guardLink{r: r, id: r.lock.id, dir: r.journal.Dir(), beating: beating, quit: make(chan struct{}), up: make(chan struct{}), last: time.Now()}
-	r.guard = l
+	r.guard.Store(l)
 	l.wg.Go(l.beat)
 	l.wg.Go(func() { l.start(ctx) })
 	return nil
@@ -110,6 +110,9 @@ func (l *guardLink) watch() {
 
 // takenOver says in words why the guard has taken over; empty: it has not.
 func (l *guardLink) takenOver() string {
+	if l == nil {
+		return ""
+	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.fired != "" || l.leaving {
@@ -201,7 +204,7 @@ func (l *guardLink) said(ctx context.Context) string {
 
 // awaitGuard waits until the guard is up and says whether it is. It is not asked before the baseline is over.
 func (r *Run) awaitGuard() bool {
-	l := r.guard
+	l := r.guard.Load()
 	if l == nil {
 		return true
 	}

@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"gameday/inject"
@@ -30,7 +31,7 @@ type Run struct {
 	undoLimit func(inject.Undo) time.Duration
 
 	lock    lease
-	guard   *guardLink // nil: there is none
+	guard   atomic.Pointer[guardLink] // nil: there is none
 	source  metrics.Source
 	watcher *watcher
 	sampler *sampler
@@ -83,8 +84,12 @@ func stepKey(f PlannedFault, st inject.Step) string { return f.Fault.Name + "/" 
 // Dir is the run directory.
 func (r *Run) Dir() string { return filepath.Join(r.setup.Runs, r.id) }
 
-// Stop ends the run: everything is undone at once. The first reason counts.
+// Stop ends the run: everything is undone at once. The first reason counts; but once the guard has taken over, that is it, whatever
+// a runner that hung and wakes hears of first.
 func (r *Run) Stop(why journal.UndoWhy, detail string) {
+	if taken := r.guard.Load().takenOver(); taken != "" {
+		why, detail = journal.UndoGuard, taken
+	}
 	if r.stopped.now(why, detail) {
 		r.announceStop()
 	}
@@ -140,14 +145,14 @@ func (r *Run) Execute(ctx context.Context) (Result, error) {
 	r.write(&journal.RunEnded{Outcome: outcome, ExitCode: ExitCode(outcome), Detail: detail})
 	res.Outcome, res.Exit, res.Detail = outcome, ExitCode(outcome), detail
 
-	r.guard.letGo()
+	r.guard.Load().letGo()
 	if len(residue.Open) == 0 {
 		// A lock over open undos stays: it keeps the next run from starting over them, and if it is a guard it goes on trying.
 		end, cancel := context.WithTimeout(context.Background(), 15*time.Second)
 		defer cancel()
 		err = r.lock.release(end)
 	}
-	r.guard.close()
+	r.guard.Load().close()
 	err = errors.Join(err, r.closeRecord(), r.firstError())
 	r.audience.leave()
 	return res, err
@@ -216,6 +221,7 @@ func (r *Run) rehearse() (outcome journal.Outcome, detail string) {
 	if r.sampler != nil {
 		r.sampler.wg.Wait()
 	}
+	r.guard.Load().watch() // one that has hung may come here before it has looked
 	return r.verdicts(passed, end)
 }
 
@@ -266,9 +272,11 @@ func (r *Run) verdicts(passed bool, end time.Time) (journal.Outcome, string) {
 		r.write(judgeGuardrail(q, h, l.tripped, l.blind))
 	}
 	switch {
+	case why == journal.UndoGuard:
+		return journal.OutcomeInterrupted, detail // also where that is why a fault was not injected
 	case notDone != "":
 		return journal.OutcomeNotInjected, notDone
-	case why == journal.UndoInterrupted, why == journal.UndoGuard:
+	case why == journal.UndoInterrupted:
 		return journal.OutcomeInterrupted, detail
 	case why == journal.UndoGuardrail:
 		return journal.OutcomeAborted, detail

@@ -13,7 +13,7 @@ type stop struct {
 	ch     chan struct{}
 	reason journal.UndoWhy
 	detail string
-	leave  bool // a person asked after a guardrail did: do not watch the recovery either
+	leave  bool // a person asked after a guardrail did, or the guard took over: do not watch the recovery either
 }
 
 func newStop() *stop { return &stop{ch: make(chan struct{})} }
@@ -23,8 +23,8 @@ func (s *stop) now(why journal.UndoWhy, detail string) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.reason != "" {
-		if s.reason == journal.UndoGuardrail && why == journal.UndoInterrupted {
-			// A person who has had enough need not watch the recovery.
+		if s.reason == journal.UndoGuardrail && (why == journal.UndoInterrupted || why == journal.UndoGuard) {
+			// A person who has had enough need not watch the recovery, and after a guard that has taken over there is none.
 			s.leave = true
 		}
 		return false

@@ -45,6 +45,7 @@ func TestStopLinger(t *testing.T) {
 		{"the recovery after a guardrail is worth watching", []journal.UndoWhy{journal.UndoGuardrail}, time.Minute},
 		{"a person has had enough", []journal.UndoWhy{journal.UndoInterrupted}, 10 * time.Second},
 		{"a person has had enough after a guardrail", []journal.UndoWhy{journal.UndoGuardrail, journal.UndoInterrupted}, 20 * time.Second},
+		{"the guard has taken over after a guardrail", []journal.UndoWhy{journal.UndoGuardrail, journal.UndoGuard}, 20 * time.Second},
 		{"an error", []journal.UndoWhy{journal.UndoError}, 10 * time.Second},
 	} {
 		t.Run(tt.says, func(t *testing.T) {
