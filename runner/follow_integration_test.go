@@ -42,8 +42,11 @@ func TestHitNothing(t *testing.T) {
 	e := s.rehearse(s.embedded(target("t", c), steady+`
   fault "loss" "hardly" {
     target   = target.t
-    percent  = 0.01
+    percent  = 0.0001
     duration = "1s"
+
+    # The fate of a packet is that of the one before it: in effect one lot is drawn for all of them, one in a million.
+    correlation = 99.99
   }
 `), nil)
 	s.ended(e, journal.OutcomeInconclusive, runner.ExitInconclusive)
