@@ -27,7 +27,7 @@ const (
 	longestQuery = 30 * time.Second
 )
 
-// An EmbeddedConfig says what Prometheus's own engine inside gameday scrapes, and where it keeps the samples.
+// An EmbeddedConfig says what Prometheus's own engine inside gameday scrapes and probes, and where it keeps the samples.
 type EmbeddedConfig struct {
 	Name string
 	// Dir holds the samples. At Close it has them as one TSDB block. "" means a temporary one that Close removes.
@@ -35,6 +35,7 @@ type EmbeddedConfig struct {
 	// Interval is the time between scrapes where a Scrape does not say otherwise. 0 means 1 second.
 	Interval time.Duration
 	Scrapes  []Scrape
+	Probes   []Probe
 	// Log receives warnings, one line each, from any goroutine. nil drops them.
 	Log func(string)
 }
@@ -51,9 +52,10 @@ type Embedded struct {
 	state    state
 	db       *tsdb.DB
 	scraper  *scraper
+	prober   *prober
 	pending  map[string][]Endpoint // by job
-	queries  sync.WaitGroup
-	stop     context.CancelFunc // ends running queries
+	users    sync.WaitGroup        // of the storage: queries, and samples that are handed in
+	stop     context.CancelFunc    // ends running queries
 	running  context.Context
 	closed   chan struct{} // closed when Close is through
 	closeErr error
@@ -89,6 +91,14 @@ func NewEmbedded(c EmbeddedConfig) (*Embedded, error) {
 		pending[s.Job] = copyEndpoints(s.Endpoints)
 	}
 	if _, err := scrapeConfig(c.Interval, c.Scrapes); err != nil {
+		return nil, err
+	}
+	jobs := map[string]bool{}
+	for job := range pending {
+		jobs[job] = true
+	}
+	c.Probes = slices.Clone(c.Probes)
+	if err := checkProbes(c.Probes, c.Interval, jobs); err != nil {
 		return nil, err
 	}
 	running, stop := context.WithCancel(context.Background())
@@ -155,6 +165,10 @@ func (e *Embedded) Start(ctx context.Context) error {
 	}
 	e.db, e.scraper, e.state = db, scraper, stateRunning
 	e.scraper.set(e.pending)
+	e.prober = newProber(e)
+	for _, p := range e.config.Probes {
+		e.prober.set(p, p.Endpoints)
+	}
 	return nil
 }
 
@@ -169,14 +183,11 @@ func (e *Embedded) Query(ctx context.Context, query string, at time.Time) (Resul
 	if err := Check(query); err != nil {
 		return Result{}, err
 	}
-	e.mu.Lock()
-	if e.state != stateRunning {
-		e.mu.Unlock()
-		return Result{}, errors.New("the embedded Prometheus engine is not running")
+	done, err := e.use()
+	if err != nil {
+		return Result{}, err
 	}
-	e.queries.Add(1)
-	e.mu.Unlock()
-	defer e.queries.Done()
+	defer done()
 
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()

@@ -139,7 +139,7 @@ func checkInterval(what string, d time.Duration) error {
 func checkEndpoints(job string, endpoints []Endpoint) error {
 	for _, ep := range endpoints {
 		if ep.Address == "" || strings.ContainsAny(ep.Address, "/?#@ ") {
-			return fmt.Errorf("the address %q of the scrape job %q is not host:port", ep.Address, job)
+			return fmt.Errorf("the address %q of the job %q is not host:port", ep.Address, job)
 		}
 		for name := range ep.Labels {
 			if !model.LegacyValidation.IsValidLabelName(name) {
@@ -264,8 +264,11 @@ func (s *scraper) targets() []TargetStatus {
 func (e *Embedded) SetEndpoints(job string, endpoints []Endpoint) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
+	if e.setProbed(job, endpoints) {
+		return
+	}
 	if _, known := e.pending[job]; !known {
-		e.log(fmt.Sprintf("no scrape job is called %q: its new endpoints are ignored", job))
+		e.log(fmt.Sprintf("no scrape or probe is called %q: its new endpoints are ignored", job))
 		return
 	}
 	var usable []Endpoint

@@ -95,8 +95,9 @@ func (e *Embedded) Close() error {
 		defer close(e.closed)
 		if before == stateRunning {
 			// A querier that is open would make the storage's Close wait for ever, and a scraper would write into it.
+			e.prober.stop()
 			e.scraper.stop()
-			e.queries.Wait()
+			e.users.Wait()
 			e.closeErr = saveAndClose(e.db, e.dir, e.temporary)
 		}
 		e.closeErr = errors.Join(e.closeErr, e.engine.Close())
