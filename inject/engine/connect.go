@@ -21,7 +21,7 @@ type Options struct {
 	Host string
 }
 
-// A call without a deadline gets one, so that an engine that hangs holds nobody for ever. Wait and Events have none: they
+// A call without a deadline gets one, so that an engine that hangs holds nobody for ever. Wait, Events and Stats have none: they
 // last as long as what they wait for.
 const (
 	infoLimit  = 5 * time.Second
@@ -163,6 +163,7 @@ func (d *docker) Info(ctx context.Context) (Info, error) {
 			Version: in.ServerVersion, API: d.cli.ClientVersion(),
 			Kernel: in.KernelVersion, OS: in.OperatingSystem,
 			Arch:          goArch(in.Architecture),
+			Memory:        in.MemTotal,
 			CgroupVersion: in.CgroupVersion,
 			CgroupDriver:  in.CgroupDriver,
 			LiveRestore:   in.LiveRestoreEnabled,

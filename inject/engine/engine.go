@@ -25,7 +25,7 @@ const Label = "gameday"
 const MinAPI = "1.41"
 
 // An Engine is one Docker engine. All methods are safe for concurrent use, and take a container's id, the start of its id or
-// its name. A call whose context has no deadline gets a generous one, but for Wait, Exec and Events. Changing a container that is
+// its name. A call whose context has no deadline gets a generous one, but for Wait, Exec, Events and Stats. Changing a container that is
 // already in the state asked for is not an error where the engine itself does not see it as one; see each method.
 type Engine interface {
 	// Info describes the engine. It fails with ErrUnreachable, ErrPermission or ErrTooOld.
@@ -58,6 +58,10 @@ type Engine interface {
 	// is closed, after an Event with Err set if it was the connection. It returns once the engine is listening. What is
 	// executed inside containers is left out: every health check is, several times a second.
 	Events(ctx context.Context) (<-chan Event, error)
+	// Stats streams what a container uses, about once a second and the first soon, until ctx ends, the container is removed
+	// or the connection breaks; then the channel is closed, after a Stats with Err set if it was the connection. It goes on over
+	// restarts: while the container does not run nothing comes, and its totals begin anew after that.
+	Stats(ctx context.Context, id string) (<-chan Stats, error)
 	// Logs returns what a container has written to stdout and stderr so far.
 	Logs(ctx context.Context, id string) ([]byte, error)
 
@@ -115,6 +119,7 @@ type Info struct {
 	Version, API  string // API: the version that was negotiated
 	Kernel, OS    string
 	Arch          string // as Go spells it: "amd64", "arm64"
+	Memory        int64  // of its host, in bytes
 	CgroupVersion string // "1" or "2"
 	CgroupDriver  string // "cgroupfs", "systemd", "none"
 	Rootless      bool

@@ -48,6 +48,8 @@ func Run(t *testing.T, open func(t *testing.T) engine.Engine) {
 		{"Publish", testPublish},
 		{"Events", testEvents},
 		{"EventsFromTheStart", testEventsFromTheStart},
+		{"Stats", testStats},
+		{"StatsOverRestarts", testStatsOverRestarts},
 		{"Images", testImages},
 		{"Cancelled", testCancelled},
 	} {
@@ -95,6 +97,9 @@ func testInfo(t *testing.T, e engine.Engine) {
 		if value == "" {
 			t.Errorf("%s is empty", name)
 		}
+	}
+	if info.Memory <= 0 {
+		t.Errorf("its host has %d bytes of memory", info.Memory)
 	}
 	if info.CgroupVersion != "1" && info.CgroupVersion != "2" {
 		t.Errorf("CgroupVersion is %q", info.CgroupVersion)
@@ -220,10 +225,11 @@ func testNotFound(t *testing.T, e engine.Engine) {
 	_, waitErr := e.Wait(ctx, id)
 	_, attachErr := e.Attach(ctx, id)
 	_, execsErr := e.Execs(ctx, id)
+	_, statsErr := e.Stats(ctx, id)
 	_, execErr := e.Exec(ctx, id, engine.Command{Args: []string{"/workload", "exit", "0"}})
 	_, createErr := e.Create(ctx, engine.Spec{Name: id, Image: Unique("gameday-none") + ":none"})
 	for name, err := range map[string]error{
-		"Container": lookErr, "Logs": logsErr, "Wait": waitErr, "Create": createErr, "Attach": attachErr, "Exec": execErr, "Execs": execsErr,
+		"Container": lookErr, "Logs": logsErr, "Wait": waitErr, "Create": createErr, "Attach": attachErr, "Exec": execErr, "Execs": execsErr, "Stats": statsErr,
 		"ConnectNetwork": e.ConnectNetwork(ctx, "bridge", id, engine.Endpoint{}), "DisconnectNetwork": e.DisconnectNetwork(ctx, "bridge", id),
 		"Pause": e.Pause(ctx, id), "Unpause": e.Unpause(ctx, id), "Start": e.Start(ctx, id), "Stop": e.Stop(ctx, id, 0),
 		"Restart": e.Restart(ctx, id, 0), "Kill": e.Kill(ctx, id, "KILL"),

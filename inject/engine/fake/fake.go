@@ -38,6 +38,7 @@ type Fake struct {
 	delays   map[string]time.Duration
 	hooks    map[string]func(id string)
 	cut      chan struct{} // closed while disconnected
+	quiet    bool          // no stream of Stats says anything
 	news     *sync.Cond    // something that streams wait for has happened
 }
 
@@ -60,7 +61,7 @@ func New() *Fake {
 	f := &Fake{
 		info: engine.Info{
 			ID: newID()[:12], Name: "fake", Version: "20.10.24", API: engine.MinAPI, Kernel: "6.1.0", OS: "Fake",
-			Arch: runtime.GOARCH, CgroupVersion: "2", CgroupDriver: "systemd",
+			Arch: runtime.GOARCH, Memory: 8 << 30, CgroupVersion: "2", CgroupDriver: "systemd",
 			Endpoint: "unix:///fake.sock", SocketPath: "/fake.sock", Local: true,
 		},
 		boxes: map[string]*box{}, networks: map[string]engine.NetworkInfo{}, subnets: map[string][]netip.Prefix{}, images: map[string]*image{}, ports: 32767,

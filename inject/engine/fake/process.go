@@ -31,6 +31,7 @@ type box struct {
 	streams    []*stream // that are attached
 	execs      map[string]engine.Execution
 	pid        int
+	use        use
 }
 
 // start starts the process. f is locked.
