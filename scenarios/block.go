@@ -3,6 +3,7 @@ package scenarios
 import (
 	"fmt"
 	"math"
+	"regexp"
 	"strconv"
 	"strings"
 	"time"
@@ -238,6 +239,18 @@ func (b *block) strMarked(name string, secret bool) (s string, marked, ok bool) 
 		return "", false, false
 	}
 	return s, len(marks) > 0, true
+}
+
+// regex reads a regular expression.
+func (b *block) regex(name string) (string, bool) {
+	pattern, ok := b.str(name)
+	if !ok {
+		return "", false
+	}
+	if _, err := regexp.Compile(pattern); err != nil {
+		b.failAt(name, "Invalid regular expression", fmt.Sprintf("It cannot be read as RE2: %v. Correct it; a backslash is written twice in quotes.", err))
+	}
+	return pattern, true
 }
 
 // one reads a string that is one of several words.

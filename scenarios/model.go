@@ -50,6 +50,7 @@ type Source struct {
 
 	Interval time.Duration // of scraping; default 1 s
 	Scrapes  []Scrape
+	Probes   []Probe
 }
 
 // BasicAuth holds the credentials of a server.
@@ -71,6 +72,28 @@ type Scrape struct {
 	Scheme   string // default "http"
 	URL      string
 	Interval time.Duration // 0: the source's
+}
+
+// A Probe is a block `probe "kind" "job"`: whom the embedded engine asks whether it answers. Exactly one of Target, URL and Address
+// is set.
+type Probe struct {
+	Kind     string // "http", "tcp"
+	Job      string
+	Range    Range
+	Target   *Target
+	Port     int
+	Timeout  time.Duration // at most Interval; default that, or 10 s
+	Interval time.Duration // default the source's
+
+	URL       string // http
+	Path      string // http, with Target; default "/"
+	Method    string // http; default "GET"
+	Status    []int  // http: any of these; empty: any from 200 to 299
+	BodyRegex string // http: RE2, matches anywhere; "": any body
+
+	Address string // tcp: host:port
+	Send    string // tcp: after connecting; "": nothing
+	Expect  string // tcp: text that the answer has to contain; "": a connection is enough
 }
 
 // A Target is a block `target "name"`: which containers are meant. All criteria that are given must match.

@@ -46,10 +46,6 @@ func (l *loader) readSources(blocks hcl.Blocks) {
 			l.fail(b.attrs["rules"].NameRange, b.path, "Rules not built yet",
 				"Alerting rules are part of the language, but this version cannot run them. Leave them out for now.")
 		}
-		for _, probe := range b.blocks.OfType("probe") {
-			l.fail(probe.DefRange, b.path, "Probes not built yet",
-				"Probes are part of the language, but this version cannot run them. Leave them out for now; a scrape block gives numbers too.")
-		}
 		if b.has("url") {
 			b.server(s)
 		} else {
@@ -72,7 +68,7 @@ func (b *block) misplaced(names []string, summary, detail string) {
 
 // server reads a source with a url.
 func (b *block) server(s *Source) {
-	b.misplaced([]string{"interval", "scrape"}, "Server does not scrape for gameday",
+	b.misplaced([]string{"interval", "scrape", "probe"}, "Server does not scrape for gameday",
 		"%q belongs to the built-in engine, but this block has a url, so it is a server that exists already. Leave one of them out, or write a second prometheus block.")
 	s.Timeout = 10 * time.Second
 	if text, marked, ok := b.strMarked("url", true); ok {
@@ -190,18 +186,11 @@ func (b *block) embedded(s *Source) {
 	seen := map[string]hcl.Range{}
 	for _, hb := range b.blocks.OfType("scrape") {
 		sb := b.l.open(hb, b.path, scrapeSchema)
-		job := hb.Labels[0]
-		if job == "" || len(job) > longestName {
-			b.l.fail(hb.LabelRanges[0], sb.path, "Invalid name", fmt.Sprintf("The name of a job has 1 to %d bytes. Rename it.", longestName))
-			continue
+		if job := hb.Labels[0]; sb.newJob(job, hb.LabelRanges[0], seen) {
+			s.Scrapes = append(s.Scrapes, sb.scrape(job))
 		}
-		if first, ok := seen[job]; ok {
-			b.l.fail(hb.LabelRanges[0], sb.path, "Duplicate scrape", fmt.Sprintf("There is already a scrape %q, at %s. Rename one of them: the name becomes the label job.", job, place(first)))
-			continue
-		}
-		seen[job] = hb.LabelRanges[0]
-		s.Scrapes = append(s.Scrapes, sb.scrape(job))
 	}
+	b.probes(s, seen)
 }
 
 func (b *block) scrape(job string) Scrape {

@@ -124,7 +124,7 @@ func (b *block) source(watches bool) *Source {
 	case len(names) == 1:
 		return l.sources[names[0]]
 	case len(names) == 0:
-		detail := `Hypotheses and guardrails ask for numbers, but there is no prometheus block. Write one: prometheus "own" { … } with a scrape block, or with the url of a server.`
+		detail := `Hypotheses and guardrails ask for numbers, but there is no prometheus block. Write one: prometheus "own" {} watches the containers themselves, a scrape block in it reads their metrics, and a url stands for a server.`
 		if !l.directory {
 			detail += " Only this file was loaded: if there is one in another file, load the directory."
 		}

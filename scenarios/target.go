@@ -2,7 +2,6 @@ package scenarios
 
 import (
 	"fmt"
-	"regexp"
 	"strconv"
 	"strings"
 
@@ -30,12 +29,7 @@ func (l *loader) readTargets(blocks hcl.Blocks) {
 		t.ComposeProject, _ = b.str("compose_project")
 		t.ComposeService, _ = b.str("compose_service")
 		t.Image, _ = b.str("image")
-		if pattern, ok := b.str("name_regex"); ok {
-			if _, err := regexp.Compile(pattern); err != nil {
-				b.failAt("name_regex", "Invalid regular expression", fmt.Sprintf("It cannot be read as RE2: %v. Correct it; a backslash is written twice in quotes.", err))
-			}
-			t.NameRegex = pattern
-		}
+		t.NameRegex, _ = b.regex("name_regex")
 		if labels, ok := b.strMap("labels", false); ok {
 			if len(labels) == 0 {
 				b.failAt("labels", "Empty map", `"labels" names no label, so it would match everything. Name one, or leave it out.`)

@@ -11,6 +11,10 @@ prometheus "server" {
     port   = 80
   }
 
+  probe "tcp" "api" { # ERROR: Server does not scrape for gameday
+    address = "localhost:80"
+  }
+
   basic_auth { # ERROR: Two ways to log in
     username = "me"
     pasword  = "x" # ERROR: Unsupported argument
@@ -33,10 +37,6 @@ prometheus "embedded" {
   rules        = ["alerts.yml"] # ERROR: Rules not built yet
 
   tls {} # ERROR: Only for a server
-
-  probe "http" "front" { # ERROR: Probes not built yet
-    url = "http://localhost"
-  }
 
   scrape "both" {
     target = target.api
@@ -62,7 +62,7 @@ prometheus "embedded" {
     port   = 70000 # ERROR: Number out of range
   }
 
-  scrape "port" { # ERROR: Duplicate scrape
+  scrape "port" { # ERROR: Duplicate job
     url = "http://localhost/metrics"
   }
 }
