@@ -179,6 +179,10 @@ func (f *facts) describe(e EventEvidence) moment {
 			m.text.Template += ": {}"
 			m.text.Args = append(m.text.Args, Quote(p.Detail))
 		}
+	case *journal.ContainersWatched:
+		m.watched(p)
+	case *journal.ContainerGap:
+		m.gap(p)
 	case *journal.Stopping:
 		if p.Why == journal.UndoInterrupted {
 			m.lane = lanePeople
