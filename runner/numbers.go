@@ -2,6 +2,7 @@ package runner
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"sync"
 	"time"
@@ -42,13 +43,26 @@ func (r *Run) beginNumbers(ctx context.Context) error {
 	return nil
 }
 
-// awaitFirstScrape waits until every endpoint has been scraped once, whether it answered or not, so that the warm-up counts
-// from there.
+// beginCollecting begins to record what the engine tells of the targets and their neighbours.
+func (r *Run) beginCollecting(ctx context.Context, wg *sync.WaitGroup) {
+	emb, ok := r.source.(*metrics.Embedded)
+	if !ok {
+		return
+	}
+	c := newCollector(r.setup.Engine, r.setup.Info, emb, r.plan.near)
+	c.watched = func(w journal.ContainersWatched) { r.write(&w) }
+	c.gap = func(g journal.ContainerGap) { r.writeBy("container:"+g.Container.Name, &g) }
+	r.collector = c
+	wg.Go(func() { c.run(ctx) })
+}
+
+// awaitFirstScrape waits until every endpoint has been scraped once, whether it answered or not, and every container of which a
+// query may ask has been heard of, so that the warm-up counts from there.
 func (r *Run) awaitFirstScrape(ctx context.Context) {
 	if emb, ok := r.source.(*metrics.Embedded); ok {
 		ctx, cancel := r.untilStopped(ctx)
 		defer cancel()
-		awaitFirstScrape(ctx, emb, r.plan.Scenario.Source)
+		awaitFirstScrape(ctx, emb, r.plan.Scenario.Source, r.plan.asksFor(r.collector))
 	}
 }
 
@@ -94,12 +108,17 @@ func (r *Run) refreshEndpoints(ctx context.Context) {
 	if !ok {
 		return
 	}
+	r.refreshing.Lock() // the last one to look sees the newest
+	defer r.refreshing.Unlock()
 	targets := map[string]Resolved{}
 	for name, t := range r.plan.targets() {
 		now := make([]engine.Container, 0, len(t.Chosen))
 		for _, c := range t.Chosen {
-			if fresh, err := r.setup.Engine.Container(ctx, c.ID); err == nil && len(fresh.Networks) > 0 {
+			switch fresh, err := r.setup.Engine.Container(ctx, c.ID); {
+			case err == nil && len(fresh.Networks) > 0:
 				c = fresh
+			case errors.Is(err, engine.ErrNotFound):
+				c.Networks, c.Ports = nil, nil
 			}
 			now = append(now, c)
 		}
@@ -111,6 +130,10 @@ func (r *Run) refreshEndpoints(ctx context.Context) {
 		if eps, err := endpoints(sc, targets, r.setup.Info); err == nil {
 			emb.SetEndpoints(sc.Job, eps)
 		}
+	}
+	for i := range r.plan.Scenario.Source.Probes {
+		p := &r.plan.Scenario.Source.Probes[i]
+		emb.SetEndpoints(p.Job, probed(p, targets, r.setup.Info))
 	}
 }
 

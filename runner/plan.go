@@ -8,6 +8,7 @@ import (
 	"slices"
 	"sort"
 	"strings"
+	"sync"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -27,6 +28,7 @@ type Plan struct {
 	Targets   []Resolved // in the order of the file; those that the scenario needs
 	Faults    []PlannedFault
 	Queries   []PlannedQuery
+	Watched   Watched
 	Guard     GuardPlan
 	Warnings  []Problem // what a careful person wants to know before
 
@@ -173,6 +175,7 @@ func MakePlan(ctx context.Context, s Setup, ws *scenarios.Workspace, sc *scenari
 	if len(problems) == 0 {
 		p.checkOnHost(ctx, s.Tools, refuse)
 	}
+	p.planWatching(all)
 	for _, x := range conflicts(p.Faults) {
 		refuse(x.b.Fault.Range, fmt.Sprintf("fault %q %q", x.b.Fault.Kind, x.b.Fault.Name),
 			"it is in force on %s at the same time as fault.%s, and the two would fight over %s; use `after = fault.%s`, or another target",
@@ -366,7 +369,7 @@ func neededBaseline(q PlannedQuery) time.Duration {
 	return q.Lookback + firstScrape(q) + (minBaseline+1)*q.Every
 }
 
-// neededTargets are those of the faults and their peers, the protected ones and those that are scraped, in the order of the file.
+// neededTargets are those of the faults and their peers, the protected ones and those that are scraped or probed, in the order of the file.
 func neededTargets(ws *scenarios.Workspace, sc *scenarios.Scenario) []*scenarios.Target {
 	need := map[*scenarios.Target]bool{}
 	for _, f := range sc.Faults {
@@ -383,6 +386,11 @@ func neededTargets(ws *scenarios.Workspace, sc *scenarios.Scenario) []*scenarios
 	if sc.Source != nil {
 		for i := range sc.Source.Scrapes {
 			if t := sc.Source.Scrapes[i].Target; t != nil {
+				need[t] = true
+			}
+		}
+		for i := range sc.Source.Probes {
+			if t := sc.Source.Probes[i].Target; t != nil {
 				need[t] = true
 			}
 		}
@@ -449,7 +457,13 @@ func (p *Plan) EvaluateNow(ctx context.Context, s Setup, patience time.Duration)
 	}
 	short := wait > patience
 	if emb, ok := src.(*metrics.Embedded); ok {
-		awaitFirstScrape(ctx, emb, p.Scenario.Source)
+		var wg sync.WaitGroup
+		defer wg.Wait()
+		collecting, cancel := context.WithCancel(ctx)
+		defer cancel()
+		c := newCollector(s.Engine, s.Info, emb, p.near)
+		wg.Go(func() { c.run(collecting) })
+		awaitFirstScrape(ctx, emb, p.Scenario.Source, p.asksFor(c))
 	}
 	select {
 	case <-time.After(min(wait, patience)):

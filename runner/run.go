@@ -35,7 +35,10 @@ type Run struct {
 	source  metrics.Source
 	watcher *watcher
 	sampler *sampler
-	stopped *stop
+	// collector is nil where the source is a server.
+	collector  *collector
+	refreshing sync.Mutex // of the endpoints
+	stopped    *stop
 
 	mu         sync.Mutex
 	phase      journal.Phase
@@ -186,6 +189,7 @@ func (r *Run) rehearse() (outcome journal.Outcome, detail string) {
 		err = r.beginWatching(ctx, &wg)
 	}
 	if err == nil {
+		r.beginCollecting(ctx, &wg)
 		err = r.beginGuard(ctx)
 	}
 	if why, detail := r.stopped.why(); why == journal.UndoInterrupted {

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -47,29 +48,41 @@ func openSource(s *scenarios.Source, targets map[string]Resolved, info engine.In
 		}
 		c.Scrapes = append(c.Scrapes, metrics.Scrape{Job: sc.Job, Scheme: scheme, Path: path, Interval: sc.Interval, Endpoints: eps})
 	}
+	var err error
+	if c.Probes, err = openProbes(s, targets, info); err != nil {
+		return nil, err
+	}
 	return metrics.NewEmbedded(c)
 }
 
-// awaitFirstScrape returns when every endpoint of the embedded engine has been scraped once, whether it answered or not. It is
-// bounded: an endpoint that cannot even be asked shows as no data.
-func awaitFirstScrape(ctx context.Context, emb *metrics.Embedded, s *scenarios.Source) {
+// awaitFirstScrape returns when every endpoint of the embedded engine has been scraped or probed once, whether it answered or not,
+// and when there is a first sample of every container that is followed. It is bounded: an endpoint that cannot even be asked shows
+// as no data.
+func awaitFirstScrape(ctx context.Context, emb *metrics.Embedded, s *scenarios.Source, containers *collector) {
 	longest := s.Interval
 	for _, sc := range s.Scrapes {
 		longest = max(longest, sc.Interval)
+	}
+	for _, p := range s.Probes {
+		longest = max(longest, p.Interval)
 	}
 	// The first scrape comes within one interval, and takes one at most.
 	ctx, cancel := context.WithTimeout(ctx, 2*longest+5*time.Second)
 	defer cancel()
 	tick := time.NewTicker(20 * time.Millisecond)
 	defer tick.Stop()
-	for len(s.Scrapes) > 0 {
+	if containers != nil {
+		containers.await(ctx)
+	}
+	for len(s.Scrapes)+len(s.Probes) > 0 {
 		targets := emb.Targets()
 		jobs := map[string]bool{}
 		for _, t := range targets {
 			jobs[t.Job] = true
 		}
 		// Asked of the storage: what that answers, the queries see as well.
-		if res, err := emb.Query(ctx, "up", time.Now()); err == nil && len(jobs) == len(s.Scrapes) && len(res.Series) >= len(targets) {
+		probed := !slices.ContainsFunc(emb.Probes(), func(p metrics.TargetStatus) bool { return p.LastScrape.IsZero() })
+		if res, err := emb.Query(ctx, "up", time.Now()); err == nil && probed && len(jobs) == len(s.Scrapes) && len(res.Series) >= len(targets) {
 			return
 		}
 		select {
@@ -83,15 +96,7 @@ func awaitFirstScrape(ctx context.Context, emb *metrics.Embedded, s *scenarios.S
 // endpoints says where a scrape block finds its metrics now.
 func endpoints(sc *scenarios.Scrape, targets map[string]Resolved, info engine.Info) ([]metrics.Endpoint, error) {
 	if sc.URL != "" {
-		rest := sc.URL[strings.Index(sc.URL, "://")+3:]
-		host, _, _ := strings.Cut(rest, "/")
-		if _, _, err := net.SplitHostPort(host); err != nil {
-			port := "80"
-			if strings.HasPrefix(sc.URL, "https://") {
-				port = "443"
-			}
-			host = net.JoinHostPort(strings.Trim(host, "[]"), port)
-		}
+		host := urlHost(sc.URL)
 		return []metrics.Endpoint{{Address: host, Labels: map[string]string{"instance": host}}}, nil
 	}
 	var eps []metrics.Endpoint
@@ -100,11 +105,7 @@ func endpoints(sc *scenarios.Scrape, targets map[string]Resolved, info engine.In
 		if err != nil {
 			return nil, fmt.Errorf("scrape %q: %w", sc.Job, err)
 		}
-		labels := map[string]string{"instance": c.Name + ":" + strconv.Itoa(sc.Port), "container": c.Name}
-		if s := c.ComposeService(); s != "" {
-			labels["service"] = s
-		}
-		eps = append(eps, metrics.Endpoint{Address: addr, Labels: labels})
+		eps = append(eps, metrics.Endpoint{Address: addr, Labels: endpointLabels(c, sc.Port)})
 	}
 	return eps, nil
 }

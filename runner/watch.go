@@ -20,7 +20,7 @@ type watcher struct {
 	target map[string]bool   // ids that a fault is planned for
 
 	changed func(journal.TargetChanged)
-	started func(id string) // a container in reach runs again, perhaps under another address; "" stands for any of them
+	started func(id string) // a container in reach runs again, perhaps under another address, or no more; "" stands for any of them
 	abort   func()          // somebody asks the run to stop
 	lost    func(err error) // the events broke off; they are taken up again
 	hints   map[string][]chan struct{}
@@ -162,6 +162,7 @@ func (w *watcher) handle(ev engine.Event) {
 	switch ev.Action {
 	case "die":
 		change = "died"
+		w.started(ev.ID)
 	case "start":
 		change = "started"
 		w.started(ev.ID)
@@ -223,31 +224,15 @@ func (r *Run) beginWatching(ctx context.Context, wg *sync.WaitGroup) error {
 
 // reach is every container whose changes belong into the record: the targets, and who shares a network or a compose project with one.
 func (r *Run) reach(all []engine.Container) map[string]string {
-	networks, projects := map[string]bool{}, map[string]bool{}
 	reach := map[string]string{}
 	for _, t := range r.plan.Targets {
 		for _, c := range t.Chosen {
 			reach[c.ID] = c.Name
-			for _, n := range c.Networks {
-				networks[n.NetworkID] = true
-			}
-			if p := c.ComposeProject(); p != "" {
-				projects[p] = true
-			}
 		}
 	}
-	for _, c := range all {
-		if c.Own() {
-			continue
-		}
-		near := projects[c.ComposeProject()]
-		for _, n := range c.Networks {
-			// The default bridge connects what has nothing to do with each other.
-			near = near || networks[n.NetworkID] && n.Network != "bridge" && n.Network != "host" && n.Network != "none"
-		}
-		if near {
-			reach[c.ID] = c.Name
-		}
+	_, neighbours := r.plan.near(all)
+	for _, c := range neighbours {
+		reach[c.ID] = c.Name
 	}
 	return reach
 }

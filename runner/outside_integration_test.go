@@ -1,0 +1,105 @@
+package runner_test
+
+import (
+	"fmt"
+	"net/http"
+	"strings"
+	"testing"
+
+	"gameday/inject/engine/enginetest"
+	"gameday/runner"
+	"gameday/runner/journal"
+)
+
+// claim is a hypothesis that is judged in the fault, strictly.
+func claim(name, query, expect string) string {
+	return fmt.Sprintf("  hypothesis %q {\n    query  = %q\n    expect = %s\n    phases = [\"fault\"]\n    every  = \"400ms\"\n  }\n", name, query, expect)
+}
+
+// A container without metrics has hypotheses: on what the engine tells of it and of its neighbour, and on whether it answers.
+func TestContainerWithoutMetrics(t *testing.T) {
+	s := realStage(t)
+	n := enginetest.TestNetwork(t, s.setup.Engine)
+	c := s.container(enginetest.Network(n.Name), enginetest.Args("burn", "serve", "8080"))
+	beside := s.container(enginetest.Network(n.Name))
+	text := `
+prometheus "own" {
+  interval = "200ms"
+
+  probe "http" "page" {
+    target     = target.t
+    port       = 8080
+    body_regex = "^ok"
+  }
+
+  probe "tcp" "port" {
+    target = target.t
+    port   = 8080
+  }
+}
+` + target("t", c) + `
+scenario "s" {
+  baseline = "4s"
+  recovery = "2s"
+` + claim("answers", `probe_success{job="page"}`, "value == 1") +
+		claim("runs", fmt.Sprintf(`container_state{name=%q,state="running"}`, c.Name), "value == 1") +
+		claim("is_told_of", fmt.Sprintf(`container_memory_working_set_bytes{name=%q}`, c.Name), "value > 0") +
+		claim("the_other_runs", fmt.Sprintf(`container_state{name=%q,state="running"}`, beside.Name), "value == 1") +
+		pauseFor("f", "t", "4s") + "}\n"
+	e := s.rehearse(text, nil)
+	s.ended(e, journal.OutcomeRefuted, runner.ExitRefuted)
+	s.clean(e, c)
+	e.wantVerdict(t, "answers", journal.Refuted, journal.ReasonViolated)
+	e.wantVerdict(t, "runs", journal.Refuted, journal.ReasonViolated)
+	e.wantVerdict(t, "is_told_of", journal.Held, journal.ReasonHeld)
+	e.wantVerdict(t, "the_other_runs", journal.Held, journal.ReasonHeld)
+	w := events[*journal.ContainersWatched](e.rec)
+	if len(w) == 0 || len(w[0].Targets) != 1 || w[0].Targets[0].ID != c.ID || len(w[0].Neighbours) != 1 || w[0].Neighbours[0].ID != beside.ID {
+		t.Errorf("watched: %+v", w)
+	}
+}
+
+// What was removed is no data, and no data is never a pass.
+func TestRemovedContainerIsNoData(t *testing.T) {
+	s, f := fakeStage(t)
+	c := s.container()
+	other := s.container()
+	text := "prometheus \"own\" {\n  interval = \"200ms\"\n}\n" + target("t", c) + target("o", other) + "scenario \"s\" {\n  baseline = \"2s\"\n  recovery = \"1s\"\n" +
+		claim("there", fmt.Sprintf("container_memory_usage_bytes{name=%q}", other.Name), "value > 0") +
+		claim("listed", fmt.Sprintf("container_state{name=%q,state=\"running\"}", other.Name), "value >= 0") +
+		"  blast_radius {\n    protect = [target.o]\n  }\n" + pauseFor("f", "t", "4s") + "}\n"
+	e := s.rehearse(text, on(func(*runner.Run, *journal.FaultVerified) {
+		if err := f.Remove(t.Context(), other.ID); err != nil {
+			t.Error(err)
+		}
+	}))
+	s.ended(e, journal.OutcomeInconclusive, runner.ExitInconclusive)
+	e.wantVerdict(t, "there", journal.Inconclusive, journal.ReasonNoData)
+	e.wantVerdict(t, "listed", journal.Inconclusive, journal.ReasonNoData)
+}
+
+// A probe of something outside, that stops answering during the fault.
+func TestProbeOfAURL(t *testing.T) {
+	s, _ := fakeStage(t)
+	c := s.container()
+	text := fmt.Sprintf("prometheus \"own\" {\n  interval = \"200ms\"\n  probe \"http\" \"site\" {\n    url        = %q\n    body_regex = \"steady 1\"\n  }\n}\n%s\nscenario \"s\" {\n  baseline = \"2s\"\n  recovery = \"1s\"\n%s%s}\n",
+		s.numbers.url, target("t", c), claim("answers", "probe_success", "value == 1")+claim("status", "probe_http_status_code", fmt.Sprintf("value == %d", http.StatusOK)),
+		pauseFor("f", "t", "3s"))
+	e := s.rehearse(text, on(func(*runner.Run, *journal.FaultVerified) { s.numbers.set("steady", "2") }))
+	s.ended(e, journal.OutcomeRefuted, runner.ExitRefuted)
+	e.wantVerdict(t, "answers", journal.Refuted, journal.ReasonViolated)
+	e.wantVerdict(t, "status", journal.Held, journal.ReasonHeld)
+}
+
+// A port that cannot be reached from here is refused before anything is done.
+func TestProbeWithoutAnAddress(t *testing.T) {
+	s, _ := fakeStage(t)
+	c := s.container()
+	text := "prometheus \"own\" {\n  probe \"tcp\" \"port\" {\n    target = target.t\n    port   = 80\n  }\n}\n" + target("t", c) +
+		"scenario \"s\" {\n  baseline = \"2s\"\n" + claim("answers", "probe_success", "value == 1") + pauseFor("f", "t", "1s") + "}\n"
+	e := s.rehearse(text, nil)
+	s.ended(e, journal.OutcomeError, runner.ExitError)
+	if d := e.rec.Ended().Detail; !strings.Contains(d, `probe "port"`) || !strings.Contains(d, "no address") {
+		t.Error(d)
+	}
+}
