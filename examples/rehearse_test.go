@@ -69,6 +69,11 @@ func onTheShop(t *testing.T, first, step int) {
 			t.Error(err)
 		}
 	}()
+	if first == 0 {
+		t.Run("outside", func(t *testing.T) {
+			rehearse(t, stage, "outside", scenarios.Options{Vars: []string{"project=" + stage.Prefix}}, "store_crashes", journal.OutcomeHeld)
+		})
+	}
 	for i := first; i < len(faults); i += step {
 		f := faults[i]
 		t.Run(f.file, func(t *testing.T) {

@@ -16,6 +16,7 @@ import (
 var directories = map[string][]string{
 	"shop":                    nil,
 	"faults":                  nil,
+	"outside":                 nil,
 	"etcd/leader_freezes":     {"leader=etcd-member-1"},
 	"etcd/leader_crashes":     {"leader=etcd-member-1"},
 	"etcd/leader_partitioned": {"leader=etcd-member-1"},

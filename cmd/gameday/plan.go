@@ -27,7 +27,7 @@ func (a app) planCommand() *cobra.Command {
 		Use:   "plan FILE|DIR",
 		Short: "Preview a run: what would be hit, when, the undo of each fault, the hypotheses now",
 		Long: `Preview a run: which containers each target resolves to and which were left out and why, the time line with every fault and its undo,
-the blast radius, and each hypothesis evaluated once now. It changes nothing. Exit code 1 if the scenario does not fit what runs.`,
+the blast radius, what is watched, and each hypothesis evaluated once now. It changes nothing. Exit code 1 if the scenario does not fit what runs.`,
 		Args: oneSource,
 		RunE: func(c *cobra.Command, args []string) error {
 			if !c.Flags().Changed("seed") {
@@ -200,6 +200,13 @@ func (a app) printPlan(w io.Writer, p *runner.Plan, previews []runner.Preview, w
 	head("Blast radius")
 	for _, l := range radius(p) {
 		line(2, 4, l)
+	}
+
+	if lines := watched(p.Watched); len(lines) > 0 {
+		head("Watched")
+		for _, l := range lines {
+			line(2, 4, l)
+		}
 	}
 
 	head("If gameday dies")

@@ -15,6 +15,7 @@ type planJSON struct {
 	Targets  []targetJSON     `json:"targets"`
 	Timeline []step           `json:"timeline"`
 	Radius   radiusJSON       `json:"blast_radius"`
+	Watched  watchedJSON      `json:"watched"`
 	Guard    runner.GuardPlan `json:"guard"`
 	Queries  []queryJSON      `json:"queries"`
 	Source   string           `json:"source_error,omitempty"`
@@ -51,7 +52,7 @@ type queryJSON struct {
 func toJSON(p *runner.Plan, problems []runner.Problem, previews []runner.Preview, why error) planJSON {
 	sc := p.Scenario
 	_, fault, _ := p.Length()
-	out := planJSON{Scenario: sc.Name, Title: sc.Title, Seed: p.Seed, Problems: problems, Warnings: p.Warnings, Timeline: timeline(p), Guard: p.Guard,
+	out := planJSON{Scenario: sc.Name, Title: sc.Title, Seed: p.Seed, Problems: problems, Warnings: p.Warnings, Timeline: timeline(p), Watched: toWatchedJSON(p.Watched), Guard: p.Guard,
 		Radius: radiusJSON{Containers: []string{}, MaxTargets: sc.BlastRadius.MaxTargets, Duration: journal.Duration(fault),
 			MaxDuration: journal.Duration(sc.BlastRadius.MaxDuration)}}
 	for _, c := range p.Containers() {
