@@ -78,29 +78,42 @@ type Seen struct {
 // Outside asks the docker command about a container, and nft and tc about its network namespace.
 func Outside(t testing.TB, id string) Seen {
 	t.Helper()
-	var all []Seen
-	if err := json.Unmarshal([]byte(Docker(t, "inspect", id)), &all); err != nil || len(all) != 1 {
-		t.Fatalf("docker inspect %s: %v", id, err)
+	now, err := inspect(id)
+	if err != nil {
+		t.Fatal(err)
 	}
-	if pid := all[0].State.Pid; pid > 0 {
+	if pid := now.State.Pid; pid > 0 {
 		for _, ask := range [][]string{{"nft", "list", "ruleset"}, {"tc", "qdisc", "show"}} {
 			out, err := exec.Command("nsenter", append([]string{"-t", strconv.Itoa(pid), "-n"}, ask...)...).CombinedOutput()
 			if err != nil && exec.Command("kill", "-0", strconv.Itoa(pid)).Run() == nil {
 				t.Fatalf("nsenter %s: %v\n%s", strings.Join(ask, " "), err, out)
 			}
-			all[0].Rules += string(out)
+			now.Rules += string(out)
 		}
 	}
-	if stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", all[0].State.Pid)); err == nil {
-		all[0].Process = strings.Fields(string(stat[bytes.LastIndexByte(stat, ')')+1:]))[0]
+	if stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", now.State.Pid)); err == nil {
+		now.Process = strings.Fields(string(stat[bytes.LastIndexByte(stat, ')')+1:]))[0]
 	}
-	all[0].Group = group(id)
-	for _, pid := range strings.Fields(all[0].Group["cgroup.procs"]) {
+	now.Group = group(id)
+	for _, pid := range strings.Fields(now.Group["cgroup.procs"]) {
 		if name, err := os.ReadFile("/proc/" + pid + "/comm"); err == nil {
-			all[0].Names = append(all[0].Names, strings.TrimSpace(string(name)))
+			now.Names = append(now.Names, strings.TrimSpace(string(name)))
 		}
 	}
-	return all[0]
+	return now
+}
+
+// inspect is what docker inspect alone says.
+func inspect(id string) (Seen, error) {
+	out, err := exec.Command("docker", "inspect", id).CombinedOutput()
+	if err != nil {
+		return Seen{}, fmt.Errorf("docker inspect %s: %w\n%s", id, err, out)
+	}
+	var all []Seen
+	if err := json.Unmarshal(out, &all); err != nil || len(all) != 1 {
+		return Seen{}, fmt.Errorf("docker inspect %s: no container in its answer (%v)\n%s", id, err, out)
+	}
+	return all[0], nil
 }
 
 // Filled says whether a directory of a container has a file of gameday's for it.
@@ -232,23 +245,27 @@ type env struct {
 	tools inject.Tools
 	host  inject.Host
 	run   string
-	net   func() engine.NetworkInfo
+	pool  *pool
+	// borrowed are the targets that go back to the pool.
+	borrowed []lent
 }
 
-func newEnv(t *testing.T, c Case) *env {
+func newEnv(t *testing.T, p *pool) *env {
 	t.Helper()
 	tools := Tools(t)
 	info, err := tools.Engine.Info(enginetest.Context(t))
 	if err != nil {
 		t.Fatal(err)
 	}
-	v := &env{t: t, c: c, tools: tools, host: inject.Host{Info: info}, run: enginetest.Unique("test")}
-	v.net = sync.OnceValue(func() engine.NetworkInfo { return enginetest.TestNetwork(t, tools.Engine) })
+	v := &env{t: t, c: p.c, tools: tools, host: inject.Host{Info: info}, run: enginetest.Unique("test"), pool: p}
 	t.Cleanup(func() {
 		if err := inject.Sweep(enginetest.Context(t), tools, v.run); err != nil {
 			t.Error(err)
 		}
 		v.noHelpers()
+		for _, l := range v.borrowed {
+			v.pool.giveBack(t, l)
+		}
 	})
 	return v
 }
@@ -269,33 +286,26 @@ func (v *env) fault(c engine.Container) inject.Fault {
 	return f
 }
 
-// target makes a container to harm. Its network is the test's own, so that nobody else takes its address while it is down.
+// target is a container to harm, in a network of its own. With options it is made for this test; without, another may have had it.
 func (v *env) target(opts ...enginetest.Option) engine.Container {
 	v.t.Helper()
-	return v.plainTarget(append([]enginetest.Option{enginetest.Network(v.net().Name, "alias-of-target")}, opts...)...)
+	return v.lend(true, opts)
 }
 
-// plainTarget makes a container to harm in the network where the engine puts it, unless the kind is about networks.
+// plainTarget is a container to harm in the network where the engine puts it, unless the kind is about networks.
 func (v *env) plainTarget(opts ...enginetest.Option) engine.Container {
 	v.t.Helper()
-	if v.c.OwnNetwork {
-		opts = append([]enginetest.Option{enginetest.Network(v.net().Name, "alias-of-target")}, opts...)
+	return v.lend(v.c.OwnNetwork, opts)
+}
+
+func (v *env) lend(ownNetwork bool, opts []enginetest.Option) engine.Container {
+	v.t.Helper()
+	if len(opts) == 0 {
+		l := v.pool.lend(v.t, ownNetwork)
+		v.borrowed = append(v.borrowed, l)
+		return l.Container
 	}
-	args := []string{"ignore", "print", "ready", "sleep"}
-	if v.c.Chatty {
-		args = []string{"ignore", "chat", "print", "ready", "sleep"}
-	}
-	opts = append(append([]enginetest.Option{enginetest.Args(args...)}, v.c.Target...), opts...)
-	c := enginetest.Workload(v.t, v.tools.Engine, enginetest.Unique("gameday-inject"), opts...)
-	for end := time.Now().Add(30 * time.Second); ; time.Sleep(5 * time.Millisecond) {
-		out, err := v.tools.Engine.Logs(enginetest.Context(v.t), c.ID)
-		if err == nil && strings.Contains(string(out), "ready") {
-			return c
-		}
-		if time.Now().After(end) {
-			v.t.Fatalf("%s does not get ready: %v", c.Name, err)
-		}
-	}
+	return v.pool.create(v.t, ownNetwork, opts...)
 }
 
 // plan plans the fault on a container as it is now.

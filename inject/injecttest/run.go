@@ -21,8 +21,9 @@ type test struct {
 	test func(*env)
 }
 
-// Run runs the whole suite for a kind of fault.
+// Run runs the whole suite for a kind of fault, beside those of other kinds.
 func Run(t *testing.T, c Case) {
+	t.Parallel()
 	tests := []test{
 		{"doc", testDoc},
 		{"life", testLife},
@@ -48,10 +49,11 @@ func Run(t *testing.T, c Case) {
 		tests = slices.DeleteFunc(tests, func(tt test) bool { return slices.Contains(drop, tt.name) })
 		tests = append(tests, driven...)
 	}
+	targets := newPool(t, c)
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
-			tt.test(newEnv(t, c))
+			tt.test(newEnv(t, targets))
 		})
 	}
 }
