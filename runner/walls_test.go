@@ -89,6 +89,7 @@ var walls = map[string][]string{
 	"gameday/inject/sidecar":   {},
 	"gameday/runner/journal":   {},
 	"gameday/runner/metrics":   {},
+	"gameday/runner/moved":     {},
 	"gameday/runner":           {"gameday/scenarios", "gameday/inject", "gameday/inject/engine"},
 	"gameday/runner/guard":     {"gameday/inject", "gameday/inject/engine", "gameday/inject/sidecar", "gameday/runner/journal"},
 	"gameday/report":           {"gameday/runner/journal"},
