@@ -1,0 +1,77 @@
+package metrics
+
+import (
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/prometheus/common/model"
+	"github.com/prometheus/prometheus/model/labels"
+	"github.com/prometheus/prometheus/promql/parser"
+)
+
+// Names returns a function that says whether a query reads a metric. One that cannot be parsed reads none that is known. The
+// parts of a histogram or summary are read with each other.
+func Names(query string) func(metric string) bool {
+	var read []*labels.Matcher
+	if expr, err := parse(query); err == nil {
+		parser.Inspect(expr, func(node parser.Node, _ []parser.Node) error {
+			if v, ok := node.(*parser.VectorSelector); ok {
+				for _, m := range v.LabelMatchers {
+					if m.Name == model.MetricNameLabel && (m.Type == labels.MatchEqual || m.Type == labels.MatchRegexp) {
+						read = append(read, m)
+					}
+				}
+			}
+			return nil
+		})
+	}
+	return func(metric string) bool {
+		names := []string{metric}
+		for _, part := range []string{"_count", "_sum", "_bucket"} {
+			if base, ok := strings.CutSuffix(metric, part); ok {
+				names = append(names, base, base+"_count", base+"_sum", base+"_bucket")
+			}
+		}
+		return slices.ContainsFunc(read, func(m *labels.Matcher) bool { return slices.ContainsFunc(names, m.Matches) })
+	}
+}
+
+// A Range is a selector with a range in a query.
+type Range struct {
+	Text   string // PromQL, such as http_requests_total{job="shop"}[15s]
+	Length time.Duration
+}
+
+// Ranges are the ranges in a query, each once. One that cannot be parsed has none that are known.
+func Ranges(query string) (out []Range) {
+	expr, err := parse(query)
+	if err != nil {
+		return nil
+	}
+	parser.Inspect(expr, func(node parser.Node, _ []parser.Node) error {
+		if m, ok := node.(*parser.MatrixSelector); ok {
+			if r := (Range{m.String(), m.Range}); !slices.Contains(out, r) {
+				out = append(out, r)
+			}
+		}
+		return nil
+	})
+	return out
+}
+
+// Up is a query for the series up of the targets whose series a selector selects, as far as its labels are those of targets.
+// Empty means that the selector is none.
+func Up(selector string) string {
+	wanted, err := matchers(selector)
+	if err != nil {
+		return ""
+	}
+	parts := []string{model.MetricNameLabel + `="up"`}
+	for _, m := range wanted {
+		if m.Name != model.MetricNameLabel {
+			parts = append(parts, m.String())
+		}
+	}
+	return "{" + strings.Join(parts, ",") + "}"
+}
