@@ -39,6 +39,7 @@ const (
 	ReasonNoData        Reason = "no data"         // samples are missing for longer than tolerate
 	ReasonNoDataCounted Reason = "no data counted" // no data, and the file says no_data = "violates"
 	ReasonGate          Reason = "gate"            // the baseline did not hold, or could not be judged: nothing was injected
+	ReasonSham          Reason = "sham"            // it was a sham run: nothing was to be injected
 	ReasonNotInjected   Reason = "not injected"    // a fault's effect was not seen
 	ReasonFaultEnded    Reason = "fault ended"     // a fault ended before its time (the target went, or somebody healed it)
 	ReasonHitNothing    Reason = "hit nothing"     // a fault was in force, and nothing met it
@@ -131,7 +132,8 @@ type RunStarted struct {
 	Hash        string            `json:"hash"`                // sha256 over the files' names and contents
 	Variables   map[string]string `json:"variables,omitempty"` // values in force, JSON text; sensitive ones are "(sensitive)"
 	Seed        uint64            `json:"seed"`
-	Host        string            `json:"host"` // where the runner ran
+	Sham        bool              `json:"sham,omitempty"` // nothing is injected in this run, on purpose
+	Host        string            `json:"host"`           // where the runner ran
 	PID         int               `json:"pid"`
 	Engine      Engine            `json:"engine"`
 	Source      *Source           `json:"source,omitempty"` // nil when the scenario asks nothing
