@@ -32,6 +32,8 @@ type Options struct {
 	// CheckQuery says what is wrong with a query for a source; nil: queries are not checked. It is handed in because this
 	// package does not know Prometheus.
 	CheckQuery func(query string, s *Source) error
+	// CheckSelector does the same for a selector of series.
+	CheckSelector func(selector string) error
 }
 
 // A source is one file while it is loaded.

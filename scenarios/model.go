@@ -47,6 +47,7 @@ type Source struct {
 	BasicAuth   *BasicAuth
 	TLS         *TLS
 	Timeout     time.Duration // of one query; default 10 s
+	Watch       string        // selector of the series of a server that are compared after the run; empty: none
 
 	Interval time.Duration // of scraping; default 1 s
 	Scrapes  []Scrape

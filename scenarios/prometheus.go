@@ -13,10 +13,10 @@ import (
 const shortestInterval = 100 * time.Millisecond
 
 // serverOnly is what the built-in engine has no use for.
-var serverOnly = []string{"headers", "bearer_token", "timeout", "basic_auth", "tls"}
+var serverOnly = []string{"headers", "bearer_token", "timeout", "watch", "basic_auth", "tls"}
 
 var prometheusSchema = &hcl.BodySchema{
-	Attributes: attributes("url", "headers", "bearer_token", "timeout", "interval", "rules"),
+	Attributes: attributes("url", "headers", "bearer_token", "timeout", "watch", "interval", "rules"),
 	Blocks: []hcl.BlockHeaderSchema{
 		{Type: "basic_auth"},
 		{Type: "tls"},
@@ -80,6 +80,7 @@ func (b *block) server(s *Source) {
 	if d, ok := b.duration("timeout", time.Millisecond); ok {
 		s.Timeout = d
 	}
+	s.Watch = b.watch()
 	s.Headers = b.headers()
 	s.BearerToken, _ = b.secret("bearer_token")
 	if hb := b.single("basic_auth"); hb != nil {
@@ -113,6 +114,22 @@ func (b *block) server(s *Source) {
 func (b *block) credential(name string) (string, bool) {
 	s, _, ok := b.strMarked(name, true)
 	return s, ok
+}
+
+// watch reads the selector of the series of a server that are compared.
+func (b *block) watch() string {
+	text, ok := b.str("watch")
+	switch {
+	case !ok:
+		return ""
+	case strings.TrimSpace(text) == "":
+		b.failAt("watch", "Invalid selector", `It is empty. Write a selector of series, like "{job=\"shop\"}", or leave it out.`)
+	case b.l.options.CheckSelector != nil:
+		if err := b.l.options.CheckSelector(text); err != nil {
+			b.failAt("watch", "Invalid selector", fmt.Sprintf("%v\nCorrect the selector.", err))
+		}
+	}
+	return text
 }
 
 // headers reads the headers of a server.
