@@ -27,6 +27,7 @@ func (f *facts) appendix() Section {
 		}
 		s.Items = append(s.Items, points)
 	}
+	s.Items = append(s.Items, f.allMovements()...)
 	s.Items = append(s.Items, Heading{ID: "evidence", Text: words("Evidence: events")})
 	events := Table{Columns: []string{"Event", "Time (UTC)", "T", "Actor", "Kind", "What"}, Index: true}
 	for i, m := range f.moments() {

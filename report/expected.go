@@ -241,6 +241,8 @@ func (f *facts) reasonSentence(h *hypothesis) Sentence {
 			return say(cite(append(h.rests, f.gate.id)...), "{} is {}: the baseline gate was not met, and nothing was injected.", name, v)
 		}
 		return detail("{} is {}: the baseline gate was not met, and nothing was injected.", name, v)
+	case journal.ReasonSham:
+		return say(cite(append(h.rests, f.started.id)...), "{} is {}: this was a sham run, in which nothing is injected.", name, v)
 	case journal.ReasonNotInjected:
 		return detail("{} is {}: a fault was not seen to take effect.", name, v)
 	case journal.ReasonFaultEnded:

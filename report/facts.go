@@ -33,6 +33,8 @@ type facts struct {
 	stops    []noted[*journal.Stopping]
 	guard    []noted[*journal.GuardState]
 	takeover *takeover // nil: the guard did not take over
+	moved    *noted[*journal.Moved]
+	blind    []noted[*journal.BlindSpots]
 	residue  *noted[*journal.Residue]
 	ended    *noted[*journal.RunEnded]
 
@@ -240,6 +242,10 @@ func (f *facts) take(id string, e journal.Event) {
 		}
 	case *journal.GuardState:
 		f.guard = append(f.guard, noted[*journal.GuardState]{id, at, p})
+	case *journal.Moved:
+		f.moved = &noted[*journal.Moved]{id, at, p}
+	case *journal.BlindSpots:
+		f.blind = append(f.blind, noted[*journal.BlindSpots]{id, at, p})
 	case *journal.Residue:
 		f.residue = &noted[*journal.Residue]{id, at, p}
 	case *journal.RunEnded:

@@ -74,7 +74,7 @@ func (p *page) hero() {
 	if len(f.open()) > 0 {
 		class = "residue"
 	}
-	p.raw("<header class=\"hero %s\">\n<p class=\"kicker\">Rehearsal <span>%s</span> draft</p>\n<h1><bdi>%s</bdi></h1>\n", class, f.from.UTC().Format("2 January 2006"), text(p.d.Title))
+	p.raw("<header class=\"hero %s\">\n<p class=\"kicker\">%s <span>%s</span> draft</p>\n<h1><bdi>%s</bdi></h1>\n", class, f.kind(), f.from.UTC().Format("2 January 2006"), text(p.d.Title))
 	p.raw("<p class=\"outcome\">%s<span>%s</span></p>\n", outcomeIcon(class), text(f.outcomeTitle()))
 	if len(f.hypotheses) > 0 {
 		p.raw("<ul class=\"verdicts\">\n")

@@ -32,6 +32,9 @@ type jsonReport struct {
 	Hypotheses    []jsonHypothesis `json:"hypotheses"`
 	Faults        []jsonFault      `json:"faults"`
 	Guardrails    []jsonGuardrail  `json:"guardrails"`
+	Sham          bool             `json:"sham,omitempty"`
+	Moved         *jsonMoved       `json:"moved,omitempty"`
+	BlindSpots    []jsonBlindSpot  `json:"blind_spots,omitempty"`
 	Residue       jsonResidue      `json:"residue"`
 	Damage        []journal.Damage `json:"damage"`
 	Evidence      []jsonEvidence   `json:"evidence"`
@@ -154,6 +157,8 @@ func (d *Draft) JSON() ([]byte, error) {
 		}
 		r.Guardrails = append(r.Guardrails, j)
 	}
+	r.Sham = f.sham()
+	r.Moved, r.BlindSpots = f.jsonMoved()
 	for i, m := range f.moments() {
 		e := f.index.Events[i]
 		r.Evidence = append(r.Evidence, jsonEvidence{ID: e.ID, Time: e.Event.Time.UTC(), Kind: e.Event.Payload.Kind(), Actor: e.Event.Actor, Text: m.text.plainText(f.clock)})

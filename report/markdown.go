@@ -16,7 +16,7 @@ func (d *Draft) blocks() []block {
 	for _, s := range d.Sections {
 		var b bytes.Buffer
 		if s.ID == "header" {
-			fmt.Fprintf(&b, "# Rehearsal: %s\n\n", escapeMarkdown(visible(d.Title)))
+			fmt.Fprintf(&b, "# %s: %s\n\n", d.facts.kind(), escapeMarkdown(visible(d.Title)))
 		}
 		if s.Title != "" {
 			fmt.Fprintf(&b, "## %s\n\n", s.Title)

@@ -29,6 +29,8 @@ func stories() map[string]*journal.Record {
 		"hundred":      hundredRun(),
 		"infinite":     infiniteRun(),
 		"empty":        emptyRun(),
+		"moved":        movedRun(),
+		"sham":         shamRun(),
 	}
 }
 

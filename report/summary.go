@@ -126,6 +126,9 @@ func (f *facts) next() string {
 	case f.gate != nil && !f.gate.p.Passed:
 		return "see why the steady state did not hold before the fault, then run it again."
 	}
+	if f.sham() && f.outcome() == journal.OutcomeNotInjected {
+		return "run it without --sham; what moves then is held against this run."
+	}
 	switch f.outcome() {
 	case journal.OutcomeHeld:
 		return "read the draft; then ask what a longer or larger fault would show."
@@ -165,6 +168,9 @@ func (f *facts) telling() []Sentence {
 func (f *facts) outcomeTitle() string {
 	if f.ended == nil {
 		return "Unfinished"
+	}
+	if f.sham() {
+		return "Sham run, " + outcomeWord(f.outcome())
 	}
 	return sentenceCase(outcomeWord(f.outcome()))
 }

@@ -49,6 +49,9 @@ func (f *facts) describe(e EventEvidence) moment {
 	switch p := e.Event.Payload.(type) {
 	case *journal.RunStarted:
 		m.text = words("the run started")
+		if p.Sham {
+			m.text = words("the sham run started")
+		}
 	case *journal.Declared:
 		m.text, m.minor = words("{} {}, {} {} and {} {} were declared", Count{N: len(p.Hypotheses)}, plural(len(p.Hypotheses), "hypothesis", "hypotheses"),
 			Count{N: len(p.Guardrails)}, plural(len(p.Guardrails), "guardrail", "guardrails"), Count{N: len(p.Faults)}, plural(len(p.Faults), "fault", "faults")), true
@@ -201,6 +204,10 @@ func (f *facts) describe(e EventEvidence) moment {
 	case *journal.GuardrailJudged:
 		m.minor = true
 		m.text = words("guardrail {} was summed up from {} {}", Name(p.Guardrail), Count{N: p.Samples}, plural(p.Samples, "sample", "samples"))
+	case *journal.Moved:
+		m.minor, m.text = true, describeMoved(p)
+	case *journal.BlindSpots:
+		m.minor, m.text = true, words("{} blind {} noted", Count{N: len(p.Spots)}, plural(len(p.Spots), "spot was", "spots were"))
 	case *journal.Residue:
 		m.text = words("the undos were summed up: {} of {} {} closed", Count{N: p.Undone}, Count{N: p.Faults}, plural(p.Faults, "fault", "faults"))
 		if p.Faults == 0 {

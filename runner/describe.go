@@ -16,7 +16,7 @@ func (r *Run) describe() (*journal.RunStarted, *journal.Declared, []*journal.Tar
 	p, sc, info := r.plan, r.plan.Scenario, r.setup.Info
 	host, _ := os.Hostname()
 	started := &journal.RunStarted{Run: r.id, Version: r.setup.Version, Scenario: sc.Name, Title: sc.Title, Description: sc.Description, Tags: sc.Tags,
-		Hash: hash(p.Workspace.Files), Variables: map[string]string{}, Seed: p.Seed, Host: host, PID: os.Getpid(),
+		Sham: p.Sham, Hash: hash(p.Workspace.Files), Variables: map[string]string{}, Seed: p.Seed, Host: host, PID: os.Getpid(),
 		Engine: journal.Engine{ID: info.ID, Name: info.Name, Version: info.Version, API: info.API, Kernel: info.Kernel, OS: info.OS,
 			Cgroups: info.CgroupVersion, Endpoint: info.Endpoint}}
 	for _, f := range p.Workspace.Files {

@@ -18,6 +18,8 @@ import (
 const (
 	// prepareLead is how long before its time a fault is fitted to its container once more and written down.
 	prepareLead = 500 * time.Millisecond
+	// prepareTime is how much later the faults begin than the baseline ends, so that the first one too can be prepared.
+	prepareTime = 100 * time.Millisecond
 	// prepareLimit is how long the look at a container before that may take.
 	prepareLimit = 15 * time.Second
 	// verifyLimit is how long an effect may take to be seen from outside.
@@ -31,8 +33,7 @@ const (
 // injectAll lives through all faults of the plan and returns when the last one is undone.
 func (r *Run) injectAll(ctx context.Context) {
 	first, last := span(r.plan.Faults)
-	// The first fault is prepared like any other, so that it too is in time.
-	base := time.Now().Add(100 * time.Millisecond).Add(-first)
+	base := time.Now().Add(prepareTime).Add(-first)
 	r.mu.Lock()
 	r.phaseEnds = base.Add(last)
 	r.mu.Unlock()

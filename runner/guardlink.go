@@ -58,7 +58,10 @@ type guardLink struct {
 func (r *Run) beginGuard(ctx context.Context) error {
 	if !r.plan.Guard.Is() {
 		why := "the run was started with --no-guard"
-		if !r.plan.Guard.Possible {
+		switch {
+		case r.plan.Sham:
+			why = noGuardForSham
+		case !r.plan.Guard.Possible:
 			why += "; " + r.plan.Guard.Why
 		}
 		return r.write(&journal.GuardState{Detail: why})

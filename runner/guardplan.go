@@ -44,6 +44,9 @@ const NoGuardHint = "if that is acceptable, agree to it with --no-guard"
 // planGuard says whether the engine's socket and the run's directory can be given to a container. Whether the container can use
 // them is seen when it is up.
 func planGuard(ctx context.Context, s Setup) GuardPlan {
+	if s.Sham {
+		return GuardPlan{Why: noGuardForSham, Declined: true}
+	}
 	no := func(format string, args ...any) GuardPlan {
 		return GuardPlan{Why: fmt.Sprintf(format, args...), Declined: s.NoGuard}
 	}

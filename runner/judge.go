@@ -21,6 +21,8 @@ type History struct {
 	EndedEarly string
 	// HitNothing is why a fault that was in force tested nothing; empty: none did.
 	HitNothing string
+	// Sham: nothing was to be injected.
+	Sham bool
 	// Stopped: the run was ended before its time.
 	Stopped bool
 	// NoRecovery: the scenario has a recovery of no length, so nothing is claimed for it.
@@ -108,6 +110,8 @@ func judge(q PlannedQuery, h History) *journal.HypothesisJudged {
 	}
 	j.v.Margin = j.margin(j.v.HeldAgain)
 	switch v := j.v; {
+	case h.Sham:
+		v.Verdict, v.Reason, v.Phase, v.Detail = journal.NotTested, journal.ReasonSham, "", ""
 	case !h.Injected:
 		v.Verdict, v.Reason, v.Phase, v.Detail = journal.NotTested, journal.ReasonNotInjected, "", ""
 	case h.EndedEarly != "":

@@ -64,7 +64,7 @@ func (r *Run) followHypothesis(q PlannedQuery, s journal.Sample) {
 	case l.since.IsZero() || s.At.Sub(before) > q.Every+q.Every/2:
 		l.since = s.At
 	}
-	if counts && !l.refuted && h.Within == 0 && slices.Contains(h.Phases, "fault") && (h.Tolerate == 0 || s.At.Sub(l.since) > h.Tolerate) {
+	if counts && !r.plan.Sham && !l.refuted && h.Within == 0 && slices.Contains(h.Phases, "fault") && (h.Tolerate == 0 || s.At.Sub(l.since) > h.Tolerate) {
 		l.refuted, refuted = true, true
 	}
 	p := l.point

@@ -151,7 +151,7 @@ type lease struct {
 func (r *Run) lockSpec(dir string) (engine.Spec, error) {
 	host, _ := os.Hostname()
 	var planned []guard.Planned
-	for _, f := range r.plan.Faults {
+	for _, f := range r.plan.injected() {
 		for _, st := range f.Steps {
 			planned = append(planned, guard.Planned{Start: journal.Duration(r.plan.Scenario.Baseline + f.Start), Words: st.UndoWords, Undo: st.Undo})
 		}

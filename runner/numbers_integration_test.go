@@ -1,14 +1,10 @@
 package runner_test
 
 import (
-	"encoding/json"
 	"fmt"
 	"net"
 	"net/http"
 	"net/http/httptest"
-	"os"
-	"os/exec"
-	"path/filepath"
 	"strings"
 	"sync"
 	"testing"
@@ -325,59 +321,11 @@ func TestNothingToScrape(t *testing.T) {
 
 // A whole run on a real Prometheus server and a real engine.
 func TestRealPrometheus(t *testing.T) {
-	binary, err := exec.LookPath("prometheus")
-	if err != nil {
-		t.Fatal("this test needs a real Prometheus server: apt-get install prometheus")
-	}
 	s := realStage(t)
 	c := s.container()
-	dir := t.TempDir()
-	config, err := json.Marshal(map[string]any{
-		"global":         map[string]string{"scrape_interval": "200ms", "scrape_timeout": "200ms", "evaluation_interval": "200ms"},
-		"scrape_configs": []any{map[string]any{"job_name": "numbers", "static_configs": []any{map[string]any{"targets": []string{strings.TrimSuffix(strings.TrimPrefix(s.numbers.url, "http://"), "/metrics")}}}}},
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	file := filepath.Join(dir, "prometheus.yml")
-	if err := os.WriteFile(file, config, 0o600); err != nil {
-		t.Fatal(err)
-	}
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	address := l.Addr().String()
-	l.Close()
-	var out strings.Builder
-	cmd := exec.Command(binary, "--config.file="+file, "--storage.tsdb.path="+filepath.Join(dir, "data"), "--web.listen-address="+address, "--log.level=warn")
-	cmd.Stdout, cmd.Stderr = &out, &out
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	killed := false
-	kill := func() {
-		if !killed {
-			killed = true
-			cmd.Process.Kill()
-			cmd.Wait()
-		}
-	}
-	defer kill()
-	scraped := false
-	for end := time.Now().Add(time.Minute); !scraped && time.Now().Before(end); time.Sleep(50 * time.Millisecond) {
-		if resp, err := http.Get("http://" + address + "/api/v1/query?query=steady"); err == nil {
-			var b strings.Builder
-			_ = resp.Write(&b)
-			resp.Body.Close()
-			scraped = strings.Contains(b.String(), `"1"]`)
-		}
-	}
-	http.DefaultClient.CloseIdleConnections()
-	if !scraped {
-		t.Fatalf("it scrapes nothing: %s", out.String())
-	}
-	text := remote("http://"+address, target("t", c), strings.Replace(steady, "expect ", "every    = \"200ms\"\n    expect ", 1)+pauseFor("f", "t", "2s"))
+	p := startPrometheus(t, map[string]string{"numbers": s.numbers.address()})
+	p.scraped(t, "steady")
+	text := remote(p.url, target("t", c), strings.Replace(steady, "expect ", "every    = \"200ms\"\n    expect ", 1)+pauseFor("f", "t", "2s"))
 	e := s.rehearse(text, nil)
 	s.ended(e, journal.OutcomeHeld, runner.ExitHeld)
 	s.clean(e, c)
@@ -385,7 +333,7 @@ func TestRealPrometheus(t *testing.T) {
 		t.Errorf("%+v", src)
 	}
 	// It is killed in the middle of the next run's fault.
-	e = s.rehearse(strings.Replace(text, "tolerate", "#", 1), on(func(*runner.Run, *journal.FaultVerified) { kill() }))
+	e = s.rehearse(strings.Replace(text, "tolerate", "#", 1), on(func(*runner.Run, *journal.FaultVerified) { p.kill() }))
 	s.ended(e, journal.OutcomeInconclusive, runner.ExitInconclusive)
 	s.clean(e, c)
 }

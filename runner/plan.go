@@ -30,7 +30,9 @@ type Plan struct {
 	Queries   []PlannedQuery
 	Watched   Watched
 	Guard     GuardPlan
-	Warnings  []Problem // what a careful person wants to know before
+	Sham      bool                // nothing is injected
+	Blind     []journal.BlindSpot // what could not be seen, whatever happens; the warnings say it in words
+	Warnings  []Problem           // what a careful person wants to know before
 
 	host inject.Host
 }
@@ -105,7 +107,7 @@ func MakePlan(ctx context.Context, s Setup, ws *scenarios.Workspace, sc *scenari
 	if err != nil {
 		return nil, err
 	}
-	p := &Plan{Workspace: ws, Scenario: sc, Seed: seed, Guard: planGuard(ctx, s)}
+	p := &Plan{Workspace: ws, Scenario: sc, Seed: seed, Guard: planGuard(ctx, s), Sham: s.Sham}
 	var problems []Problem
 	refuse := func(r scenarios.Range, block, format string, args ...any) {
 		pr := at(r, block)
@@ -302,7 +304,9 @@ func (p *Plan) planQueries(refuse, warn report) {
 		}
 		q.Lookback = lb
 		p.Queries = append(p.Queries, q)
-		if sc.Source.URL == "" && lb > 0 && lb < 4*sc.Source.Interval {
+		if sc.Source.URL == "" && lb > 0 && lb < enoughSamples*sc.Source.Interval {
+			p.Blind = append(p.Blind, journal.BlindSpot{What: journal.BlindRange, Name: q.Name(), QueryID: q.ID, Reads: journal.Duration(lb),
+				Interval: journal.Duration(sc.Source.Interval)})
 			warn(r, block, "the query looks back %s and the containers are scraped every %s: a range should be at least four times that, or a rate of it is often empty", lb, sc.Source.Interval)
 		}
 		for _, hint := range metrics.Hints(q.Text) {
@@ -334,6 +338,10 @@ func (p *Plan) planQueries(refuse, warn report) {
 	}
 	for _, g := range sc.Guardrails {
 		add(PlannedQuery{Guardrail: g, Text: g.Query, Every: g.Every}, g.Range, fmt.Sprintf("guardrail %q", g.Name))
+	}
+	p.blindFaults(warn)
+	if why := NotWatched(sc.Source); why != "" && len(p.Queries) > 0 {
+		warn(sc.Source.Range, fmt.Sprintf("prometheus %q", sc.Source.Name), "what else moves in this run is not computed: %s", why)
 	}
 }
 
@@ -478,6 +486,7 @@ func (p *Plan) EvaluateNow(ctx context.Context, s Setup, patience time.Duration)
 			out[i].Note = fmt.Sprintf("after %s of scraping; the query looks back %s", patience, q.Lookback)
 		}
 	}
+	p.blindNow(ctx, src, now)
 	return out, src.Info(), nil
 }
 

@@ -13,3 +13,6 @@ func CheckQuery(query string, s *scenarios.Source) error {
 	}
 	return metrics.Check(query)
 }
+
+// CheckSelector checks a selector of series.
+func CheckSelector(selector string) error { return metrics.CheckSelector(selector) }

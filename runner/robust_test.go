@@ -99,8 +99,9 @@ func (s *stage) container(opts ...enginetest.Option) engine.Container {
 type numbers struct {
 	url string
 
-	mu     sync.Mutex
-	values map[string]string
+	mu      sync.Mutex
+	values  map[string]string
+	failing bool
 }
 
 func serveNumbers(t *testing.T) *numbers {
@@ -114,6 +115,10 @@ func serveNumbers(t *testing.T) *numbers {
 func (n *numbers) ServeHTTP(w http.ResponseWriter, _ *http.Request) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
+	if n.failing {
+		http.Error(w, "out of order", http.StatusInternalServerError)
+		return
+	}
 	w.Header().Set("Content-Type", "text/plain; version=0.0.4")
 	for name, v := range n.values {
 		fmt.Fprintf(w, "%s %s\n", name, v)
@@ -124,6 +129,18 @@ func (n *numbers) set(name, value string) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	n.values[name] = value
+}
+
+// address is where it answers.
+func (n *numbers) address() string {
+	return strings.TrimSuffix(strings.TrimPrefix(n.url, "http://"), "/metrics")
+}
+
+// fail makes every scrape fail, or no longer.
+func (n *numbers) fail(failing bool) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	n.failing = failing
 }
 
 func (n *numbers) drop(name string) {
@@ -185,6 +202,17 @@ func (s *stage) prepare(text string, observe func(*runner.Run, journal.Event)) *
 		s.t.Fatalf("plan: %v", err)
 	}
 	return r
+}
+
+// makePlan plans a scenario that fits what runs.
+func (s *stage) makePlan(text string) *runner.Plan {
+	s.t.Helper()
+	ws, sc := s.load(text)
+	p, err := runner.MakePlan(enginetest.Context(s.t), s.setup, ws, sc, "plan", 1)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	return p
 }
 
 func (s *stage) plan(text string, observe func(*runner.Run, journal.Event)) (*runner.Run, error) {

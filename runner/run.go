@@ -72,7 +72,7 @@ func NewRun(s Setup, p *Plan, id string, observe func(journal.Event)) *Run {
 	for _, q := range p.Queries {
 		r.live[q.ID] = &liveQuery{state: journal.Waiting}
 	}
-	for _, f := range p.Faults {
+	for _, f := range p.injected() {
 		for _, st := range f.Steps {
 			k := stepKey(f, st)
 			r.faultOrder = append(r.faultOrder, k)
@@ -198,7 +198,9 @@ func (r *Run) rehearse() (outcome journal.Outcome, detail string) {
 	if err != nil {
 		return journal.OutcomeError, err.Error()
 	}
-	r.warmUp(ctx, &wg)
+	if !r.plan.Sham {
+		r.warmUp(ctx, &wg)
+	}
 	r.awaitFirstScrape(ctx)
 	r.beginSampling(ctx, &wg)
 
@@ -211,7 +213,11 @@ func (r *Run) rehearse() (outcome journal.Outcome, detail string) {
 		passed = r.judgeBaseline()
 	}
 	if passed && r.awaitGuard() {
-		r.injectAll(ctx)
+		if r.plan.Sham {
+			r.pretend()
+		} else {
+			r.injectAll(ctx)
+		}
 		if why, _ := r.stopped.why(); why == "" || why == journal.UndoGuardrail {
 			r.enter(journal.PhaseStarted{Phase: journal.Recovery}, time.Now().Add(r.plan.Scenario.Recovery))
 			r.stopped.linger(time.Until(r.phaseEnd()))
@@ -226,7 +232,9 @@ func (r *Run) rehearse() (outcome journal.Outcome, detail string) {
 		r.sampler.wg.Wait()
 	}
 	r.guard.Load().watch() // one that has hung may come here before it has looked
-	return r.verdicts(passed, end)
+	outcome, detail = r.verdicts(passed, end)
+	r.lookBack(end)
+	return outcome, detail
 }
 
 func (r *Run) judgeBaseline() bool {
@@ -288,6 +296,8 @@ func (r *Run) verdicts(passed bool, end time.Time) (journal.Outcome, string) {
 		return journal.OutcomeError, detail
 	case !passed:
 		return journal.OutcomeNotInjected, "the baseline did not hold: " + join(r.gateFailed)
+	case r.plan.Sham:
+		return journal.OutcomeNotInjected, ShamDetail
 	}
 	if len(r.plan.Scenario.Hypotheses) == 0 {
 		return journal.OutcomeInconclusive, NoHypothesis
@@ -308,7 +318,7 @@ func (r *Run) verdicts(passed bool, end time.Time) (journal.Outcome, string) {
 // history is what is known by now. The caller holds the mutex.
 func (r *Run) history() History {
 	h := History{Start: r.start, FaultStart: r.faultStart, LastUndo: r.lastUndo, Injected: r.notDone == "" && !r.faultStart.IsZero(),
-		NoRecovery: r.plan.Scenario.Recovery == 0, EndedEarly: r.endedEarly, HitNothing: r.hitNothing, Medians: map[string]medians{}, Samples: map[string][]journal.Sample{}}
+		Sham: r.plan.Sham, NoRecovery: r.plan.Scenario.Recovery == 0, EndedEarly: r.endedEarly, HitNothing: r.hitNothing, Medians: map[string]medians{}, Samples: map[string][]journal.Sample{}}
 	for id, s := range r.samples {
 		h.Samples[id] = sorted(s)
 	}

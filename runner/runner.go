@@ -22,6 +22,7 @@ type Setup struct {
 	Runs    string        // the directory for run directories
 	Wait    time.Duration // how long to wait for the lock while another run holds it
 	Lock    string        // name of the lock's container; empty is LockName. Only tests that share an engine use another one
+	Sham    bool          // everything but the injection
 	NoGuard bool          // somebody agrees that nothing undoes what is in force when this process dies
 }
 

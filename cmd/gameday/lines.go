@@ -32,6 +32,9 @@ func (j judgedIn) in(hypothesis string, p journal.Phase) bool {
 func line(e journal.Event, judged judgedIn) string {
 	switch p := e.Payload.(type) {
 	case *journal.RunStarted:
+		if p.Sham {
+			return fmt.Sprintf("sham run %s begins: no fault will be injected", p.Run)
+		}
 		return fmt.Sprintf("run %s begins", p.Run)
 	case *journal.PhaseStarted:
 		switch p.Phase {

@@ -41,7 +41,7 @@ the blast radius, what is watched, and each hypothesis evaluated once now. It ch
 			if err != nil {
 				return err
 			}
-			return a.plan(ws, chosen, seed, asJSON, patience)
+			return a.plan(args[0], ws, chosen, seed, asJSON, patience)
 		},
 	}
 	src.flags(c)
@@ -55,7 +55,7 @@ the blast radius, what is watched, and each hypothesis evaluated once now. It ch
 // newSeed is short, so that a person can type it again.
 func newSeed() uint64 { return rand.Uint64N(1_000_000) }
 
-func (a app) plan(ws *scenarios.Workspace, chosen []*scenarios.Scenario, seed uint64, asJSON bool, patience time.Duration) error {
+func (a app) plan(path string, ws *scenarios.Workspace, chosen []*scenarios.Scenario, seed uint64, asJSON bool, patience time.Duration) error {
 	ctx, stop := signals()
 	defer stop()
 	s, done, err := a.setup(ctx, "runs")
@@ -97,6 +97,9 @@ func (a app) plan(ws *scenarios.Workspace, chosen []*scenarios.Scenario, seed ui
 			a.printProblems(sc.Name, "cannot be run here", problems)
 		}
 		a.printPlan(a.stdout, p, previews, why)
+		if !refused {
+			fmt.Fprintf(a.stdout, "What moves by itself is told by a run without the faults: gameday run --sham --scenario %s %s\n\n", sc.Name, journal.ShellWord(path))
+		}
 	}
 	if asJSON {
 		if err := a.json(map[string]any{"plans": out}); err != nil {

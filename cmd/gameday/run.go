@@ -28,6 +28,7 @@ type runFlags struct {
 	runs   string
 	wait   time.Duration
 	alone  bool // without a guard
+	sham   bool // without the faults
 	asJSON bool
 }
 
@@ -41,6 +42,10 @@ recovery, and draft the postmortem. Nothing is injected when the baseline does n
 itself dies or hangs, its guard, a helper container beside the targets, undoes everything within seconds.
 
 Each scenario gets a run directory with its record and drafts. The exit code is the worst of all scenarios.
+
+With --sham everything is done but the faults are left out and no target is touched: what moves then moves by itself. The next runs of the
+scenario are held against it. A sham run tests nothing, so its hypotheses are not tested and it ends with exit code 4, like any run whose
+faults were not injected; it never ends with 0.
 
 ` + exitCodes,
 		Args: oneSource,
@@ -58,6 +63,7 @@ Each scenario gets a run directory with its record and drafts. The exit code is 
 	c.Flags().StringVar(&f.runs, "runs", "runs", "make run directories in this `directory`")
 	c.Flags().DurationVar(&f.wait, "wait", 0, "how long to wait while another run holds the lock of the engine")
 	c.Flags().BoolVar(&f.alone, "no-guard", false, "go without a guard: if gameday dies, faults stay until gameday recover")
+	c.Flags().BoolVar(&f.sham, "sham", false, "leave the faults out, to see what moves by itself; ends with exit code 4")
 	c.Flags().BoolVar(&f.asJSON, "json", false, "print the results as JSON on stdout")
 	return c
 }
@@ -89,7 +95,7 @@ func (a app) run(path string, f runFlags) error {
 		return err
 	}
 	defer done()
-	s.Wait, s.NoGuard = f.wait, f.alone
+	s.Wait, s.NoGuard, s.Sham = f.wait, f.alone, f.sham
 	if err := a.free(ctx, s); err != nil {
 		return err
 	}
@@ -111,7 +117,7 @@ func (a app) run(path string, f runFlags) error {
 	if err := plans[0].Guard.Refused(); err != nil { // the same for all
 		return err
 	}
-	if err := a.confirm(ctx, plans, f.yes); err != nil {
+	if err := a.confirm(ctx, plans, f.yes || f.sham); err != nil { // a sham run touches nothing
 		return err
 	}
 	results := []result{}

@@ -24,6 +24,7 @@ type display struct {
 
 	mu     sync.Mutex
 	judged judgedIn
+	sham   bool     // the run injects nothing
 	block  []string // as it is on the screen
 	told   bool     // something was said about a signal, which the event that follows would say again
 	done   chan struct{}
@@ -77,6 +78,14 @@ func (d *display) event(e journal.Event) {
 		return
 	}
 	text := oneLine(line(e, d.judged))
+	switch p := e.Payload.(type) {
+	case *journal.RunStarted:
+		d.sham = p.Sham
+	case *journal.PhaseStarted:
+		if d.sham && p.Phase != journal.Baseline {
+			text = string(p.Phase) + ": watching on; nothing is injected"
+		}
+	}
 	if text == "" {
 		return
 	}

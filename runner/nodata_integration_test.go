@@ -1,0 +1,93 @@
+package runner_test
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+
+	"gameday/runner"
+	"gameday/runner/journal"
+)
+
+// noData are the ways of the language in which there is no data, each as a hypothesis on metrics of the stage's exporters.
+var noData = []struct {
+	name, arguments string
+	want            journal.Verdict
+	why             journal.Reason
+}{
+	{"control", "query = \"steady\"\nexpect = value < 10\ntolerate = \"1s\"", journal.Held, journal.ReasonHeld},
+	{"no_series", "query = \"nothing_of_this_name\"\nexpect = value < 10", journal.Inconclusive, journal.ReasonNoData},
+	{"no_series_for_any", "query = \"nothing_of_this_name\"\nexpect = value < 10\nmatch = \"any\"", journal.Inconclusive, journal.ReasonNoData},
+	{"no_series_within", "query = \"nothing_of_this_name\"\nexpect = value < 10\nwithin = \"1s\"", journal.Inconclusive, journal.ReasonNoData},
+	{"no_series_tolerated_for_a_while", "query = \"nothing_of_this_name\"\nexpect = value < 10\ntolerate = \"500ms\"", journal.Inconclusive, journal.ReasonNoData},
+	{"not_a_number", "query = \"zero / zero\"\nexpect = value < 10", journal.Inconclusive, journal.ReasonNoData},
+	{"failed_query", "query = \"steady * on () many\"\nexpect = value < 10", journal.Inconclusive, journal.ReasonNoData},
+	{"empty_numerator", "query = \"sum(rate(requests_total{code=\\\"500\\\"}[1s])) / sum(rate(requests_total[1s]))\"\nexpect = value < 0.01", journal.Inconclusive, journal.ReasonNoData},
+	{"filtered_away", "query = \"steady > 10\"\nexpect = value < 100", journal.Inconclusive, journal.ReasonNoData},
+	{"vanished", "query = \"vanishing\"\nexpect = value < 10", journal.Inconclusive, journal.ReasonNoData},
+	{"target_went_away", "query = \"mortal\"\nexpect = value < 10", journal.Inconclusive, journal.ReasonNoData},
+	{"rate_of_what_went_away", "query = \"rate(mortal[1s])\"\nexpect = value < 10", journal.Inconclusive, journal.ReasonNoData},
+	{"target_never_up", "query = \"anything{job=\\\"nobody\\\"}\"\nexpect = value < 10", journal.Inconclusive, journal.ReasonNoData},
+	{"label_that_is_not_there", "query = \"steady\"\nexpect = labels.code == \"200\"", journal.Inconclusive, journal.ReasonError},
+	{"counted_as_violation", "query = \"nothing_of_this_name\"\nexpect = value < 10\nno_data = \"violates\"", journal.Refuted, journal.ReasonNoDataCounted},
+	{"gone_in_the_recovery", "query = \"ends\"\nexpect = value < 10\nphases = [\"recovery\"]", journal.Inconclusive, journal.ReasonNoData},
+}
+
+// TestNoDataIsNeverAPass goes through all of them on both sources: none ends in held.
+func TestNoDataIsNeverAPass(t *testing.T) {
+	const nobody = "127.0.0.1:1"
+	for _, source := range []string{"embedded", "server"} {
+		t.Run(source, func(t *testing.T) {
+			s, _ := fakeStage(t)
+			c := s.container()
+			mortal := serveNumbers(t)
+			mortal.set("mortal", "1")
+			for name, v := range map[string]string{"zero": "0", `many{n="1"}`: "1", `many{n="2"}`: "1", `requests_total{code="200"}`: "7", "vanishing": "1", "ends": "1"} {
+				s.numbers.set(name, v)
+			}
+			var head string
+			if source == "server" {
+				p := startPrometheus(t, map[string]string{"numbers": s.numbers.address(), "mortal": mortal.address(), "nobody": nobody})
+				p.scraped(t, "mortal")
+				p.scraped(t, "steady")
+				head = fmt.Sprintf("prometheus \"remote\" {\n  url = %q\n}\n", p.url)
+			} else {
+				head = "prometheus \"own\" {\n  interval = \"200ms\"\n"
+				for job, address := range map[string]string{"numbers": s.numbers.address(), "mortal": mortal.address(), "nobody": nobody} {
+					head += fmt.Sprintf("  scrape %q {\n    url = \"http://%s/metrics\"\n  }\n", job, address)
+				}
+				head += "}\n"
+			}
+			body := ""
+			for _, x := range noData {
+				arguments := x.arguments + "\nevery = \"200ms\""
+				if !strings.Contains(arguments, "phases") {
+					arguments += "\nphases = [\"fault\"]"
+				}
+				body += fmt.Sprintf("hypothesis %q {\n%s\n}\n", x.name, arguments)
+			}
+			text := func(body string) string {
+				return head + target("t", c) + "scenario \"s\" {\n  baseline = \"2s\"\n  recovery = \"1500ms\"\n" + body + pauseFor("f", "t", "2s") + "}\n"
+			}
+			e := s.rehearse(text(body), func(_ *runner.Run, ev journal.Event) {
+				switch ev.Payload.(type) {
+				case *journal.FaultVerified:
+					s.numbers.drop("vanishing")
+					mortal.fail(true)
+				case *journal.UndoVerified:
+					s.numbers.drop("ends")
+				}
+			})
+			s.ended(e, journal.OutcomeRefuted, runner.ExitRefuted)
+			for _, x := range noData {
+				e.wantVerdict(t, x.name, x.want, x.why)
+			}
+
+			// Compared with a baseline that is not there: nothing is injected.
+			mortal.fail(false)
+			e = s.rehearse(text("hypothesis \"no_baseline\" {\nquery = \"late\"\nexpect = value < 2 * baseline\nphases = [\"fault\"]\nevery = \"200ms\"\n}\n"), nil)
+			s.ended(e, journal.OutcomeNotInjected, runner.ExitInconclusive)
+			e.wantVerdict(t, "no_baseline", journal.NotTested, journal.ReasonGate)
+		})
+	}
+}
