@@ -100,7 +100,7 @@ func metricCell(m journal.Movement) Phrase {
 	p := words("{}", Name(m.Metric))
 	own := Labels{}
 	for name, v := range m.Labels {
-		if _, ok := m.Target[name]; !ok {
+		if _, ok := m.Target[name]; !ok && name != "id" { // cAdvisor's, which repeats the container
 			own[name] = v
 		}
 	}

@@ -66,11 +66,11 @@ func TestWhatElseMoved(t *testing.T) {
 	}
 	got := map[string]journal.Movement{}
 	for _, f := range m.Findings {
-		if strings.HasPrefix(f.Metric, "scrape_") {
-			continue // how long a scrape takes depends on what else this machine does
+		if strings.HasPrefix(f.Metric, "scrape_") || f.Target["job"] != "numbers" {
+			continue // how long a scrape takes depends on what else this machine does; that of containers has its own test
 		}
 		got[f.Metric] = f
-		if f.Target["job"] != "numbers" || f.InNoise != (f.Metric == "wobbly") || len(f.Named) > 0 {
+		if f.InNoise != (f.Metric == "wobbly") || len(f.Named) > 0 {
 			t.Errorf("%+v", f)
 		}
 	}
