@@ -68,6 +68,11 @@ func (p *Plan) blindNow(ctx context.Context, src metrics.Source, now time.Time) 
 				warn("%s does not answer when it is scraped (%s): nothing of it can be seen", targetWords(t.Labels), t.LastError)
 			}
 		}
+		for _, t := range emb.Probes() {
+			if !t.Up {
+				warn("%s does not answer when it is probed (%s)", targetWords(t.Labels), t.LastError)
+			}
+		}
 		return
 	}
 	for _, spot := range thinRanges(ctx, src, p.Queries, now) {

@@ -110,32 +110,40 @@ func (x *collecting) comes(query string, want ...float64) {
 func TestCollector(t *testing.T) {
 	t.Run("fake", func(t *testing.T) {
 		t.Parallel()
-		collectsEverything(t, fake.New())
+		e := fake.New()
+		n := enginetest.TestNetwork(t, e)
+		sick := enginetest.Workload(t, e, enginetest.Unique("gameday-sick"), enginetest.Network(n.Name), enginetest.HealthCheck())
+		enginetest.Workload(t, e, enginetest.Unique("gameday-stranger"))
+		enginetest.Workload(t, e, enginetest.Unique("gameday-helper"), enginetest.Network(n.Name), enginetest.Labels(map[string]string{engine.RoleLabel: "helper"}))
+		x := collectsEverything(t, e, n, sick.Name)
+		x.comes(fmt.Sprintf(`container_health{name=%q,state="healthy"}`, sick.Name), 1)
 	})
 	t.Run("docker", func(t *testing.T) {
 		t.Parallel()
-		collectsEverything(t, enginetest.Open(t))
+		e := enginetest.Open(t)
+		collectsEverything(t, e, enginetest.TestNetwork(t, e))
 	})
 }
 
-func collectsEverything(t *testing.T, e engine.Engine) {
-	ctx := enginetest.Context(t)
-	n := enginetest.TestNetwork(t, e)
-	a := enginetest.Workload(t, e, enginetest.Unique("gameday-a"), enginetest.Network(n.Name), enginetest.Args("burn"),
+// collectsEverything takes containers through all that happens to them in a network, in which others may be already.
+func collectsEverything(t *testing.T, e engine.Engine, n engine.NetworkInfo, others ...string) *collecting {
+	a := enginetest.Workload(t, e, enginetest.Unique("gameday-a"), enginetest.Network(n.Name), enginetest.Args("chat"),
 		enginetest.Labels(map[string]string{"com.docker.compose.service": "api"}), enginetest.With(func(s *engine.Spec) { s.Memory = 256 << 20 }))
-	b := enginetest.Workload(t, e, enginetest.Unique("gameday-b"), enginetest.Network(n.Name), enginetest.HealthCheck())
-	enginetest.Workload(t, e, enginetest.Unique("gameday-stranger"))
-	enginetest.Workload(t, e, enginetest.Unique("gameday-helper"), enginetest.Network(n.Name), enginetest.Labels(map[string]string{engine.RoleLabel: "helper"}))
+	b := enginetest.Workload(t, e, enginetest.Unique("gameday-b"), enginetest.Network(n.Name))
 	x := collect(t, e, nil, a)
 	of := func(metric, name string, more ...string) string {
 		return metric + "{" + strings.Join(append([]string{fmt.Sprintf("name=%q", name)}, more...), ",") + "}"
 	}
 
-	if got, _ := x.told(); !slices.Equal(got, []string{"target " + a.Name, "neighbour " + b.Name}) {
-		t.Errorf("it watches %q", got)
+	want := []string{"target " + a.Name, "neighbour " + b.Name}
+	for _, name := range others {
+		want = append(want, "neighbour "+name)
+	}
+	if got, _ := x.told(); !slices.Equal(got, want) {
+		t.Errorf("it watches %q, want %q", got, want)
 	}
 	for _, query := range []string{
-		"count(container_memory_usage_bytes > 0) == 2",
+		fmt.Sprintf("count(container_memory_usage_bytes > 0) == %d", len(want)),
 		of("container_memory_usage_bytes", a.Name, `container="`+a.Name+`"`, `service="api"`, `job="containers"`, `id="/docker/`+a.ID+`"`, `image="`+a.Image+`"`),
 		of("container_spec_memory_limit_bytes", a.Name) + " == 256*1024*1024",
 		of("container_spec_memory_limit_bytes", b.Name) + " == 0",
@@ -153,12 +161,10 @@ func collectsEverything(t *testing.T, e engine.Engine) {
 			t.Errorf("nothing comes of %s", query)
 		}
 	}
-	x.comes(of("container_health", b.Name, `state="healthy"`), 1)
-
 	// What is frozen uses nothing, and its series go on.
 	cpu := of("container_cpu_usage_seconds_total", a.Name)
 	x.comes(cpu+" > bool 0", 1)
-	must(t, e.Pause(ctx, a.ID))
+	must(t, e.Pause(enginetest.Context(t), a.ID))
 	x.comes(of("container_state", a.Name, `state="paused"`), 1)
 	seen := x.ask(of("container_last_seen", a.Name))[0]
 	x.comes(fmt.Sprintf("%s > bool %f", of("container_last_seen", a.Name), seen+0.01), 1)
@@ -167,31 +173,32 @@ func collectsEverything(t *testing.T, e engine.Engine) {
 	if after := x.ask(cpu); !slices.Equal(before, after) {
 		t.Errorf("while it is frozen it used CPU: %v, then %v", before, after)
 	}
-	must(t, e.Unpause(ctx, a.ID))
+	must(t, e.Unpause(enginetest.Context(t), a.ID))
 	x.comes(fmt.Sprintf("%s > bool %f", cpu, before[0]), 1)
 
 	// What was killed uses nothing any more, and still has a state.
-	must(t, e.Kill(ctx, a.ID, "KILL"))
+	must(t, e.Kill(enginetest.Context(t), a.ID, "KILL"))
 	x.comes(of("container_state", a.Name, `state="exited"`), 1)
 	x.comes(of("container_exit_code", a.Name), 137)
 	x.comes(cpu)
 	x.comes(of("container_memory_usage_bytes", a.Name))
 	x.comes(of("container_restarts_total", a.Name), 0)
-	must(t, e.Start(ctx, a.ID))
+	must(t, e.Start(enginetest.Context(t), a.ID))
 	x.comes(of("container_state", a.Name, `state="running"`), 1)
 	x.comes(cpu+" > bool 0", 1)
 	x.comes(fmt.Sprintf("%s > bool %f", of("container_start_time_seconds", a.Name), float64(a.State.StartedAt.UnixMilli())/1000), 1)
 	x.comes(of("container_exit_code", a.Name), 137)
 
 	// Somebody new, who ends again and again.
-	d := enginetest.Workload(t, e, enginetest.Unique("gameday-d"), enginetest.Network(n.Name), enginetest.RestartPolicy("always"), enginetest.Args("wait", "300ms", "exit", "3"))
+	d := enginetest.Workload(t, e, enginetest.Unique("gameday-d"), enginetest.Network(n.Name), enginetest.RestartPolicy("always"), enginetest.Args("wait", "1s", "exit", "3"))
 	x.comes(of("container_exit_code", d.Name), 3)
 	x.comes(of("container_restarts_total", d.Name)+" >= bool 2", 1)
-	must(t, e.Remove(ctx, d.ID))
+	must(t, e.Remove(enginetest.Context(t), d.ID))
 	x.comes(of("", d.Name))
 
-	must(t, e.Remove(ctx, b.ID))
+	must(t, e.Remove(enginetest.Context(t), b.ID))
 	x.comes(of("", b.Name))
+	return x
 }
 
 func must(t *testing.T, err error) {

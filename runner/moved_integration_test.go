@@ -144,7 +144,7 @@ func TestBlindSpots(t *testing.T) {
 	for _, w := range plan.Warnings {
 		words = append(words, w.Message)
 	}
-	says(t, strings.Join(words, "\n"), "the query looks back 400ms and the containers are scraped every 200ms", "it lasts 100ms, and there is a sample every 200ms",
+	says(t, strings.Join(words, "\n"), "the query looks back 400ms and there is a sample every 200ms", "it lasts 100ms, and there is a sample every 200ms",
 		`job="nobody"} does not answer when it is scraped`)
 
 	e := s.rehearse(text, on(func(*runner.Run, *journal.FaultVerified) {

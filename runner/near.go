@@ -3,6 +3,7 @@ package runner
 import (
 	"slices"
 	"strings"
+	"time"
 
 	"gameday/inject/engine"
 	"gameday/scenarios"
@@ -36,6 +37,17 @@ func (p *Plan) asksFor(c *collector) *collector {
 		return c
 	}
 	return nil
+}
+
+// engineTells is how often an engine says what a container uses, however short the interval of the scrapes is.
+const engineTells = time.Second
+
+// samplesApart is the time between two samples of what a query asks the embedded engine for.
+func samplesApart(s *scenarios.Source, query string) time.Duration {
+	if strings.Contains(query, "container_") {
+		return max(s.Interval, engineTells)
+	}
+	return s.Interval
 }
 
 // near tells apart, in the order of all, the targets of a plan and their neighbours: the containers that share a

@@ -3,9 +3,12 @@ package runner_test
 import (
 	"fmt"
 	"net/http"
+	"slices"
 	"strings"
 	"testing"
+	"time"
 
+	"gameday/inject/engine"
 	"gameday/inject/engine/enginetest"
 	"gameday/runner"
 	"gameday/runner/journal"
@@ -20,7 +23,7 @@ func claim(name, query, expect string) string {
 func TestContainerWithoutMetrics(t *testing.T) {
 	s := realStage(t)
 	n := enginetest.TestNetwork(t, s.setup.Engine)
-	c := s.container(enginetest.Network(n.Name), enginetest.Args("burn", "serve", "8080"))
+	c := s.container(enginetest.Network(n.Name), enginetest.Args("serve", "8080"))
 	beside := s.container(enginetest.Network(n.Name))
 	text := `
 prometheus "own" {
@@ -101,5 +104,40 @@ func TestProbeWithoutAnAddress(t *testing.T) {
 	s.ended(e, journal.OutcomeError, runner.ExitError)
 	if d := e.rec.Ended().Detail; !strings.Contains(d, `probe "port"`) || !strings.Contains(d, "no address") {
 		t.Error(d)
+	}
+}
+
+// The plan says who is watched, what does not answer now, and which range holds too few of the samples that the engine gives.
+func TestPlanWatches(t *testing.T) {
+	s, f := fakeStage(t)
+	in := func(name string) engine.Container {
+		return f.AddContainer(engine.Container{Name: enginetest.Unique(name), Networks: []engine.Endpoint{{Network: "shop"}}})
+	}
+	b, a, c := in("b"), in("a"), in("c")
+	f.AddContainer(engine.Container{Name: "stranger"})
+	f.AddContainer(engine.Container{Name: "helper", Labels: map[string]string{engine.Label: "x"}, Networks: []engine.Endpoint{{Network: "shop"}}})
+	text := "prometheus \"own\" {\n  interval = \"100ms\"\n  probe \"tcp\" \"port\" {\n    address = \"127.0.0.1:1\"\n  }\n}\n" + target("t", c) +
+		"scenario \"s\" {\n  baseline = \"9s\"\n" + claim("short", "rate(container_cpu_usage_seconds_total[2s])", "value >= 0") +
+		claim("long", "rate(container_cpu_usage_seconds_total[4s])", "value >= 0") + pauseFor("f", "t", "5s") + "}\n"
+	ws, sc := s.load(text)
+	p, err := runner.MakePlan(t.Context(), s.setup, ws, sc, "plan", 1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if w := p.Watched; !slices.Equal(w.Targets, []string{c.Name}) || !slices.Equal(w.Neighbours, []string{a.Name, b.Name}) || len(w.Probes) != 1 {
+		t.Errorf("watched: %+v", w)
+	}
+	seen, _, err := p.EvaluateNow(t.Context(), s.setup, 10*time.Second)
+	if err != nil || len(seen) != 2 || seen[0].State != journal.Holding || seen[1].State != journal.Holding {
+		t.Errorf("%+v, %v", seen, err)
+	}
+	var words []string
+	for _, w := range p.Warnings {
+		words = append(words, w.Block+": "+w.Message)
+	}
+	all := strings.Join(words, "\n")
+	says(t, all, `hypothesis "short": the query looks back 2s and there is a sample every 1s`, `job="port"} does not answer when it is probed (`, "refused")
+	if strings.Contains(all, "looks back 4s") {
+		t.Error(all)
 	}
 }

@@ -304,10 +304,10 @@ func (p *Plan) planQueries(refuse, warn report) {
 		}
 		q.Lookback = lb
 		p.Queries = append(p.Queries, q)
-		if sc.Source.URL == "" && lb > 0 && lb < enoughSamples*sc.Source.Interval {
+		if apart := samplesApart(sc.Source, q.Text); sc.Source.URL == "" && lb > 0 && lb < enoughSamples*apart {
 			p.Blind = append(p.Blind, journal.BlindSpot{What: journal.BlindRange, Name: q.Name(), QueryID: q.ID, Reads: journal.Duration(lb),
-				Interval: journal.Duration(sc.Source.Interval)})
-			warn(r, block, "the query looks back %s and the containers are scraped every %s: a range should be at least four times that, or a rate of it is often empty", lb, sc.Source.Interval)
+				Interval: journal.Duration(apart)})
+			warn(r, block, "the query looks back %s and there is a sample every %s: a range should be at least four times that, or a rate of it is often empty", lb, apart)
 		}
 		for _, hint := range metrics.Hints(q.Text) {
 			warn(r, block, "%s", hint)

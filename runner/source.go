@@ -67,7 +67,11 @@ func awaitFirstScrape(ctx context.Context, emb *metrics.Embedded, s *scenarios.S
 		longest = max(longest, p.Interval)
 	}
 	// The first scrape comes within one interval, and takes one at most.
-	ctx, cancel := context.WithTimeout(ctx, 2*longest+5*time.Second)
+	limit := 2*longest + 5*time.Second
+	if containers != nil {
+		limit += silence
+	}
+	ctx, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
 	tick := time.NewTicker(20 * time.Millisecond)
 	defer tick.Stop()

@@ -51,7 +51,7 @@ func testStats(t *testing.T, e engine.Engine) {
 	n := TestNetwork(t, e)
 	info, err := e.Info(Context(t))
 	must(t, err)
-	c := Workload(t, e, Unique("gameday-stats"), Network(n.Name), Args("chat", "burn"), With(func(s *engine.Spec) { s.Memory = 256 << 20 }))
+	c := Workload(t, e, Unique("gameday-stats"), Network(n.Name), Args("chat"), With(func(s *engine.Spec) { s.Memory = 256 << 20 }))
 	free := Workload(t, e, Unique("gameday-stats"), Network("none"))
 	ctx, cancel := context.WithCancel(Context(t))
 	defer cancel()
@@ -100,7 +100,7 @@ func testStats(t *testing.T, e engine.Engine) {
 
 func testStatsOverRestarts(t *testing.T, e engine.Engine) {
 	ctx := Context(t)
-	c := Create(t, e, Unique("gameday-stats"), Args("burn"))
+	c := Create(t, e, Unique("gameday-stats"), Args("chat"))
 	stream, err := e.Stats(ctx, c.ID)
 	must(t, err)
 	must(t, e.Start(ctx, c.ID))
