@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"sync"
 	"testing"
 	"time"
@@ -117,6 +118,35 @@ func TestEtcd(t *testing.T) {
 	}
 }
 
+// consequences are what a fault is known to move before it is rehearsed, by the scenario's file: a metric and the job that it is of.
+var consequences = map[string][]string{
+	"stop":           {"up of store"},                                   // it answers nobody any more
+	"latency":        {"http_request_duration_seconds_sum of api"},      // which waits for the store
+	"leader_freezes": {"up of leader", "etcd_server_is_leader of etcd"}, // another member leads
+}
+
+// checkMoved looks for what is known to move among the ten that the comparison of all series ranks highest.
+func checkMoved(t *testing.T, rec *journal.Record, file string) {
+	t.Helper()
+	for _, e := range rec.Events {
+		m, ok := e.Payload.(*journal.Moved)
+		if !ok {
+			continue
+		}
+		var top []string
+		for _, f := range m.Findings[:min(10, len(m.Findings))] {
+			top = append(top, f.Metric+" of "+f.Target["job"])
+		}
+		for _, want := range consequences[file] {
+			if !slices.Contains(top, want) {
+				t.Errorf("what moved most is not %s, but %q (%s)", want, top, m.Why)
+			}
+		}
+		return
+	}
+	t.Error("what else moved is not in the record")
+}
+
 // rehearse runs the scenario of a file in a directory, and checks its outcome, its drafts, and that no container is other than
 // running afterwards.
 func rehearse(t *testing.T, stage *workloadtest.Stage, dir string, o scenarios.Options, file string, want journal.Outcome) {
@@ -167,6 +197,7 @@ func rehearse(t *testing.T, stage *workloadtest.Stage, dir string, o scenarios.O
 	if res.Outcome != want {
 		t.Errorf("%s ended as %s, want %s; %+v", sc.Name, res.Outcome, want, rec.Ended())
 	}
+	checkMoved(t, rec, file)
 	if _, err := report.Write(res.Dir, rec); err != nil {
 		t.Error(err)
 	}

@@ -95,7 +95,7 @@ func (f *facts) movements(list []journal.Movement) Table {
 // metricCell names what moved, with the labels by which the strongest of its series differs from others on the same target.
 func metricCell(m journal.Movement) Phrase {
 	if m.Metric == "" {
-		return words("all its series: {}", Count{N: m.Series})
+		return words("{} of its series", Count{N: m.Series})
 	}
 	p := words("{}", Name(m.Metric))
 	own := Labels{}

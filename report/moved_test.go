@@ -93,7 +93,7 @@ func TestWhatElseMoved(t *testing.T) {
 		"## What else moved", "All 812 series in reach were compared, in bins of 5 s: the `baseline` from 10:04:31",
 		"1 moved and returned, 1 moved and stayed, 10 moved, 1 appeared and 1 vanished",
 		"In the sham run `2026-11-22T09-00-00Z-store_freezes-aaaa` there were 3 movements; 1 of those kept here were no larger than there.",
-		"| all its series: 41 | `{instance=\"shop-store-1:8080\", job=\"store\"}` | vanished | – | – | – | 1 | nothing | did not move |",
+		"| 41 of its series | `{instance=\"shop-store-1:8080\", job=\"store\"}` | vanished | – | – | – | 1 | nothing | did not move |",
 		"| moved and returned | 2 | 31.5 | 2 | 0.9365 | `nothing_piles_up` |",
 		"| `http_requests_total` `{code=\"200\"}`, 3 series |", "| 25.13 per second | 3.02 per second | 8.4 per second |",
 		"| appeared | no samples | 7 | 7 | 0.8333 | nothing | rank 0.2 |", "rank 0.31: within the noise", "### What else moved, continued",

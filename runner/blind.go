@@ -44,16 +44,6 @@ func (p *Plan) blindFaults(warn report) {
 	}
 }
 
-// blindRule notes an alerting rule that is evaluated more rarely than the faults last, and says so in words; empty: it is not.
-func (p *Plan) blindRule(rule string, every time.Duration) string {
-	_, fault, _ := p.Length()
-	if fault == 0 || every <= fault {
-		return ""
-	}
-	p.Blind = append(p.Blind, journal.BlindSpot{What: journal.BlindRule, Name: rule, Reads: journal.Duration(fault), Interval: journal.Duration(every)})
-	return fmt.Sprintf("the rule %s is evaluated every %s and the faults last %s: it may never see them", rule, every, fault)
-}
-
 // blindNow looks for what a source cannot see at the moment, and adds it to the warnings of the plan.
 func (p *Plan) blindNow(ctx context.Context, src metrics.Source, now time.Time) {
 	sc := p.Scenario

@@ -15,8 +15,11 @@ const (
 	smallest = 0.05
 	// wander is how many times as far as it drifted in the baseline something must have moved.
 	wander = 2
-	// wholeTarget is the share of a target's series that must have appeared or vanished for the target to have done so as a whole.
-	wholeTarget = 0.8
+	// wholeTarget is the share of a target's series that must have appeared or vanished for the target to have done so.
+	wholeTarget = 0.5
+	// again is what each further movement of the same target counts, of what it would count as the first: what befalls a target
+	// shows in many of its metrics, and one of somebody else tells more than its tenth.
+	again = 0.9
 	// fewSeries is how many series a target must have for that.
 	fewSeries = 5
 )
@@ -115,7 +118,7 @@ func (c *Comparison) compare(s *Series, t *tally) (Movement, bool) {
 		if own {
 			t.appeared++
 		}
-	case float64(before.seen) >= 0.5*float64(nb) && share <= 0.5:
+	case float64(before.seen) >= 0.5*float64(nb) && share < 0.5:
 		out.Change, out.Delta, out.Size = Vanished, -(1 - share), 1
 		if own {
 			t.vanished++
@@ -193,7 +196,7 @@ func stronger(a, b Movement) int {
 // Compared is how many series were compared.
 func (c *Comparison) Compared() int { return c.series }
 
-// Movements are what moved, the strongest first.
+// Movements are what moved, the strongest first, but so that a target with many movements leaves room for others.
 func (c *Comparison) Movements() []Movement {
 	type keyed struct {
 		Movement
@@ -219,7 +222,7 @@ func (c *Comparison) Movements() []Movement {
 		}
 		whole := merged[g.target]
 		if whole == nil {
-			whole = &keyed{Movement{Target: m.Target, Labels: m.Target, Change: m.Change, By: Level, Size: 1}, g.target}
+			whole = &keyed{Movement{Target: m.Target, Labels: m.Target, Change: m.Change, By: Level, Size: 1}, string(m.Change) + g.target}
 			merged[g.target] = whole
 		}
 		whole.Series += g.series
@@ -233,6 +236,14 @@ func (c *Comparison) Movements() []Movement {
 		}
 	}
 	slices.SortStableFunc(all, func(a, b keyed) int { return cmp.Or(stronger(a.Movement, b.Movement), cmp.Compare(a.id, b.id)) })
+	counts := make(map[string]float64, len(all)) // by id
+	before := map[string]int{}                   // movements of the same target
+	for _, m := range all {
+		at := key(m.Target)
+		counts[m.id] = m.Rank * math.Pow(again, float64(before[at]))
+		before[at]++
+	}
+	slices.SortStableFunc(all, func(a, b keyed) int { return cmp.Compare(counts[b.id], counts[a.id]) })
 	out := make([]Movement, len(all))
 	for i, m := range all {
 		out[i] = m.Movement
@@ -240,5 +251,5 @@ func (c *Comparison) Movements() []Movement {
 	return out
 }
 
-// isWhole says whether so many of a target's series are all of it.
+// isWhole says whether so many of a target's series stand for all of it.
 func isWhole(n, of int) bool { return of >= fewSeries && float64(n) >= wholeTarget*float64(of) }

@@ -57,7 +57,7 @@ type Phase struct {
 
 // A Movement is what moved: the series of one metric on one target that did, told by the strongest of them.
 type Movement struct {
-	Metric string            // empty: all series of the target appeared or vanished at once
+	Metric string            // empty: most series of the target appeared or vanished at once
 	Target map[string]string // the labels that say where: job, instance, container …
 	Labels map[string]string // all labels of the strongest series; those of the target where Metric is empty
 	Change Change
@@ -66,7 +66,7 @@ type Movement struct {
 	Baseline, Fault, Recovery Phase
 	Delta                     float64 // Cliff's: −1 and 1 are bins without overlap. Of what appeared or vanished, the share of the bins
 	Size                      float64 // relative, 0 to 1: 0.5 is doubled or halved
-	Rank                      float64 // |Delta| × Size
+	Rank                      float64 // |Delta| × Size; the order counts further movements of the same target a little less
 	Series                    int     // that moved
 }
 
