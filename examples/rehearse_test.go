@@ -120,9 +120,9 @@ func TestEtcd(t *testing.T) {
 
 // consequences are what a fault is known to move before it is rehearsed, by the scenario's file: a metric and the job that it is of.
 var consequences = map[string][]string{
-	"stop":           {"up of store"},                                   // it answers nobody any more
-	"latency":        {"http_request_duration_seconds_sum of api"},      // which waits for the store
-	"leader_freezes": {"up of leader", "etcd_server_is_leader of etcd"}, // another member leads
+	"stop":           {"up of store"},                                                    // it answers nobody any more
+	"latency":        {"http_request_duration_seconds_sum of api"},                       // which waits for the store
+	"leader_freezes": {"up of leader", "etcd_network_peer_received_bytes_total of etcd"}, // the others hear nothing of it
 }
 
 // checkMoved looks for what is known to move among the ten that the comparison of all series ranks highest.

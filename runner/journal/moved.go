@@ -50,7 +50,7 @@ type MovedCount struct {
 }
 
 // A Movement is the series of one metric on one target that moved, told by the strongest of them. At most 50 are kept, the strongest
-// first; each further one of the same target counts a tenth less in that order.
+// first; each further one of the same target or metric counts a fifth less in that order.
 type Movement struct {
 	Metric   string            `json:"metric,omitempty"` // empty: most series of the target appeared or vanished at once
 	Target   map[string]string `json:"target"`           // the labels that say where

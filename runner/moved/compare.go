@@ -5,7 +5,6 @@ import (
 	"maps"
 	"math"
 	"slices"
-	"strings"
 )
 
 const (
@@ -17,9 +16,9 @@ const (
 	wander = 2
 	// wholeTarget is the share of a target's series that must have appeared or vanished for the target to have done so.
 	wholeTarget = 0.5
-	// again is what each further movement of the same target counts, of what it would count as the first: what befalls a target
-	// shows in many of its metrics, and one of somebody else tells more than its tenth.
-	again = 0.9
+	// again is what each further movement of the same target, or of the same metric, counts, of what it would count as the first:
+	// what befalls a target shows in many of its metrics, and something else tells more than the tenth of these.
+	again = 0.8
 	// fewSeries is how many series a target must have for that.
 	fewSeries = 5
 )
@@ -99,7 +98,7 @@ func (c *Comparison) compare(s *Series, t *tally) (Movement, bool) {
 	if m != byLevel {
 		out.By = Rate
 	}
-	own := s.Metric != "up" && !strings.HasPrefix(s.Metric, "scrape_") // of the target, and not about it
+	own := s.Metric != "up" // which is about the target
 	if own && before.seen > 0 {
 		t.before++
 	}
@@ -196,7 +195,7 @@ func stronger(a, b Movement) int {
 // Compared is how many series were compared.
 func (c *Comparison) Compared() int { return c.series }
 
-// Movements are what moved, the strongest first, but so that a target with many movements leaves room for others.
+// Movements are what moved, the strongest first, but so that what moves often leaves room for others.
 func (c *Comparison) Movements() []Movement {
 	type keyed struct {
 		Movement
@@ -210,7 +209,7 @@ func (c *Comparison) Movements() []Movement {
 		m.Series = g.series
 		t := c.targets[g.target]
 		merged := map[string]*keyed(nil)
-		switch own := m.Metric != "up" && !strings.HasPrefix(m.Metric, "scrape_"); {
+		switch own := m.Metric != "up"; {
 		case own && m.Change == Vanished && isWhole(t.vanished, t.before):
 			merged = went
 		case own && m.Change == Appeared && isWhole(t.appeared, t.fault):
@@ -237,11 +236,12 @@ func (c *Comparison) Movements() []Movement {
 	}
 	slices.SortStableFunc(all, func(a, b keyed) int { return cmp.Or(stronger(a.Movement, b.Movement), cmp.Compare(a.id, b.id)) })
 	counts := make(map[string]float64, len(all)) // by id
-	before := map[string]int{}                   // movements of the same target
+	before := map[string]int{}                   // stronger movements of the same target or metric
 	for _, m := range all {
-		at := key(m.Target)
-		counts[m.id] = m.Rank * math.Pow(again, float64(before[at]))
+		at, metric := "target "+key(m.Target), "metric "+m.Metric
+		counts[m.id] = m.Rank * math.Pow(again, float64(before[at]+before[metric]))
 		before[at]++
+		before[metric]++
 	}
 	slices.SortStableFunc(all, func(a, b keyed) int { return cmp.Compare(counts[b.id], counts[a.id]) })
 	out := make([]Movement, len(all))

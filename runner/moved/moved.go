@@ -66,7 +66,7 @@ type Movement struct {
 	Baseline, Fault, Recovery Phase
 	Delta                     float64 // Cliff's: −1 and 1 are bins without overlap. Of what appeared or vanished, the share of the bins
 	Size                      float64 // relative, 0 to 1: 0.5 is doubled or halved
-	Rank                      float64 // |Delta| × Size; the order counts further movements of the same target a little less
+	Rank                      float64 // |Delta| × Size; the order counts further movements of the same target or metric less
 	Series                    int     // that moved
 }
 
@@ -74,8 +74,8 @@ type Movement struct {
 // creation time is no measurement.
 func Skip(metric string) bool {
 	return strings.HasSuffix(metric, "_bucket") || strings.HasSuffix(metric, "_created") || strings.Contains(metric, "_timestamp") ||
-		// What the scraper says of its own work repeats what it scraped.
-		strings.HasPrefix(metric, "scrape_samples_") || metric == "scrape_series_added"
+		// What the scraper says of its own work repeats up, or depends on what else its machine does.
+		strings.HasPrefix(metric, "scrape_")
 }
 
 // isCounter says whether a metric is one by its name.

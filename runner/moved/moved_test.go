@@ -307,7 +307,7 @@ func TestManyMovementsOfOneTarget(t *testing.T) {
 	}
 	c.Add(series("is_leader", map[string]string{"job": "other"}, phased(1, 4, 1)))
 	m := c.Movements()
-	if len(m) != 13 || m[0].Target["job"] != "frozen" || m[3].Metric != "is_leader" {
+	if len(m) != 13 || m[0].Target["job"] != "frozen" || m[2].Metric != "is_leader" {
 		for _, x := range m {
 			t.Error(x.Rank, x.Metric)
 		}
