@@ -273,6 +273,11 @@ func TestPerformOfDamagedRecords(t *testing.T) {
 	if s := ByHand(Undo{Kind: "no such"}); s != "" {
 		t.Errorf("ByHand of an unknown kind returned %q", s)
 	}
+	for sig, want := range map[string]string{"SIGHUP": "docker start shop", "SIGSTOP": "docker restart shop"} {
+		if s := ByHand(Undo{Kind: "signal", Name: "shop", Extra: json.RawMessage(`{"process":"worker","signal":"` + sig + `"}`)}); s != want {
+			t.Errorf("ByHand of %s returned %q, want %q", sig, s, want)
+		}
+	}
 	if s := ByHand(Undo{Kind: "pause", ID: "abc"}); s != "docker unpause abc" {
 		t.Errorf("ByHand without a name returned %q", s)
 	}

@@ -148,6 +148,15 @@ func (k signal) Undo(ctx context.Context, t Tools, u Undo) error {
 	return startAgain(ctx, t, u, 0)
 }
 
+// byHand restarts the container where something may be stopped in it. Otherwise there is nothing to undo but its end.
+func (k signal) byHand(u Undo) string {
+	verb := "start"
+	if spec, err := signalSpec(u); err != nil || sidecar.Freezes(spec.Signal) {
+		verb = "restart"
+	}
+	return joinCommand([]string{"docker", verb, nameOf(u)})
+}
+
 // slowSignal is how long the main process may take to end of a signal that asks it to.
 func slowSignal(spec sidecar.SignalSpec) time.Duration {
 	if spec.Main {
