@@ -26,6 +26,8 @@ const (
 	verifyLimit = 15 * time.Second
 	// holdCheck is how often a fault in force is looked at when the engine tells of nothing.
 	holdCheck = time.Second
+	// lastLook is how long before its end it is looked at once more, so that the undo need not wait for that.
+	lastLook = 200 * time.Millisecond
 	// peerCheck is at every how many of these looks its peers are looked for, too.
 	peerCheck = 5
 )
@@ -410,6 +412,8 @@ func (l *life) hold(ctx context.Context) journal.UndoWhy {
 	defer timer.Stop()
 	check := time.NewTicker(holdCheck)
 	defer check.Stop()
+	closing := time.NewTimer(time.Until(end.Add(-lastLook)))
+	defer closing.Stop()
 	peers := l.peers()
 	moved, cancelMoved := l.r.watcher.subscribe(peers...)
 	defer cancelMoved()
@@ -469,6 +473,7 @@ func (l *life) hold(ctx context.Context) journal.UndoWhy {
 		case <-l.r.stopped.ch:
 			return journal.UndoInterrupted // live asks for the reason itself
 		case <-hint:
+		case <-closing.C:
 		case <-moved:
 			lookAtPeers = true
 		case <-check.C:
