@@ -41,7 +41,7 @@ func (d *driven) inject(ctx context.Context, id, kind string, spec json.RawMessa
 	}
 	own, cancel := context.WithTimeout(context.WithoutCancel(ctx), lookLimit)
 	defer cancel()
-	if r, uerr := d.call(own, sidecar.Request{Op: sidecar.OpUndo, ID: id}); uerr == nil && r.Look != nil && r.Look.At == 0 {
+	if r, uerr := d.call(own, sidecar.Request{Op: sidecar.OpUndo, ID: id}); uerr == nil && r.Look != nil && !r.Look.Tried {
 		return fmt.Errorf("%w to %s: it was taken back before its time: %w", ErrUntouched, s.Container.Name, ctx.Err())
 	}
 	return err
@@ -51,8 +51,12 @@ func (d *driven) inject(ctx context.Context, id, kind string, spec json.RawMessa
 func watchAgent(ctx context.Context, t Tools, s Step, f flavour, met func(sidecar.Look) bool, unmet string) (Proof, error) {
 	unseen := &unseenError{name: s.Container.Name, want: "the effect", last: "it was never looked at"}
 	for tick := firstTick; ; tick = min(2*tick, lastTick) {
-		d := t.Sidecars.peek(s.Fault.Run, s.Container.ID, f)
-		if d == nil {
+		d := t.Sidecars.peek(ctx, s.Fault.Run, s.Container.ID, f)
+		switch {
+		case d == nil && ctx.Err() != nil:
+			unseen.ended = ctx.Err()
+			return Proof{}, unseen
+		case d == nil:
 			return Proof{}, fmt.Errorf("%s: %w, and the fault with it", s.Container.Name, errGone)
 		}
 		l, err := d.look(ctx, faultID(s.Undo))
@@ -100,8 +104,11 @@ func holdingAgent(ctx context.Context, t Tools, s Step, f flavour) (bool, string
 	case !c.State.StartedAt.Equal(s.Container.State.StartedAt):
 		return false, "it was restarted, and what the fault was on is gone", nil
 	}
-	d := t.Sidecars.peek(s.Fault.Run, s.Container.ID, f)
-	if d == nil {
+	d := t.Sidecars.peek(ctx, s.Fault.Run, s.Container.ID, f)
+	switch {
+	case d == nil && ctx.Err() != nil:
+		return false, "", ctx.Err()
+	case d == nil:
 		return false, "the helper beside it has gone, and the fault with it", nil
 	}
 	l, err := d.look(ctx, faultID(s.Undo))
@@ -116,7 +123,8 @@ func holdingAgent(ctx context.Context, t Tools, s Step, f flavour) (bool, string
 
 // undoAgent lets a sidecar take a fault back, or removes it where it does not answer or is not this process's.
 func undoAgent(ctx context.Context, t Tools, u Undo, f flavour) error {
-	if d := t.Sidecars.peek(u.Run, u.ID, f); d != nil {
+	d := t.Sidecars.peek(ctx, u.Run, u.ID, f)
+	if d != nil {
 		limit, cancel := context.WithTimeout(ctx, lookLimit)
 		defer cancel()
 		_, err := d.call(limit, sidecar.Request{Op: sidecar.OpUndo, ID: faultID(u)})
@@ -125,7 +133,7 @@ func undoAgent(ctx context.Context, t Tools, u Undo, f flavour) error {
 		}
 		d.stream.Close() // whatever it does, it is not to be asked again
 	}
-	return removeFlavour(ctx, t, u, f)
+	return t.Sidecars.without(ctx, u.Run, u.ID, f, d, func() error { return removeFlavour(ctx, t, u, f) })
 }
 
 // lineDifferences says what of a dump is not as it was.

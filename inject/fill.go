@@ -111,7 +111,7 @@ func mountOf(c engine.Container, dir string) (best engine.Mount, ok bool) {
 
 // Holding says whether the file is there. It outlives the container's main process.
 func (fill) Holding(ctx context.Context, t Tools, s Step) (bool, string, error) {
-	d := t.Sidecars.peek(s.Fault.Run, s.Container.ID, hostSidecar)
+	d := t.Sidecars.peek(ctx, s.Fault.Run, s.Container.ID, hostSidecar)
 	if _, err := inspect(ctx, t, s.Container.ID); err != nil {
 		if errors.Is(err, engine.ErrNotFound) {
 			return false, goneWords, nil

@@ -114,7 +114,7 @@ func (k onHost) verifyEnd(ctx context.Context, t Tools, s Step) (Proof, error) {
 	if err != nil {
 		return p, err
 	}
-	d := t.Sidecars.peek(s.Fault.Run, s.Container.ID, hostSidecar)
+	d := t.Sidecars.peek(ctx, s.Fault.Run, s.Container.ID, hostSidecar)
 	if d == nil {
 		return p, nil
 	}
@@ -164,7 +164,7 @@ func (onHost) Gone(ctx context.Context, t Tools, u Undo) (Proof, error) {
 	default:
 		p.Seen = "it is " + status(*a.container) + ", and its control group is gone"
 	}
-	if d := t.Sidecars.peek(u.Run, u.ID, hostSidecar); d != nil {
+	if d := t.Sidecars.peek(ctx, u.Run, u.ID, hostSidecar); d != nil {
 		if l, err := d.look(ctx, faultID(u)); err == nil && l.At > 0 {
 			if l.Seen != "" && a.container != nil {
 				p.Seen = l.Seen + "; " + p.Seen
@@ -211,7 +211,7 @@ func askHost(ctx context.Context, t Tools, u Undo, op string) (hostAnswer, error
 	}
 	q := sidecar.Request{Op: op, Kind: u.Kind, Spec: u.Extra}
 	var r sidecar.Reply
-	d := t.Sidecars.peek(u.Run, u.ID, hostSidecar)
+	d := t.Sidecars.peek(ctx, u.Run, u.ID, hostSidecar)
 	if d != nil && pid != 0 && d.startedAt.Equal(c.State.StartedAt) {
 		limit, cancel := context.WithTimeout(ctx, lookLimit)
 		defer cancel()

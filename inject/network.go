@@ -302,7 +302,7 @@ func (packets) Gone(ctx context.Context, t Tools, u Undo) (Proof, error) {
 	p := Proof{}
 	var lines []string
 	alone := true // no other fault is in the namespace, to be taken for a difference
-	if d := t.Sidecars.peek(u.Run, u.ID, netSidecar); d != nil && d.startedAt.Equal(c.State.StartedAt) {
+	if d := t.Sidecars.peek(ctx, u.Run, u.ID, netSidecar); d != nil && d.startedAt.Equal(c.State.StartedAt) {
 		l, err := d.look(ctx, faultID(u))
 		var untouched = errors.Is(err, ErrUntouched) // it never came to the sidecar
 		if err != nil && !untouched {

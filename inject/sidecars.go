@@ -70,16 +70,33 @@ func NewSidecars(e engine.Engine, helper func(context.Context) (string, error)) 
 
 // A slot is the place of one sidecar: whoever holds it may replace the sidecar.
 type slot struct {
-	one sync.Mutex
-	s   *driven
+	held chan struct{} // has room for whoever holds it
+	s    *driven
 }
+
+// hold waits for the slot, or until ctx ends: somebody else may be starting a sidecar in it.
+func (s *slot) hold(ctx context.Context) error {
+	select {
+	case s.held <- struct{}{}:
+		return nil
+	default:
+	}
+	select {
+	case s.held <- struct{}{}:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+func (s *slot) letGo() { <-s.held }
 
 func (s *Sidecars) slot(run, target string, f flavour) *slot {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	key := run + "/" + target + "/" + string(f)
 	if s.held[key] == nil {
-		s.held[key] = &slot{}
+		s.held[key] = &slot{held: make(chan struct{}, 1)}
 	}
 	return s.held[key]
 }
@@ -94,8 +111,10 @@ func (s *Sidecars) get(ctx context.Context, run string, c engine.Container, f fl
 		return nil, errNoSidecars
 	}
 	sl := s.slot(run, c.ID, f)
-	sl.one.Lock()
-	defer sl.one.Unlock()
+	if err := sl.hold(ctx); err != nil {
+		return nil, fmt.Errorf("the helper beside %s was not there in time: %w", c.Name, err)
+	}
+	defer sl.letGo()
 	if d := sl.s; d != nil {
 		if d.startedAt.Equal(c.State.StartedAt) && d.alive() {
 			return d, nil
@@ -113,18 +132,41 @@ func (s *Sidecars) get(ctx context.Context, run string, c engine.Container, f fl
 	return d, nil
 }
 
-// peek returns the sidecar that this process drives beside a target, or nil.
-func (s *Sidecars) peek(run, target string, f flavour) *driven {
+// peek returns the sidecar that this process drives beside a target, or nil: there is none, or ctx ended while one was being started.
+func (s *Sidecars) peek(ctx context.Context, run, target string, f flavour) *driven {
 	if s == nil {
 		return nil
 	}
 	sl := s.slot(run, target, f)
-	sl.one.Lock()
-	defer sl.one.Unlock()
-	if sl.s == nil || !sl.s.alive() {
+	if sl.hold(ctx) != nil {
 		return nil
 	}
-	return sl.s
+	defer sl.letGo()
+	return sl.alive()
+}
+
+func (s *slot) alive() *driven {
+	if s.s == nil || !s.s.alive() {
+		return nil
+	}
+	return s.s
+}
+
+// without does something where this process drives no sidecar beside a target but for a certain one, or nil, and lets nobody start
+// one meanwhile. Where there is another one after all it does nothing: to start that, everything of its name was removed.
+func (s *Sidecars) without(ctx context.Context, run, target string, f flavour, certain *driven, do func() error) error {
+	if s == nil {
+		return do()
+	}
+	sl := s.slot(run, target, f)
+	if err := sl.hold(ctx); err != nil {
+		return err
+	}
+	defer sl.letGo()
+	if d := sl.alive(); d != nil && d != certain {
+		return nil
+	}
+	return do()
 }
 
 // end ends the sidecars of a run: each undoes what it still holds. It returns once they are removed.
@@ -145,8 +187,12 @@ func (s *Sidecars) end(ctx context.Context, run string) error {
 	var wg sync.WaitGroup
 	for i, sl := range slots {
 		wg.Go(func() {
-			sl.one.Lock()
-			defer sl.one.Unlock()
+			own, cancel := context.WithTimeout(context.WithoutCancel(ctx), callLimit)
+			defer cancel()
+			if errs[i] = sl.hold(own); errs[i] != nil {
+				return
+			}
+			defer sl.letGo()
 			if sl.s != nil {
 				errs[i] = sl.s.end(ctx)
 				sl.s = nil
@@ -295,13 +341,19 @@ func (d *driven) call(ctx context.Context, q sidecar.Request) (sidecar.Reply, er
 	if err != nil {
 		return sidecar.Reply{}, err
 	}
-	d.write.Lock()
-	_, err = d.stream.Write(append(line, '\n'))
-	d.write.Unlock()
-	if err != nil {
-		return sidecar.Reply{}, d.gone()
-	}
+	// A stream that takes nothing more must not keep anybody waiting for longer than ctx. What is sent late does no harm: a fault that
+	// was taken back is not put in force any more.
+	unsent := make(chan struct{})
+	go func() {
+		d.write.Lock()
+		defer d.write.Unlock()
+		if _, err := d.stream.Write(append(line, '\n')); err != nil {
+			close(unsent)
+		}
+	}()
 	select {
+	case <-unsent:
+		return sidecar.Reply{}, d.gone()
 	case r := <-ch:
 		if r.Error == "" {
 			return r, nil

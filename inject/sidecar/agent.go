@@ -71,6 +71,7 @@ type held struct {
 	once  sync.Once
 	until *time.Timer
 	at    int64       // since when it is in force
+	tried bool        // its time has come
 	over  atomic.Bool // it was undone
 	last  Look        // what was seen of it just before
 }
@@ -235,6 +236,7 @@ func (a *agent) apply(q Request) (int64, error) {
 		return 0, fmt.Errorf("%w: it was taken back before its time", errUntouched)
 	default:
 	}
+	h.tried = true
 	at, err := h.e.apply()
 	if at.IsZero() {
 		return 0, err
@@ -254,7 +256,7 @@ func (a *agent) look(id string) (*Look, error) {
 		return &h.last, nil
 	}
 	l, err := h.e.look()
-	l.At = h.at
+	l.At, l.Tried = h.at, h.tried
 	return &l, err
 }
 
@@ -298,7 +300,7 @@ func (a *agent) undo(id string) (*Look, error) {
 	if h.until != nil {
 		h.until.Stop()
 	}
-	last.InForce, last.Why, last.At = false, "it was undone", h.at
+	last.InForce, last.Why, last.At, last.Tried = false, "it was undone", h.at, h.tried
 	h.last = last
 	h.over.Store(true)
 	return &h.last, nil

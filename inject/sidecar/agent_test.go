@@ -270,3 +270,34 @@ func TestAgentLeavesNothing(t *testing.T) {
 		t.Errorf("apply: %+v", got)
 	}
 }
+
+// halting is an effect that takes long, and is cut off.
+type halting struct {
+	scriptedEffect
+	begun, halt chan struct{}
+}
+
+func (e *halting) apply() (time.Time, error) {
+	close(e.begun)
+	<-e.halt
+	return time.Time{}, errors.New("it was taken back in the middle")
+}
+func (e *halting) stop() { close(e.halt) }
+
+// What was begun and cut off was tried, although it never was in force.
+func TestTried(t *testing.T) {
+	e := &halting{scriptedEffect{&scripted{}, "f"}, make(chan struct{}), make(chan struct{})}
+	a := &agent{held: map[string]*held{"f": {e: e, gone: make(chan struct{})}, "early": {e: &scriptedEffect{&scripted{}, "early"}, gone: make(chan struct{})}}}
+	applied := make(chan error, 1)
+	go func() { _, err := a.apply(Request{ID: "f"}); applied <- err }()
+	<-e.begun
+	if l, err := a.undo("f"); err != nil || !l.Tried || l.At != 0 {
+		t.Errorf("undo returned %+v, %v", l, err)
+	}
+	if err := <-applied; err == nil {
+		t.Error("apply returned no error")
+	}
+	if l, err := a.undo("early"); err != nil || l.Tried {
+		t.Errorf("undo returned %+v, %v", l, err)
+	}
+}

@@ -61,8 +61,10 @@ type Look struct {
 	InForce bool   `json:"in_force"`
 	Why     string `json:"why,omitempty"` // it is not in force
 	At      int64  `json:"at,omitempty"`  // since when it is in force, by the agent's clock
-	Means   string `json:"means"`         // how it is done: "nftables", "netem", "control group" …
-	Seen    string `json:"seen"`          // in words, past tense: "412 packets matched, 3 were dropped"
+	// Tried: its time has come, and it was put in force or at least begun.
+	Tried bool   `json:"tried,omitempty"`
+	Means string `json:"means"` // how it is done: "nftables", "netem", "control group" …
+	Seen  string `json:"seen"`  // in words, past tense: "412 packets matched, 3 were dropped"
 	// Met counts what met the fault, and Hit what it did something to; -1: nobody counts.
 	Met int64 `json:"met"`
 	Hit int64 `json:"hit"`
