@@ -13,8 +13,13 @@ import (
 var turns = turnstile{lines: map[string]*line{}}
 
 const (
-	gather     = 20 * time.Millisecond // so that undos that begin together are all in the line before the first goes
-	lowerFirst = 5 * time.Second       // for how long one that is not first waits for those before it to come
+	// gather is for how long nobody has joined a line before the first goes: undos that begin together come one after the other, as
+	// each is written down before. But nobody waits for others for longer than gatherMost.
+	gather     = 50 * time.Millisecond
+	gatherMost = time.Second
+	// lowerFirst is for how long one waits for those before it that have joined and do not come. For those that want their turn as
+	// well it waits however long they take: in another order each would get somebody else's address.
+	lowerFirst = 2 * lookLimit
 )
 
 // last is behind all addresses.
@@ -38,6 +43,7 @@ type turnstile struct {
 type line struct {
 	turns   map[*turn]struct{}
 	busy    *turn
+	joined  time.Time     // when somebody did last
 	changed chan struct{} // closed at each change
 }
 
@@ -47,6 +53,7 @@ type turn struct {
 	key    string
 	rank   netip.Addr
 	joined time.Time
+	wants  bool // it is in take
 }
 
 // join stands in a line.
@@ -66,6 +73,7 @@ func (t *turn) enter() *line {
 	}
 	if _, ok := l.turns[t]; !ok {
 		l.turns[t], t.joined = struct{}{}, time.Now()
+		l.joined = t.joined
 	}
 	return l
 }
@@ -73,21 +81,28 @@ func (t *turn) enter() *line {
 // take waits until it is this one's turn, which lasts until it leaves. One who has left joins again.
 func (t *turn) take(ctx context.Context) error {
 	l := t.enter()
+	defer func() {
+		t.of.mu.Lock()
+		t.wants = false
+		t.of.mu.Unlock()
+	}()
 	for {
 		t.of.mu.Lock()
-		waited := time.Since(t.joined)
-		next := gather
-		if waited >= gather {
-			next = lowerFirst
-			if l.busy == nil && (waited >= lowerFirst || !l.before(t)) {
+		t.wants = true
+		next := min(gather-time.Since(l.joined), gatherMost-time.Since(t.joined))
+		if next <= 0 {
+			if next = l.before(t); next <= 0 && l.busy == nil {
 				l.busy = t
 				t.of.mu.Unlock()
 				return nil
 			}
 		}
+		if l.busy != nil {
+			next = lowerFirst // it is told when that one leaves
+		}
 		changed := l.changed
 		t.of.mu.Unlock()
-		timer := time.NewTimer(max(next-waited, time.Millisecond))
+		timer := time.NewTimer(max(next, time.Millisecond))
 		select {
 		case <-changed:
 		case <-timer.C:
@@ -99,14 +114,18 @@ func (t *turn) take(ctx context.Context) error {
 	}
 }
 
-// before says whether somebody else is to go first.
-func (l *line) before(t *turn) bool {
+// before says for how long at most somebody else is to go first; 0: nobody is.
+func (l *line) before(t *turn) (most time.Duration) {
 	for other := range l.turns {
-		if other != t && other.rank.Less(t.rank) {
-			return true
+		switch {
+		case other == t || !other.rank.Less(t.rank):
+		case other.wants:
+			return lowerFirst // it goes when it can, which changes the line
+		default:
+			most = max(most, lowerFirst-time.Since(other.joined))
 		}
 	}
-	return false
+	return most
 }
 
 // leave ends a turn, or the wait for one. Leaving twice is no different.

@@ -56,6 +56,35 @@ func TestTurnsGoByAddress(t *testing.T) {
 	})
 }
 
+// However long each takes, those that want their turn get it by their addresses, also if they come one after the other.
+func TestTurnsStayInOrder(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := turnstile{lines: map[string]*line{}}
+		const many = 20
+		var mu sync.Mutex
+		var order []int
+		var wg sync.WaitGroup
+		for i := many; i > 0; i-- {
+			wg.Go(func() {
+				turn := s.join("n", netip.AddrFrom4([4]byte{10, 0, 0, byte(i)}))
+				defer turn.leave()
+				if err := turn.take(t.Context()); err != nil {
+					t.Error(err)
+				}
+				mu.Lock()
+				order = append(order, i)
+				mu.Unlock()
+				time.Sleep(lowerFirst)
+			})
+			time.Sleep(gather / 2)
+		}
+		wg.Wait()
+		if len(order) != many || !slices.IsSorted(order) {
+			t.Errorf("the order is %v", order)
+		}
+	})
+}
+
 // One that never comes to its turn holds the others up for a while only, and a wait ends with its context.
 func TestTurnsDoNotWaitForEver(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

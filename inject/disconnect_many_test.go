@@ -1,0 +1,78 @@
+package inject_test
+
+import (
+	"context"
+	"reflect"
+	"sync"
+	"testing"
+	"time"
+
+	"gameday/inject"
+	"gameday/inject/engine/enginetest"
+	"gameday/inject/injecttest"
+)
+
+// Twenty containers are taken out of one network at once, and put back at once: each has its own place again, whatever order the
+// engine gives out addresses in.
+func TestDisconnectOfTwenty(t *testing.T) {
+	const many = 20
+	tools := injecttest.Tools(t)
+	sweep(t, tools)
+	k := kind(t, "disconnect")
+	n := enginetest.TestNetwork(t, tools.Engine)
+	steps, before := make([]inject.Step, many), make([]map[string]any, many)
+	each := func(do func(i int) error) {
+		t.Helper()
+		var all sync.WaitGroup
+		for i := range many {
+			all.Go(func() {
+				if err := do(i); err != nil {
+					t.Error(err)
+				}
+			})
+		}
+		all.Wait()
+		if t.Failed() {
+			t.FailNow()
+		}
+	}
+	ids := make([]string, many)
+	for i := range ids {
+		ids[i] = enginetest.Workload(t, tools.Engine, enginetest.Unique("gameday-many"), enginetest.Network(n.Name, enginetest.Unique("alias"))).ID
+		before[i] = places(t, ids[i])
+	}
+	f := inject.Fault{Run: enginetest.RunLabel(), Name: "f", Kind: "disconnect", Args: map[string]any{"network": n.Name}, Duration: time.Minute}
+	each(func(i int) (err error) {
+		steps[i], err = inject.Prepare(enginetest.Context(t), tools, f, ids[i], inject.Host{})
+		return err
+	})
+	each(func(i int) error {
+		err := k.Inject(enginetest.Context(t), tools, steps[i])
+		if err == nil {
+			_, err = k.Verify(enginetest.Context(t), tools, steps[i])
+		}
+		return err
+	})
+	for i, id := range ids {
+		if _, ok := places(t, id)[n.Name]; ok {
+			t.Errorf("target %d is in its network", i)
+		}
+	}
+	each(func(i int) error {
+		limit, cancel := context.WithTimeout(context.Background(), inject.UndoLimit(steps[i].Undo))
+		defer cancel()
+		p, err := inject.Perform(limit, tools, steps[i].Undo)
+		if len(p.Differences) > 0 {
+			t.Errorf("target %d: %q", i, p.Differences)
+		}
+		return err
+	})
+	for i, id := range ids {
+		if after := places(t, id); !reflect.DeepEqual(after, before[i]) {
+			t.Errorf("docker inspect says of target %d\n%v, before\n%v", i, after, before[i])
+		}
+	}
+	if left := holders(t, n.ID); len(left) > 0 {
+		t.Errorf("addresses are still held: %q", left)
+	}
+}
