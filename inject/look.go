@@ -18,8 +18,9 @@ const (
 )
 
 // settle is how long an undo watches a container that shows no effect, in case that a call which nobody waited for is
-// still on its way through the engine.
-const settle = 500 * time.Millisecond
+// still on its way through the engine. A busy one has been seen to be late by more than half a second. An effect that is there
+// is undone at once.
+const settle = 2 * time.Second
 
 // inspect looks at a container once. The id must be the container's own: a name that happens to match is no match.
 func inspect(ctx context.Context, t Tools, id string) (engine.Container, error) {
