@@ -51,36 +51,9 @@ func (r *Run) declaration() *journal.Declared {
 	for _, a := range sc.Assumptions {
 		d.Assumptions = append(d.Assumptions, journal.Assumption{Name: a.Name, Description: a.Description})
 	}
-	for _, q := range p.Queries {
-		if h := q.Hypothesis; h != nil {
-			match := "all"
-			if h.MatchAny {
-				match = "any"
-			}
-			d.Hypotheses = append(d.Hypotheses, journal.Hypothesis{Name: h.Name, Description: h.Description, QueryID: q.ID, Query: h.Query,
-				Expect: h.Expect.String(), Phases: phases(h.Phases), Every: journal.Duration(q.Every), Lookback: journal.Duration(q.Lookback),
-				Tolerate: journal.Duration(h.Tolerate), Within: journal.Duration(h.Within), Match: match, NoData: h.NoData,
-				File: filepath.Base(h.Range.File), Line: h.Range.Line})
-			continue
-		}
-		g := q.Guardrail
-		d.Guardrails = append(d.Guardrails, journal.Guardrail{Name: g.Name, Description: g.Description, QueryID: q.ID, Query: g.Query,
-			AbortWhen: g.AbortWhen.String(), For: journal.Duration(g.For), Every: journal.Duration(q.Every), NoData: g.NoData,
-			File: filepath.Base(g.Range.File), Line: g.Range.Line})
-	}
+	d.Hypotheses, d.Guardrails = declareQueries(p.Queries)
 	for _, f := range p.Faults {
-		fp := journal.FaultPlan{Name: f.Fault.Name, FaultKind: f.Fault.Kind, Description: f.Fault.Description, Target: f.Fault.Target.Name,
-			Start: journal.Duration(f.Start), Duration: journal.Duration(f.Fault.Duration), File: filepath.Base(f.Fault.Range.File), Line: f.Fault.Range.Line}
-		var does, undo []string
-		for _, s := range f.Steps {
-			fp.Containers = append(fp.Containers, s.Container.Name)
-			does, undo = append(does, s.Does), append(undo, s.UndoWords)
-		}
-		fp.Does, fp.Undo = strings.Join(does, "; "), strings.Join(undo, "; ")
-		for _, name := range f.Fault.ArgNames {
-			fp.Args = append(fp.Args, journal.Argument{Name: name, Value: argument(f.Fault.Args[name])})
-		}
-		d.Faults = append(d.Faults, fp)
+		d.Faults = append(d.Faults, declareFault(f))
 	}
 	d.BlastRadius = journal.BlastRadius{MaxTargets: sc.BlastRadius.MaxTargets, MaxDuration: journal.Duration(sc.BlastRadius.MaxDuration)}
 	protected := map[string]bool{}
@@ -95,4 +68,42 @@ func (r *Run) declaration() *journal.Declared {
 	}
 	sort.Strings(d.BlastRadius.Protected)
 	return d
+}
+
+// declareQueries is what is claimed and guarded, as the record keeps it.
+func declareQueries(queries []PlannedQuery) (hypotheses []journal.Hypothesis, guardrails []journal.Guardrail) {
+	for _, q := range queries {
+		if h := q.Hypothesis; h != nil {
+			match := "all"
+			if h.MatchAny {
+				match = "any"
+			}
+			hypotheses = append(hypotheses, journal.Hypothesis{Name: h.Name, Description: h.Description, QueryID: q.ID, Query: h.Query,
+				Expect: h.Expect.String(), Phases: phases(h.Phases), Every: journal.Duration(q.Every), Lookback: journal.Duration(q.Lookback),
+				Tolerate: journal.Duration(h.Tolerate), Within: journal.Duration(h.Within), Match: match, NoData: h.NoData,
+				File: filepath.Base(h.Range.File), Line: h.Range.Line})
+			continue
+		}
+		g := q.Guardrail
+		guardrails = append(guardrails, journal.Guardrail{Name: g.Name, Description: g.Description, QueryID: q.ID, Query: g.Query,
+			AbortWhen: g.AbortWhen.String(), For: journal.Duration(g.For), Every: journal.Duration(q.Every), NoData: g.NoData,
+			File: filepath.Base(g.Range.File), Line: g.Range.Line})
+	}
+	return hypotheses, guardrails
+}
+
+// declareFault is a planned fault, as the record keeps it.
+func declareFault(f PlannedFault) journal.FaultPlan {
+	fp := journal.FaultPlan{Name: f.Fault.Name, FaultKind: f.Fault.Kind, Description: f.Fault.Description, Target: f.Fault.Target.Name,
+		Start: journal.Duration(f.Start), Duration: journal.Duration(f.Fault.Duration), File: filepath.Base(f.Fault.Range.File), Line: f.Fault.Range.Line}
+	var does, undo []string
+	for _, s := range f.Steps {
+		fp.Containers = append(fp.Containers, s.Container.Name)
+		does, undo = append(does, s.Does), append(undo, s.UndoWords)
+	}
+	fp.Does, fp.Undo = strings.Join(does, "; "), strings.Join(undo, "; ")
+	for _, name := range f.Fault.ArgNames {
+		fp.Args = append(fp.Args, journal.Argument{Name: name, Value: argument(f.Fault.Args[name])})
+	}
+	return fp
 }

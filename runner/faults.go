@@ -502,11 +502,12 @@ func (l *life) wasBlind(err error) {
 }
 
 func (l *life) lost(why string) {
-	l.r.write(&journal.FaultEndedEarly{Fault: l.name(), Container: l.ref(), Reason: why})
+	ended := &journal.FaultEndedEarly{Fault: l.name(), Container: l.ref(), Reason: why}
+	l.r.write(ended)
 	l.r.mu.Lock()
 	defer l.r.mu.Unlock()
 	if l.r.endedEarly == "" {
-		l.r.endedEarly = fmt.Sprintf("%s: %s", l.step.Container.Name, why)
+		l.r.endedEarly = endedEarly(ended)
 	}
 }
 
@@ -535,9 +536,10 @@ func (l *life) undo(why journal.UndoWhy) {
 	}
 	l.show(FaultUndone, time.Time{})
 	if proof.HitNothing != "" {
-		l.r.write(&journal.FaultHitNothing{Fault: l.name(), Container: l.ref(), Seen: proof.HitNothing})
+		nothing := &journal.FaultHitNothing{Fault: l.name(), Container: l.ref(), Seen: proof.HitNothing}
+		l.r.write(nothing)
 		l.r.mu.Lock()
-		l.r.hitNothing = cmp.Or(l.r.hitNothing, fmt.Sprintf("fault.%s on %s: %s", l.name(), l.step.Container.Name, proof.HitNothing))
+		l.r.hitNothing = cmp.Or(l.r.hitNothing, hitNothing(nothing))
 		l.r.mu.Unlock()
 	}
 	l.close(proof, time.Since(began))

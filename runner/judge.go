@@ -29,6 +29,8 @@ type History struct {
 	NoRecovery bool
 	Medians    map[string]medians // by query id
 	Samples    map[string][]journal.Sample
+	// Deeds are when the faults took effect and were undone, as exactly as that was seen.
+	Deeds deeds
 }
 
 // phase is the one in which a time lies.
@@ -109,6 +111,10 @@ func judge(q PlannedQuery, h History) *journal.HypothesisJudged {
 		j.v.Phases = append(j.v.Phases, ph)
 	}
 	j.v.Margin = j.margin(j.v.HeldAgain)
+	if h.Injected {
+		j.v.FirstViolation = j.firstViolation()
+		j.v.RecoveredBeforeUndo = j.recoveredBeforeUndo()
+	}
 	switch v := j.v; {
 	case h.Sham:
 		v.Verdict, v.Reason, v.Phase, v.Detail = journal.NotTested, journal.ReasonSham, "", ""
@@ -226,7 +232,8 @@ func (j *judging) recovery(ph *journal.PhaseJudged) {
 		last = st
 	}
 	if again != nil {
-		if j.hy.Within > 0 && time.Duration(again.AtMost) > j.hy.Within {
+		// The phase begins when the undo was seen: what is declared counts from there.
+		if j.hy.Within > 0 && again.AtMost > 0 && again.First.Sub(ph.From) > j.hy.Within {
 			j.settle(journal.Inconclusive, journal.ReasonUncertain, ph.Phase, "")
 		}
 		return

@@ -176,32 +176,3 @@ func (v view) broken(st journal.Stretch) bool {
 func (v view) counted(st journal.Stretch) bool {
 	return !v.any(st, func(s seen) bool { return s.State == journal.Violated && s.Error == "" })
 }
-
-// heldAgain is the time from the last undo until the claim held for good: until the end, in every sample, none missed. Nil when
-// it did not, or was not seen to.
-func (v view) heldAgain() *journal.HeldAgain {
-	undo, end := v.h.window(journal.Recovery)
-	samples := v.in(journal.Recovery)
-	first := len(samples)
-	next := end
-	for i := len(samples) - 1; i >= 0; i-- {
-		if samples[i].State != journal.Holding || v.apart(samples[i].At, next) {
-			break
-		}
-		first, next = i, samples[i].At
-	}
-	if first == len(samples) {
-		return nil
-	}
-	a := &journal.HeldAgain{Undo: undo, First: next, AtMost: journal.Duration(next.Sub(undo))}
-	for _, s := range samples[:first] {
-		if s.State == journal.Violated {
-			a.AtLeast = journal.Duration(s.At.Sub(undo))
-		}
-	}
-	before := v.in(journal.Fault)
-	if n := len(before); first == 0 && n > 0 && before[n-1].State == journal.Holding && !v.apart(before[n-1].At, next) {
-		a.AtMost = 0
-	}
-	return a
-}

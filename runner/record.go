@@ -92,6 +92,9 @@ func (r *Run) record(first bool, write func() (journal.Event, error)) error {
 	ev, err := write()
 	if err == nil || errors.Is(err, journal.ErrReserve) {
 		r.audience.add(ev)
+		r.mu.Lock()
+		r.deeds.take(ev)
+		r.mu.Unlock()
 	}
 	r.recording.Unlock()
 	if err != nil {

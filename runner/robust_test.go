@@ -281,6 +281,7 @@ func (s *stage) cameTo(e ending, want journal.Outcome, code int) {
 		s.t.Errorf("the record ends with %+v, the result is %+v", end, e.Result)
 	}
 	s.drafts(e)
+	s.rejudges(e)
 }
 
 func (s *stage) drafts(e ending) {

@@ -57,6 +57,7 @@ type Run struct {
 	faults     map[string]*FaultStatus
 	faultOrder []string
 	recordErr  error
+	deeds      deeds
 }
 
 type openUndo struct{ what, byHand string }
@@ -283,23 +284,37 @@ func (r *Run) verdicts(passed bool, end time.Time) (journal.Outcome, string) {
 		l := r.live[q.ID]
 		r.write(judgeGuardrail(q, h, l.tripped, l.blind))
 	}
+	return ending{notDone: notDone, why: why, detail: detail, passed: passed, gateFailed: r.gateFailed}.outcome(h, worst, len(r.plan.Scenario.Hypotheses))
+}
+
+// An ending is what, besides the verdicts, decides how a run ended.
+type ending struct {
+	notDone    string          // why a fault was not injected
+	why        journal.UndoWhy // why the run was ended before its time; empty: it was not
+	detail     string
+	passed     bool     // the baseline held
+	gateFailed []string // names of what it did not satisfy
+}
+
+// outcome is that of a run with so many hypotheses, whose worst verdict is known.
+func (e ending) outcome(h History, worst journal.Verdict, hypotheses int) (journal.Outcome, string) {
 	switch {
-	case why == journal.UndoGuard:
-		return journal.OutcomeInterrupted, detail // also where that is why a fault was not injected
-	case notDone != "":
-		return journal.OutcomeNotInjected, notDone
-	case why == journal.UndoInterrupted:
-		return journal.OutcomeInterrupted, detail
-	case why == journal.UndoGuardrail:
-		return journal.OutcomeAborted, detail
-	case why != "":
-		return journal.OutcomeError, detail
-	case !passed:
-		return journal.OutcomeNotInjected, "the baseline did not hold: " + join(r.gateFailed)
-	case r.plan.Sham:
+	case e.why == journal.UndoGuard:
+		return journal.OutcomeInterrupted, e.detail // also where that is why a fault was not injected
+	case e.notDone != "":
+		return journal.OutcomeNotInjected, e.notDone
+	case e.why == journal.UndoInterrupted:
+		return journal.OutcomeInterrupted, e.detail
+	case e.why == journal.UndoGuardrail:
+		return journal.OutcomeAborted, e.detail
+	case e.why != "":
+		return journal.OutcomeError, e.detail
+	case !e.passed:
+		return journal.OutcomeNotInjected, "the baseline did not hold: " + join(e.gateFailed)
+	case h.Sham:
 		return journal.OutcomeNotInjected, ShamDetail
 	}
-	if len(r.plan.Scenario.Hypotheses) == 0 {
+	if hypotheses == 0 {
 		return journal.OutcomeInconclusive, NoHypothesis
 	}
 	switch worst {
@@ -317,7 +332,7 @@ func (r *Run) verdicts(passed bool, end time.Time) (journal.Outcome, string) {
 
 // history is what is known by now. The caller holds the mutex.
 func (r *Run) history() History {
-	h := History{Start: r.start, FaultStart: r.faultStart, LastUndo: r.lastUndo, Injected: r.notDone == "" && !r.faultStart.IsZero(),
+	h := History{Start: plain(r.start), FaultStart: plain(r.faultStart), LastUndo: plain(r.lastUndo), Deeds: r.deeds, Injected: r.notDone == "" && !r.faultStart.IsZero(),
 		Sham: r.plan.Sham, NoRecovery: r.plan.Scenario.Recovery == 0, EndedEarly: r.endedEarly, HitNothing: r.hitNothing, Medians: map[string]medians{}, Samples: map[string][]journal.Sample{}}
 	for id, s := range r.samples {
 		h.Samples[id] = sorted(s)

@@ -562,6 +562,9 @@ type HypothesisJudged struct {
 	Phases     []PhaseJudged `json:"phases,omitempty"`
 	Margin     *Margin       `json:"margin,omitempty"`
 	HeldAgain  *HeldAgain    `json:"held_again,omitempty"`
+
+	FirstViolation      *FirstViolation      `json:"first_violation,omitempty"`
+	RecoveredBeforeUndo *RecoveredBeforeUndo `json:"recovered_before_undo,omitempty"`
 }
 
 // Kind returns "hypothesis.judged".
@@ -605,7 +608,8 @@ type Margin struct {
 	Share    *Number `json:"share,omitempty"` // Distance ÷ |bound|; nil where the bound is zero
 }
 
-// HeldAgain is the time from the last undo until the claim held for good, between AtLeast and AtMost.
+// HeldAgain is the time from the last undo until the claim held for good, between AtLeast and AtMost. AtMost is zero where it held
+// already. The undo is seen a moment after it takes effect, and AtMost counts from its beginning.
 type HeldAgain struct {
 	Undo    time.Time `json:"undo"`     // the last undo
 	AtLeast Duration  `json:"at_least"` // zero if it held already
