@@ -12,6 +12,9 @@ func (f *facts) attention() (Section, bool) {
 	if a := f.residueAlarm(); len(a.Sentences) > 0 {
 		s.Items = append(s.Items, a)
 	}
+	if a := f.rejudgedAlarm(); len(a.Sentences) > 0 {
+		s.Items = append(s.Items, a)
+	}
 	if a := f.shamAlarm(); len(a.Sentences) > 0 {
 		s.Items = append(s.Items, a)
 	}

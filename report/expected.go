@@ -33,14 +33,7 @@ func (f *facts) expectedAndObserved() Section {
 		}
 		text = append(text, f.reasonSentence(h))
 		points := f.stretches(h)
-		if h.judged != nil && h.judged.p.HeldAgain != nil {
-			a := h.judged.p.HeldAgain
-			if a.AtMost == 0 {
-				points = append(points, []Sentence{say(h.rests, "At the last undo, {}, it held already.", At(a.Undo))})
-			} else {
-				points = append(points, []Sentence{say(h.rests, "It held for good from {}, {} after the last undo.", At(a.First), Lasting{time.Duration(a.AtLeast), time.Duration(a.AtMost)})})
-			}
-		}
+		points = append(points, h.intervals()...)
 		s.Items = append(s.Items, text)
 		if len(points) > 0 {
 			s.Items = append(s.Items, points)

@@ -37,6 +37,7 @@ type facts struct {
 	blind    []noted[*journal.BlindSpots]
 	residue  *noted[*journal.Residue]
 	ended    *noted[*journal.RunEnded]
+	rejudged *noted[*journal.Rejudged] // nil: the verdicts are the run's own
 
 	hypotheses []*hypothesis
 	guardrails []*guardrail
@@ -248,6 +249,8 @@ func (f *facts) take(id string, e journal.Event) {
 		f.blind = append(f.blind, noted[*journal.BlindSpots]{id, at, p})
 	case *journal.Residue:
 		f.residue = &noted[*journal.Residue]{id, at, p}
+	case *journal.Rejudged:
+		f.rejudged = &noted[*journal.Rejudged]{id, at, p}
 	case *journal.RunEnded:
 		f.ended = &noted[*journal.RunEnded]{id, at, p}
 	}

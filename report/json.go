@@ -18,26 +18,27 @@ var Schema []byte
 const SchemaVersion = 1
 
 type jsonReport struct {
-	SchemaVersion int              `json:"schema_version"`
-	Run           string           `json:"run"`
-	Scenario      jsonScenario     `json:"scenario"`
-	Gameday       string           `json:"gameday_version"`
-	Started       time.Time        `json:"started"`
-	Ended         time.Time        `json:"ended"` // of the last event
-	Complete      bool             `json:"complete"`
-	Outcome       string           `json:"outcome"`
-	ExitCode      *int             `json:"exit_code"`
-	Seed          uint64           `json:"seed"`
-	Zero          time.Time        `json:"zero"` // T+0
-	Hypotheses    []jsonHypothesis `json:"hypotheses"`
-	Faults        []jsonFault      `json:"faults"`
-	Guardrails    []jsonGuardrail  `json:"guardrails"`
-	Sham          bool             `json:"sham,omitempty"`
-	Moved         *jsonMoved       `json:"moved,omitempty"`
-	BlindSpots    []jsonBlindSpot  `json:"blind_spots,omitempty"`
-	Residue       jsonResidue      `json:"residue"`
-	Damage        []journal.Damage `json:"damage"`
-	Evidence      []jsonEvidence   `json:"evidence"`
+	SchemaVersion int               `json:"schema_version"`
+	Run           string            `json:"run"`
+	Scenario      jsonScenario      `json:"scenario"`
+	Gameday       string            `json:"gameday_version"`
+	Started       time.Time         `json:"started"`
+	Ended         time.Time         `json:"ended"` // of the last event
+	Complete      bool              `json:"complete"`
+	Outcome       string            `json:"outcome"`
+	ExitCode      *int              `json:"exit_code"`
+	Seed          uint64            `json:"seed"`
+	Zero          time.Time         `json:"zero"` // T+0
+	Hypotheses    []jsonHypothesis  `json:"hypotheses"`
+	Faults        []jsonFault       `json:"faults"`
+	Guardrails    []jsonGuardrail   `json:"guardrails"`
+	Sham          bool              `json:"sham,omitempty"`
+	Moved         *jsonMoved        `json:"moved,omitempty"`
+	BlindSpots    []jsonBlindSpot   `json:"blind_spots,omitempty"`
+	Residue       jsonResidue       `json:"residue"`
+	Damage        []journal.Damage  `json:"damage"`
+	Rejudged      *journal.Rejudged `json:"rejudged,omitempty"` // the verdicts are not the run's own
+	Evidence      []jsonEvidence    `json:"evidence"`
 }
 
 type jsonScenario struct {
@@ -58,6 +59,9 @@ type jsonHypothesis struct {
 	HeldAgain *journal.HeldAgain    `json:"held_again"`
 	Phases    []journal.PhaseJudged `json:"phases"`
 	Evidence  []string              `json:"evidence"`
+
+	FirstViolation      *journal.FirstViolation      `json:"first_violation"`
+	RecoveredBeforeUndo *journal.RecoveredBeforeUndo `json:"recovered_before_undo"`
 }
 
 type jsonFault struct {
@@ -111,6 +115,9 @@ func (d *Draft) JSON() ([]byte, error) {
 		Scenario:   jsonScenario{p.Scenario, p.Title, p.Hash, some(p.Tags)},
 		Hypotheses: []jsonHypothesis{}, Faults: []jsonFault{}, Guardrails: []jsonGuardrail{}, Damage: some(f.rec.Damage), Evidence: []jsonEvidence{},
 	}
+	if f.rejudged != nil {
+		r.Rejudged = f.rejudged.p
+	}
 	if f.ended != nil {
 		r.ExitCode = &f.ended.p.ExitCode
 	}
@@ -121,6 +128,7 @@ func (d *Draft) JSON() ([]byte, error) {
 		}
 		if h.judged != nil {
 			j.Detail, j.Margin, j.HeldAgain, j.Phases = h.judged.p.Detail, h.judged.p.Margin, h.judged.p.HeldAgain, some(h.judged.p.Phases)
+			j.FirstViolation, j.RecoveredBeforeUndo = h.judged.p.FirstViolation, h.judged.p.RecoveredBeforeUndo
 		}
 		r.Hypotheses = append(r.Hypotheses, j)
 	}

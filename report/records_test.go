@@ -295,6 +295,8 @@ func refutedRun() *story {
 	qg.Purpose = "guardrail"
 	jb := judged(qb, journal.Refuted, journal.ReasonViolated, journal.Fault)
 	jb.HeldAgain = &journal.HeldAgain{Undo: at(goneAt), AtLeast: journal.Duration(at(67).Sub(at(goneAt))), AtMost: journal.Duration(at(68).Sub(at(goneAt))), First: at(68)}
+	jb.FirstViolation = &journal.FirstViolation{Effect: at(effectAt), After: at(33), First: at(34), AtLeast: journal.Duration(at(33).Sub(at(effectAt))),
+		AtMost: journal.Duration(at(34).Sub(at(faultAt + 0.12)))}
 	s.add(90.1, judged(qa, journal.Held, journal.ReasonHeld, "")).add(90.1, jb)
 	s.add(90.1, &journal.GuardrailJudged{Guardrail: g.Name, QueryID: "Q3", Samples: len(qg.Samples), Closest: judged(qg, journal.Held, journal.ReasonHeld, "").Margin})
 	return s

@@ -31,6 +31,8 @@ func stories() map[string]*journal.Record {
 		"empty":        emptyRun(),
 		"moved":        movedRun(),
 		"sham":         shamRun(),
+		"coped":        copedRun(),
+		"rejudged":     rejudgedRun(),
 	}
 }
 
@@ -275,4 +277,37 @@ func emptyRun() *journal.Record {
 	s.add(0.1, &journal.Declared{Faults: []journal.FaultPlan{}})
 	s.add(1, &journal.PhaseStarted{Phase: journal.Baseline})
 	return s.add(2, &journal.RunEnded{Outcome: journal.OutcomeHeld}).rec
+}
+
+// copedRun recovers while the store is still frozen.
+func copedRun() *journal.Record {
+	s := begin("store_freezes")
+	c := quick(0.5, func(sec, _ int) float64 {
+		if sec >= 34 && sec < 44 {
+			return 2.5
+		}
+		return wave(sec, 0.08, 0.01)
+	})
+	c.Tolerate = dur(15)
+	s.declare([]*claim{c}).baseline().inject()
+	s.undo(undoAt, journal.UndoDue)
+	j := judged(s.sample(c, endAt), journal.Held, journal.ReasonHeld, "")
+	for i := range j.Phases {
+		for k := range j.Phases[i].Violations {
+			j.Phases[i].Violations[k].Tolerated = true
+		}
+	}
+	j.FirstViolation = &journal.FirstViolation{Effect: at(effectAt), After: at(33), First: at(34), AtLeast: journal.Duration(at(33).Sub(at(effectAt))),
+		AtMost: journal.Duration(at(34).Sub(at(faultAt + 0.12)))}
+	j.RecoveredBeforeUndo = &journal.RecoveredBeforeUndo{Undo: at(undoAt + 0.05), First: at(44), AtLeast: journal.Duration(at(undoAt).Sub(at(44))),
+		AtMost: journal.Duration(at(undoAt + 0.05).Sub(at(43)))}
+	j.HeldAgain = &journal.HeldAgain{Undo: at(undoAt + 0.05), First: at(61)}
+	return s.add(90.1, j).end(90.2, journal.OutcomeHeld, 0).rec
+}
+
+// rejudgedRun is a run that another scenario was held against.
+func rejudgedRun() *journal.Record {
+	s := refutedRun().end(90.2, journal.OutcomeRefuted, 3)
+	return s.add(90.3, &journal.Rejudged{File: "shop.gameday.hcl", Hash: full[7:], Changes: []string{"hypothesis.checkout_stays_quick: expect: value < 5 → value < 0.5"},
+		Notes: []string{`recovery = "60s" is not as it was in the run`}}).rec
 }

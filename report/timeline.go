@@ -221,6 +221,9 @@ func (f *facts) describe(e EventEvidence) moment {
 		if e.Event.Guard {
 			m.text = words("the guard summed up: {}; {}", outcomeValue(p.Outcome), Quote(p.Detail))
 		}
+	case *journal.Rejudged:
+		m.minor = true
+		m.text = rejudgedMoment(p)
 	case *journal.Unknown:
 		m.text = words("an event of a kind that this version does not know: {}", Name(p.Name))
 	default:

@@ -111,7 +111,7 @@ func judge(q PlannedQuery, h History) *journal.HypothesisJudged {
 		j.v.Phases = append(j.v.Phases, ph)
 	}
 	j.v.Margin = j.margin(j.v.HeldAgain)
-	if h.Injected {
+	if h.Injected && !h.Sham {
 		j.v.FirstViolation = j.firstViolation()
 		j.v.RecoveredBeforeUndo = j.recoveredBeforeUndo()
 	}

@@ -1,0 +1,131 @@
+package report
+
+import (
+	"time"
+
+	"gameday/runner/journal"
+)
+
+// intervals are the points that say when a claim stopped holding, and when it held again.
+func (h *hypothesis) intervals() Points {
+	var out Points
+	if h.judged == nil {
+		return nil
+	}
+	j := h.judged.p
+	if v := j.FirstViolation; v != nil {
+		out = append(out, []Sentence{say(h.rests, "After the fault took effect it stopped holding {}: {} later.", Between{&v.After, v.First}, lasting(v.AtLeast, v.AtMost))})
+	}
+	if r := j.RecoveredBeforeUndo; r != nil {
+		out = append(out, []Sentence{say(h.rests, "It held for good from {}, {} before the last undo, while the faults were in force.", At(r.First), lasting(r.AtLeast, r.AtMost))})
+	}
+	if a := j.HeldAgain; a != nil {
+		if a.AtMost == 0 {
+			out = append(out, []Sentence{say(h.rests, "At the last undo, {}, it held already.", At(a.Undo))})
+		} else {
+			out = append(out, []Sentence{say(h.rests, "It held for good from {}, {} after the last undo.", At(a.First), lasting(a.AtLeast, a.AtMost))})
+		}
+	}
+	return out
+}
+
+func lasting(least, most journal.Duration) Lasting {
+	return Lasting{time.Duration(least), time.Duration(most)}
+}
+
+// responseAndRecovery says for each hypothesis how long it held after the fault, and how long after the undo until it held again.
+func (f *facts) responseAndRecovery() Section {
+	s := Section{ID: "response", Version: 1, Title: "Response and recovery"}
+	switch {
+	case len(f.hypotheses) == 0:
+		s.Items = append(s.Items, Para{say([]string{f.declaredEvidence()}, "The scenario states no hypothesis: no recovery was watched.")})
+		return s
+	case f.firstEffect() == "":
+		s.Items = append(s.Items, Para{say(cite(f.declaredEvidence(), f.last), "The record shows no fault that took effect: there was nothing to recover from.")})
+		return s
+	}
+	t := Table{Columns: []string{"Hypothesis", "After the fault's effect", "Before the last undo", "After the last undo"}}
+	for _, h := range f.hypotheses {
+		t.Rows = append(t.Rows, row(append([]string{h.declared, f.firstEffect()}, h.rests...), words("{}", Name(h.Name)), h.stopped(), h.recovered(), h.again()))
+	}
+	s.Items = append(s.Items, t)
+	return s
+}
+
+// firstEffect is the evidence of the first fault that took effect; empty if none did.
+func (f *facts) firstEffect() string {
+	id := ""
+	var first time.Time
+	for _, x := range f.faults {
+		if at := x.effect(); !at.IsZero() && (id == "" || at.Before(first)) {
+			id, first = x.verified.id, at
+		}
+	}
+	return id
+}
+
+// stopped is when it stopped holding.
+func (h *hypothesis) stopped() Phrase {
+	switch {
+	case h.judged == nil:
+		return words("not judged")
+	case h.judged.p.FirstViolation != nil:
+		v := h.judged.p.FirstViolation
+		return words("stopped holding after {}", lasting(v.AtLeast, v.AtMost))
+	case h.violated():
+		return words("did not hold, and since when was not seen")
+	}
+	return words("was not seen to stop holding")
+}
+
+// violated says whether it was seen violated after the baseline.
+func (h *hypothesis) violated() bool {
+	for _, p := range h.judged.p.Phases {
+		if p.Phase != journal.Baseline && p.Bad > 0 {
+			return true
+		}
+	}
+	return false
+}
+
+// recovered is whether it held for good while the faults were in force.
+func (h *hypothesis) recovered() Phrase {
+	switch {
+	case h.judged == nil:
+		return words("not judged")
+	case h.judged.p.RecoveredBeforeUndo != nil:
+		r := h.judged.p.RecoveredBeforeUndo
+		return words("held for good, {} before it", lasting(r.AtLeast, r.AtMost))
+	case !h.violated():
+		return words("there was nothing to recover from")
+	}
+	return words("a recovery without the undo was not shown")
+}
+
+// again is when it held for good after the undo.
+func (h *hypothesis) again() Phrase {
+	switch {
+	case h.judged == nil:
+		return words("not judged")
+	case h.judged.p.HeldAgain == nil:
+		return h.notAgain()
+	case h.judged.p.HeldAgain.AtMost == 0:
+		return words("held already")
+	}
+	a := h.judged.p.HeldAgain
+	return words("held for good after {}", lasting(a.AtLeast, a.AtMost))
+}
+
+// notAgain is what the recovery was like where no time is told.
+func (h *hypothesis) notAgain() Phrase {
+	for _, p := range h.judged.p.Phases {
+		if p.Phase != journal.Recovery || p.Samples == 0 {
+			continue
+		}
+		if p.Good == p.Samples {
+			return words("held in every sample")
+		}
+		return words("was not seen to hold for good")
+	}
+	return words("was not judged there")
+}
