@@ -106,6 +106,7 @@ Begin:      gameday init -o first.gameday.hcl
 		Version:       versionText(),
 	}
 	root.AddCommand(a.initCommand(), a.faultsCommand(), a.validateCommand(), a.fmtCommand(), a.planCommand(), a.runCommand(), a.reportCommand(),
+		a.queryCommand(), a.compareCommand(),
 		a.statusCommand(), a.recoverCommand(), a.abortCommand(), a.lintCommand(), a.demoCommand(), a.versionCommand())
 	settle(root)
 	return root

@@ -9,8 +9,14 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/rogpeppe/go-internal/testscript"
+
+	"gameday/runner"
+	"gameday/runner/journal"
+	"gameday/runner/metrics"
+	"gameday/runner/metrics/metricstest"
 )
 
 // TestMain makes the command gameday of this test's own binary. It has to be a static one, hence CGO_ENABLED=0, because it is
@@ -33,7 +39,7 @@ func TestScripts(t *testing.T) {
 			env.Setenv("DOCKER_HOST", "unix:///nonexistent/docker.sock")
 			return copyRecorded(filepath.Join(env.WorkDir, "runs"))
 		},
-		Cmds: map[string]func(*testscript.TestScript, bool, []string){"code": code, "truncate": truncate},
+		Cmds: map[string]func(*testscript.TestScript, bool, []string){"code": code, "truncate": truncate, "series": recordSeries},
 	})
 }
 
@@ -90,4 +96,26 @@ func glob(pattern string) (string, error) {
 		return "", &fs.PathError{Op: "find exactly one", Path: pattern, Err: fs.ErrNotExist}
 	}
 	return found[0], nil
+}
+
+// series RUN puts series beside a recorded run, as its embedded engine would have: queue, which is 3 and during the fault 8.
+func recordSeries(ts *testscript.TestScript, _ bool, args []string) {
+	ts.Check(recordQueue(ts.MkAbs(args[0])))
+}
+
+func recordQueue(dir string) error {
+	rec, err := journal.ReadEvents(dir)
+	if err != nil {
+		return err
+	}
+	m := runner.MomentsOf(rec)
+	line := metrics.Line{Labels: map[string]string{"__name__": "queue", "container": "store"}}
+	for at := m.Start.Add(-time.Second); at.Before(m.End); at = at.Add(500 * time.Millisecond) {
+		v := 3.0
+		if at.After(m.Fault) && at.Before(m.Undo) {
+			v = 8
+		}
+		line.Points = append(line.Points, metrics.Point{At: at, Value: v})
+	}
+	return metricstest.Record(filepath.Join(dir, journal.SamplesDir, journal.TSDBDir), false, line)
 }

@@ -14,15 +14,25 @@ import (
 func (a app) reportCommand() *cobra.Command {
 	var runs string
 	var asJSON, schema bool
+	var j judgeFlags
 	c := &cobra.Command{
 		Use:   "report [RUN]",
 		Short: "Draft the postmortem of a run again, from its record alone",
 		Long: `Draft the postmortem of a run from its directory alone: report.md, report.html, report.json and junit.xml. RUN is a run directory, an id
 below --runs or a part of one, or "latest", which is the default. What people wrote into report.md stays as it is. A run that was cut off is
-reported as far as its record goes, and the draft says what is missing.`,
+reported as far as its record goes, and the draft says what is missing.
+
+With --judge the run is held against another scenario, as if that had been its own: other bounds, tolerances, phases, and so on, and with the
+embedded engine other queries too, which are then evaluated on the recorded series at the recorded times. Variables have the values of the
+run, unless -var says otherwise. What became of each hypothesis then and now is printed; the run's own record and report stay as they are,
+and --out DIR has a whole report drafted elsewhere. The exit code is that of the outcome now.
+
+` + exitCodes + `
+
+Without --judge: 0, or 1 for an error.`,
 		Args:              atMostOneRun,
 		ValidArgsFunction: completeRuns(&runs),
-		RunE: func(_ *cobra.Command, args []string) error {
+		RunE: func(c *cobra.Command, args []string) error {
 			if schema {
 				_, err := a.stdout.Write(report.Schema)
 				return err
@@ -34,6 +44,12 @@ reported as far as its record goes, and the draft says what is missing.`,
 			dir, err := journal.Find(runs, name)
 			if err != nil {
 				return err
+			}
+			if j.scenario != "" {
+				return a.rejudge(dir, j, asJSON)
+			}
+			if j.given() {
+				return see(c, "--out, --scenario, -var and -var-file belong to --judge")
 			}
 			rec, err := journal.Read(dir)
 			if err != nil {
@@ -61,7 +77,8 @@ reported as far as its record goes, and the draft says what is missing.`,
 		},
 	}
 	c.Flags().StringVar(&runs, "runs", "runs", "look for run directories in this `directory`")
-	c.Flags().BoolVar(&asJSON, "json", false, "print report.json")
+	c.Flags().BoolVar(&asJSON, "json", false, "print report.json; with --judge, what differs")
+	j.flags(c)
 	c.Flags().BoolVar(&schema, "schema", false, "print the JSON schema of report.json")
 	return c
 }
