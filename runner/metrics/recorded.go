@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/common/model"
 	"github.com/prometheus/prometheus/model/labels"
 	"github.com/prometheus/prometheus/promql"
 	"github.com/prometheus/prometheus/storage"
@@ -250,7 +251,7 @@ func (r *Recorded) verify() error {
 		return err
 	}
 	defer q.Close()
-	set := q.Select(r.running, false, nil, labels.MustNewMatcher(labels.MatchRegexp, labels.MetricName, ".*"))
+	set := q.Select(r.running, false, nil, labels.MustNewMatcher(labels.MatchRegexp, model.MetricNameLabel, ".*"))
 	var it chunkenc.Iterator
 	for set.Next() {
 		it = set.At().Iterator(it)
