@@ -26,6 +26,7 @@ type Comparison struct {
 	Notes         []string             `json:"notes"` // what has to be known to compare the two, in words
 	Hypotheses    []ComparedHypothesis `json:"hypotheses"`
 	Guardrails    []ComparedGuardrail  `json:"guardrails"`
+	Moved         []ComparedMovement   `json:"moved"` // at most ten, the strongest first; none unless both runs looked
 }
 
 // A ComparedRun is one of two runs.
@@ -68,7 +69,7 @@ type ComparedGuardrail struct {
 func Compare(first, second *journal.Record) *Comparison {
 	a, b := gather(first), gather(second)
 	c := &Comparison{SchemaVersion: CompareVersion, First: a.compared(), Second: b.compared(), Worse: []string{}, Notes: []string{},
-		Hypotheses: []ComparedHypothesis{}, Guardrails: []ComparedGuardrail{}}
+		Hypotheses: []ComparedHypothesis{}, Guardrails: []ComparedGuardrail{}, Moved: []ComparedMovement{}}
 	c.note(a, "first")
 	c.note(b, "second")
 	c.differences(a, b)
@@ -78,6 +79,7 @@ func Compare(first, second *journal.Record) *Comparison {
 	for _, name := range union(a.guardrails, b.guardrails, func(g *guardrail) string { return g.Name }) {
 		c.guardrail(name, a.guardrails, b.guardrails)
 	}
+	c.movements(a, b)
 	if c.First.Outcome == journal.OutcomeHeld && c.Second.Outcome != journal.OutcomeHeld && len(c.Worse) == 0 {
 		c.Worse = append(c.Worse, "the run as a whole")
 	}
@@ -104,6 +106,8 @@ func (f *facts) whollyInjected() bool {
 func (c *Comparison) note(f *facts, which string) {
 	add := func(format string, args ...any) { c.Notes = append(c.Notes, fmt.Sprintf(format, args...)) }
 	switch {
+	case f.started.p.Sham:
+		add("the %s run was a sham: nothing was injected, on purpose", which)
 	case f.gate != nil && !f.gate.p.Passed:
 		add("in the %s run nothing was injected: the baseline did not hold", which)
 	case !f.whollyInjected():
@@ -286,6 +290,13 @@ func (c *Comparison) Write(w io.Writer) error {
 		if len(g.Changed) > 0 {
 			line("  declared differently", strings.Join(g.Changed, ", "), "")
 		}
+	}
+	if len(c.Moved) > 0 {
+		line("", "", "")
+		line("what else moved, and its rank", "", "")
+	}
+	for _, m := range c.Moved {
+		line(m.name(), m.First.text(), m.Second.text())
 	}
 	if err := t.Flush(); err != nil {
 		return err

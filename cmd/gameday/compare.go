@@ -17,7 +17,7 @@ func (a app) compareCommand() *cobra.Command {
 		Use:   "compare RUN RUN",
 		Short: "Lay two runs side by side: does what held still hold?",
 		Long: `Lay two runs side by side, the earlier one first, from their records alone: verdicts, margins, and how long it took until each hypothesis
-was first violated after the fault and held again after the undo. Hypotheses are matched by name; where they were declared differently that is
+was first violated after the fault and held again after the undo; and what else moved. Hypotheses are matched by name; where they were declared differently that is
 said. RUN is a run directory, an id below --runs or a part of one, or "latest".
 
 The exit code is 3 if something that held in the first run does not hold in the second, or is not in it any more, and 0 if not.`,
