@@ -5,6 +5,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -35,10 +36,13 @@ var faults = []struct {
 	{"latency", journal.OutcomeHeld},
 	{"loss", journal.OutcomeHeld},
 	{"rate", journal.OutcomeHeld},
+	{"reorder", journal.OutcomeHeld},
 	{"reject", journal.OutcomeHeld},
 	{"partition", journal.OutcomeRefuted},
 	{"disconnect", journal.OutcomeHeld},
 	{"stress", journal.OutcomeHeld},
+	{"memory", journal.OutcomeInconclusive},
+	{"fill", journal.OutcomeHeld},
 }
 
 // TestFaultsOnTheShop rehearses the scenario of each kind of fault, and expects what README.md says. Two shops share them, since each
@@ -116,6 +120,23 @@ func TestEtcd(t *testing.T) {
 			}
 		})
 	}
+	t.Run("slow_disk", func(t *testing.T) {
+		leader, err := s.Leader(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		o := scenarios.Options{Vars: []string{"project=" + stage.Prefix, "leader=" + leader}}
+		_, plan, _, err := planned(t, stage, "etcd/slow_disk", o, "slow_disk")
+		problems, _ := runner.IsRefusal(err)
+		switch {
+		case len(problems) == 1 && strings.Contains(problems[0].Message, "no disk holds files of the container"):
+			t.Logf("it cannot be done here: %s", problems[0].Message)
+		case err != nil:
+			t.Fatal(err)
+		case len(plan.Faults) != 1 || len(plan.Faults[0].Steps) != 1 || plan.Faults[0].Steps[0].Container.Name != leader:
+			t.Errorf("the plan is for %+v", plan.Faults)
+		}
+	})
 }
 
 // consequences are what a fault is known to move before it is rehearsed, by the scenario's file: a metric and the job that it is of.
@@ -147,9 +168,8 @@ func checkMoved(t *testing.T, rec *journal.Record, file string) {
 	t.Error("what else moved is not in the record")
 }
 
-// rehearse runs the scenario of a file in a directory, and checks its outcome, its drafts, and that no container is other than
-// running afterwards.
-func rehearse(t *testing.T, stage *workloadtest.Stage, dir string, o scenarios.Options, file string, want journal.Outcome) {
+// planned plans the scenario of a file in a directory for the run whose id it returns.
+func planned(t *testing.T, stage *workloadtest.Stage, dir string, o scenarios.Options, file string) (setup runner.Setup, plan *runner.Plan, id string, err error) {
 	t.Helper()
 	o.CheckQuery = runner.CheckQuery
 	ws, ds := scenarios.Load(dir, o)
@@ -165,12 +185,20 @@ func rehearse(t *testing.T, stage *workloadtest.Stage, dir string, o scenarios.O
 	if sc == nil {
 		t.Fatalf("no scenario in %s of %s", file, dir)
 	}
-	setup := runner.Setup{Engine: stage.Engine, Version: "test", Runs: t.TempDir(), Lock: "gameday-lock-" + stage.Prefix, Tools: injecttest.Tools(t)}
+	setup = runner.Setup{Engine: stage.Engine, Version: "test", Runs: t.TempDir(), Lock: "gameday-lock-" + stage.Prefix, Tools: injecttest.Tools(t)}
 	if err := setup.Connect(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	id := journal.NewID(sc.Name, time.Now())
-	plan, err := runner.MakePlan(t.Context(), setup, ws, sc, id, 1)
+	id = journal.NewID(sc.Name, time.Now())
+	plan, err = runner.MakePlan(t.Context(), setup, ws, sc, id, 1)
+	return setup, plan, id, err
+}
+
+// rehearse runs the scenario of a file in a directory, and checks its outcome, its drafts, and that no container is other than
+// running afterwards.
+func rehearse(t *testing.T, stage *workloadtest.Stage, dir string, o scenarios.Options, file string, want journal.Outcome) {
+	t.Helper()
+	setup, plan, id, err := planned(t, stage, dir, o, file)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -195,7 +223,7 @@ func rehearse(t *testing.T, stage *workloadtest.Stage, dir string, o scenarios.O
 		}
 	}
 	if res.Outcome != want {
-		t.Errorf("%s ended as %s, want %s; %+v", sc.Name, res.Outcome, want, rec.Ended())
+		t.Errorf("%s ended as %s, want %s; %+v", file, res.Outcome, want, rec.Ended())
 	}
 	checkMoved(t, rec, file)
 	if _, err := report.Write(res.Dir, rec); err != nil {

@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"gameday/examples/shop"
+	"gameday/inject"
 	"gameday/scenarios"
 )
 
@@ -20,6 +21,7 @@ var directories = map[string][]string{
 	"etcd/leader_freezes":     {"leader=etcd-member-1"},
 	"etcd/leader_crashes":     {"leader=etcd-member-1"},
 	"etcd/leader_partitioned": {"leader=etcd-member-1"},
+	"etcd/slow_disk":          {"leader=etcd-member-1"},
 }
 
 func TestScenariosLoad(t *testing.T) {
@@ -105,6 +107,27 @@ func TestFaultsAreRehearsed(t *testing.T) {
 		}
 		if !said {
 			t.Errorf("README.md does not say that %s ends as %s", path, f.ends)
+		}
+	}
+}
+
+// TestEveryKindHasAnExample finds kinds of faults that no scenario here uses.
+func TestEveryKindHasAnExample(t *testing.T) {
+	used := map[string]bool{}
+	for dir, vars := range directories {
+		ws, ds := scenarios.Load(dir, scenarios.Options{Vars: vars})
+		if ds.HasErrors() {
+			t.Fatal(ds[0].Error())
+		}
+		for _, s := range ws.Scenarios {
+			for _, f := range s.Faults {
+				used[f.Kind] = true
+			}
+		}
+	}
+	for _, k := range inject.Kinds() {
+		if !used[k.Doc().Kind] {
+			t.Errorf("there is no example of %s", k.Doc().Kind)
 		}
 	}
 }
