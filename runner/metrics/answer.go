@@ -22,6 +22,7 @@ type answer struct {
 		ResultType string          `json:"resultType"`
 		Result     json.RawMessage `json:"result"`
 		Version    string          `json:"version"`
+		Groups     json.RawMessage `json:"groups"`
 	} `json:"data"`
 }
 

@@ -36,6 +36,9 @@ type EmbeddedConfig struct {
 	Interval time.Duration
 	Scrapes  []Scrape
 	Probes   []Probe
+	// Rules are evaluated while it runs; Evaluation is how often, where their group does not say. 0 means DefaultEvaluation.
+	Rules      []RuleFile
+	Evaluation time.Duration
 	// Log receives warnings, one line each, from any goroutine. nil drops them.
 	Log func(string)
 }
@@ -53,6 +56,8 @@ type Embedded struct {
 	db       *tsdb.DB
 	scraper  *scraper
 	prober   *prober
+	rules    *ruleRunner
+	onAlert  func(AlertChange)
 	pending  map[string][]Endpoint // by job
 	users    sync.WaitGroup        // of the storage: queries, and samples that are handed in
 	stop     context.CancelFunc    // ends running queries
@@ -91,6 +96,9 @@ func NewEmbedded(c EmbeddedConfig) (*Embedded, error) {
 		pending[s.Job] = copyEndpoints(s.Endpoints)
 	}
 	if _, err := scrapeConfig(c.Interval, c.Scrapes); err != nil {
+		return nil, err
+	}
+	if _, err := readRules(c.Rules, c.Evaluation); err != nil {
 		return nil, err
 	}
 	jobs := map[string]bool{}
@@ -169,6 +177,7 @@ func (e *Embedded) Start(ctx context.Context) error {
 	for _, p := range e.config.Probes {
 		e.prober.set(p, p.Endpoints)
 	}
+	e.rules = startRules(e.config, db, e.onAlert)
 	return nil
 }
 

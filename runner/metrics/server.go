@@ -241,9 +241,28 @@ func (s *Server) get(ctx context.Context, endpoint string, values url.Values) (a
 	} else if encoded != "" {
 		u.RawQuery = strings.TrimPrefix(u.RawQuery+"&"+encoded, "&")
 	}
-	request, err := http.NewRequestWithContext(ctx, method, u.String(), strings.NewReader(body))
+	response, raw, err := s.fetch(ctx, u, method, body)
 	if err != nil {
 		return answer{}, err
+	}
+	a, err := parseAnswer(raw)
+	if response.StatusCode != http.StatusOK || (err == nil && a.Status == "error") {
+		return answer{}, s.refused(response, a, err, raw)
+	}
+	if errors.Is(err, errNotAnAnswer) {
+		return answer{}, s.notPrometheus(raw)
+	}
+	if err != nil {
+		return answer{}, &refusal{text: s.foreign(err.Error(), 500)}
+	}
+	return a, nil
+}
+
+// fetch sends one request with the credentials and reads the whole answer. The answer's body is closed.
+func (s *Server) fetch(ctx context.Context, u *url.URL, method, body string) (*http.Response, []byte, error) {
+	request, err := http.NewRequestWithContext(ctx, method, u.String(), strings.NewReader(body))
+	if err != nil {
+		return nil, nil, err
 	}
 	for name, value := range s.config.Headers {
 		request.Header.Set(name, value)
@@ -257,25 +276,15 @@ func (s *Server) get(ctx context.Context, endpoint string, values url.Values) (a
 	}
 	response, err := s.client.Do(request)
 	if err != nil {
-		return answer{}, err
+		return nil, nil, err
 	}
 	defer response.Body.Close()
 	raw, err := io.ReadAll(io.LimitReader(response.Body, s.maxAnswer+1))
 	if err != nil {
-		return answer{}, &brokenAnswer{err}
+		return nil, nil, &brokenAnswer{err}
 	}
 	if int64(len(raw)) > s.maxAnswer {
-		return answer{}, &refusal{text: fmt.Sprintf("%s answered with more than %d MiB: aggregate in the query, as in sum by (job) (…)", s.shown, s.maxAnswer>>20)}
+		return nil, nil, &refusal{text: fmt.Sprintf("%s answered with more than %d MiB: aggregate in the query, as in sum by (job) (…)", s.shown, s.maxAnswer>>20)}
 	}
-	a, err := parseAnswer(raw)
-	if response.StatusCode != http.StatusOK || (err == nil && a.Status == "error") {
-		return answer{}, s.refused(response, a, err, raw)
-	}
-	if errors.Is(err, errNotAnAnswer) {
-		return answer{}, s.notPrometheus(raw)
-	}
-	if err != nil {
-		return answer{}, &refusal{text: s.foreign(err.Error(), 500)}
-	}
-	return a, nil
+	return response, raw, nil
 }

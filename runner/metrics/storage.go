@@ -95,6 +95,7 @@ func (e *Embedded) Close() error {
 		defer close(e.closed)
 		if before == stateRunning {
 			// A querier that is open would make the storage's Close wait for ever, and a scraper would write into it.
+			e.rules.stop()
 			e.prober.stop()
 			e.scraper.stop()
 			e.users.Wait()

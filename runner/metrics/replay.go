@@ -1,0 +1,245 @@
+package metrics
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"runtime"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/prometheus/prometheus/promql"
+	"github.com/prometheus/prometheus/storage"
+	"golang.org/x/sync/errgroup"
+)
+
+type queryable = storage.Queryable
+
+const (
+	// replayPhases is how many phases of each rule's interval are swept.
+	replayPhases = 10
+	// fewestPhases are swept of a run that is long, or has many rules.
+	fewestPhases = 3
+	// mostEvaluations of rules are made in one replay, as long as fewestPhases are swept.
+	mostEvaluations = 400_000
+)
+
+// A ReplayConfig says what is replayed.
+type ReplayConfig struct {
+	Rules      []RuleFile
+	Evaluation time.Duration // of rules whose group gives no interval; 0 means DefaultEvaluation
+	From, To   time.Time     // from the start of the samples to their end
+	Phases     int           // 0 means 10, or fewer where that would be very many evaluations
+}
+
+// A Replayed is what rules say of recorded samples.
+type Replayed struct {
+	Rules       []ReplayedRule
+	Phases      int
+	Evaluations int // of rules, in all phases
+	Took        time.Duration
+}
+
+// A ReplayedRule is what one alerting rule says of them.
+type ReplayedRule struct {
+	Rule   AlertRule
+	Phases []RulePhase
+	// Unseen says in words what of the rule's input is not in the samples; empty: it could see.
+	Unseen string
+}
+
+// A RulePhase is one alerting rule in one phase of its evaluation.
+type RulePhase struct {
+	Offset      time.Duration // of its evaluations, counted from the start
+	First, Last time.Time     // evaluations; zero: there was none
+	Spells      []Spell       // in the order in which they began
+	Failed      []FailedEvaluation
+
+	spells []*Spell // while it is replayed
+}
+
+// A FailedEvaluation is one that could not be done: the rule saw nothing then.
+type FailedEvaluation struct {
+	At    time.Time
+	Error string
+}
+
+// mostFailed evaluations of one rule in one phase are kept.
+const mostFailed = 1000
+
+// Replay evaluates rules over recorded samples as Prometheus would have done, in several phases of their interval: when an alert
+// fires hangs on when within its interval a rule happens to be evaluated, and a server has only one of these phases. Nothing is
+// written. What live rules wrote into the samples is not read; all is made anew.
+func Replay(ctx context.Context, db storage.Queryable, c ReplayConfig) (*Replayed, error) {
+	groups, err := readRules(c.Rules, c.Evaluation)
+	if err != nil {
+		return nil, err
+	}
+	began := time.Now()
+	evaluation := c.Evaluation
+	if evaluation == 0 {
+		evaluation = DefaultEvaluation
+	}
+	engine := newEngine(evaluation, logger(nil), nil)
+	defer engine.Close()
+	from, to := c.From.Truncate(time.Millisecond), c.To.Truncate(time.Millisecond)
+	out := &Replayed{Phases: phasesFor(groups, to.Sub(from), c.Phases)}
+	phases := make([]replayedPhase, out.Phases)
+	g, each := errgroup.WithContext(ctx)
+	g.SetLimit(runtime.GOMAXPROCS(0))
+	for i := range phases {
+		g.Go(func() error {
+			phases[i] = replayPhase(each, db, engine, groups, from, to, i, out.Phases)
+			return each.Err()
+		})
+	}
+	if err := g.Wait(); err != nil {
+		return nil, fmt.Errorf("the rules could not be replayed to the end: %w", err)
+	}
+	for _, p := range phases {
+		out.Evaluations += p.evaluations
+	}
+	for _, group := range groups {
+		for _, r := range group.rules {
+			if r.alert == nil {
+				continue
+			}
+			one := ReplayedRule{Rule: *r.alert}
+			for i := range phases {
+				one.Phases = append(one.Phases, *phases[i].rules[r])
+			}
+			if one.Unseen, err = unseen(ctx, db, groups, r, from, to); err != nil {
+				return nil, err
+			}
+			out.Rules = append(out.Rules, one)
+		}
+	}
+	out.Took = time.Since(began)
+	return out, nil
+}
+
+// phasesFor is how many phases are swept.
+func phasesFor(groups []*ruleGroup, length time.Duration, asked int) int {
+	if asked > 0 {
+		return asked
+	}
+	each := 0
+	for _, g := range groups {
+		each += len(g.rules) * (int(length/g.interval) + 1)
+	}
+	return min(replayPhases, max(fewestPhases, mostEvaluations/max(each, 1)))
+}
+
+type replayedPhase struct {
+	rules       map[*rule]*RulePhase
+	evaluations int
+}
+
+// replayPhase replays all groups in one phase: each is evaluated at the same share of its own interval.
+func replayPhase(ctx context.Context, db storage.Queryable, engine *promql.Engine, groups []*ruleGroup, from, to time.Time, phase, phases int) replayedPhase {
+	out := replayedPhase{rules: map[*rule]*RulePhase{}}
+	world := newOverlay(db, groups)
+	type turn struct {
+		at    time.Time
+		group int
+	}
+	var turns []turn
+	evaluators := make([]*evaluator, len(groups))
+	for i, g := range groups {
+		offset := (g.interval * time.Duration(phase) / time.Duration(phases)).Truncate(time.Millisecond)
+		var times []time.Time
+		for at := from.Add(offset); !at.After(to); at = at.Add(g.interval) {
+			times = append(times, at)
+			turns = append(turns, turn{at, i})
+		}
+		for _, r := range g.rules {
+			if r.alert != nil {
+				out.rules[r] = &RulePhase{Offset: offset}
+			}
+		}
+		e := newEvaluator(g)
+		ahead := evaluateAhead(ctx, engine, world, g, times)
+		e.query = func(ctx context.Context, r *rule, at time.Time) (promql.Vector, error) {
+			if all, ok := ahead[r]; ok {
+				return all[at.UnixMilli()], nil
+			}
+			return ruleVector(ctx, engine, world, r.text, at)
+		}
+		e.ask = func(ctx context.Context, query string, at time.Time) (promql.Vector, error) {
+			return ruleVector(ctx, engine, world, query, at)
+		}
+		e.began = func(r *rule, s *Spell) { out.rules[r].spells = append(out.rules[r].spells, s) }
+		if world.read {
+			e.write = world.append
+		}
+		evaluators[i] = e
+	}
+	slices.SortStableFunc(turns, func(a, b turn) int { return a.at.Compare(b.at) })
+	for _, t := range turns {
+		e := evaluators[t.group]
+		e.eval(ctx, t.at, func(r *rule) bool { return !r.needed }, func(r *rule, err error) {
+			if p := out.rules[r]; p != nil && len(p.Failed) < mostFailed {
+				p.Failed = append(p.Failed, FailedEvaluation{t.at, err.Error()})
+			}
+		})
+		for _, r := range e.group.rules {
+			if r.needed {
+				out.evaluations++
+			}
+			if p := out.rules[r]; p != nil {
+				if p.First.IsZero() {
+					p.First = t.at
+				}
+				p.Last = t.at
+			}
+		}
+	}
+	for _, p := range out.rules {
+		for _, s := range p.spells {
+			p.Spells = append(p.Spells, *s)
+		}
+		p.spells = nil
+		sortSpells(p.Spells)
+	}
+	return out
+}
+
+// sortSpells orders spells by when they began, and then by their labels.
+func sortSpells(list []Spell) {
+	slices.SortStableFunc(list, func(a, b Spell) int {
+		return cmp.Or(a.Pending.Compare(b.Pending), strings.Compare(labelText(a.Labels), labelText(b.Labels)))
+	})
+}
+
+// evaluateAhead makes all evaluations of those rules at once that read nothing of what rules write: that is many times quicker. A
+// rule for which it fails is left out, and evaluated time by time.
+func evaluateAhead(ctx context.Context, engine *promql.Engine, from storage.Queryable, g *ruleGroup, times []time.Time) map[*rule]map[int64]promql.Vector {
+	out := map[*rule]map[int64]promql.Vector{}
+	if len(times) == 0 || g.interval%time.Millisecond != 0 {
+		return out
+	}
+	for _, r := range g.rules {
+		if !r.alone || !r.needed {
+			continue
+		}
+		q, err := engine.NewRangeQuery(ctx, from, nil, r.text, times[0].Add(-g.offset), times[len(times)-1].Add(-g.offset), g.interval)
+		if err != nil {
+			continue
+		}
+		if matrix, ok := q.Exec(ctx).Value.(promql.Matrix); ok {
+			all := map[int64]promql.Vector{}
+			for _, series := range matrix {
+				for _, p := range series.Floats {
+					all[p.T] = append(all[p.T], promql.Sample{Metric: series.Metric, T: p.T, F: p.F})
+				}
+				for _, p := range series.Histograms {
+					all[p.T] = append(all[p.T], promql.Sample{Metric: series.Metric, T: p.T, H: p.H.Copy()})
+				}
+			}
+			out[r] = all
+		}
+		q.Close()
+	}
+	return out
+}

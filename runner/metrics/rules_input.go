@@ -1,0 +1,140 @@
+package metrics
+
+import (
+	"context"
+	"fmt"
+	"math"
+	"sort"
+	"time"
+
+	"github.com/prometheus/prometheus/model/labels"
+	"github.com/prometheus/prometheus/model/value"
+	"github.com/prometheus/prometheus/storage"
+	"github.com/prometheus/prometheus/tsdb/chunkenc"
+)
+
+// unseen says what of the input of an alerting rule is not in the samples at all; empty: there is nothing of the kind. Series that
+// begin to exist with the first failure are not missed as long as there are some for successes.
+func unseen(ctx context.Context, db storage.Queryable, groups []*ruleGroup, r *rule, from, to time.Time) (string, error) {
+	q, err := db.Querier(from.Add(-staleness).UnixMilli(), to.UnixMilli())
+	if err != nil {
+		return "", fmt.Errorf("the samples cannot be read: %w", err)
+	}
+	defer q.Close()
+	for _, s := range inputs(groups, r, map[*rule]bool{}) {
+		if s.absent {
+			continue
+		}
+		there, err := anySample(ctx, q, s.matchers)
+		if err == nil && !there {
+			there, err = anySample(ctx, q, s.withoutOutcome().matchers)
+		}
+		if err != nil {
+			return "", fmt.Errorf("the samples cannot be read: %w", err)
+		}
+		if !there {
+			return fmt.Sprintf("no series matched %s at any time", s), nil
+		}
+	}
+	return "", nil
+}
+
+// inputs are the selectors of a rule, and instead of those that read what recording rules write, theirs.
+func inputs(groups []*ruleGroup, r *rule, done map[*rule]bool) []selector {
+	if done[r] {
+		return nil
+	}
+	done[r] = true
+	var out []selector
+	for _, s := range selectors(r.expr) {
+		made := s.reads(alertsMetric) || s.reads(alertsForState)
+		for _, g := range groups {
+			for _, other := range g.rules {
+				if other.record == "" || !s.reads(other.record) {
+					continue
+				}
+				made = true
+				for _, in := range inputs(groups, other, done) {
+					in.absent = in.absent || s.absent
+					out = append(out, in)
+				}
+			}
+		}
+		if !made {
+			out = append(out, s)
+		}
+	}
+	return out
+}
+
+func anySample(ctx context.Context, q storage.Querier, matchers []*labels.Matcher) (bool, error) {
+	if !(selector{matchers: matchers}).named() {
+		return true, nil // it is asked for everything
+	}
+	set := q.Select(ctx, false, nil, matchers...)
+	for set.Next() {
+		for it := set.At().Iterator(nil); ; {
+			kind := it.Next()
+			if kind == chunkenc.ValNone {
+				break
+			}
+			if kind != chunkenc.ValFloat {
+				return true, nil
+			}
+			if _, v := it.At(); !value.IsStaleNaN(v) {
+				return true, nil
+			}
+		}
+	}
+	return false, set.Err()
+}
+
+// A Gap is a time in which nothing was scraped at all: the machine slept, or was too busy. A target that does not answer makes none.
+type Gap struct{ From, To time.Time }
+
+// Gaps are the times between two, of at least the given length, in which the engine scraped nothing. Without a scrape job there
+// is none.
+func (e *Embedded) Gaps(ctx context.Context, from, to time.Time, least time.Duration) ([]Gap, error) {
+	if len(e.config.Scrapes) == 0 {
+		return nil, nil
+	}
+	e.mu.Lock()
+	if e.state != stateRunning {
+		e.mu.Unlock()
+		return nil, fmt.Errorf("the embedded Prometheus engine is not running")
+	}
+	e.users.Add(1)
+	e.mu.Unlock()
+	defer e.users.Done()
+	return gaps(ctx, e.db, from, to, least)
+}
+
+func gaps(ctx context.Context, db storage.Queryable, from, to time.Time, least time.Duration) ([]Gap, error) {
+	q, err := db.Querier(from.Add(-least).UnixMilli(), to.Add(least).UnixMilli())
+	if err != nil {
+		return nil, err
+	}
+	defer q.Close()
+	times := []int64{math.MinInt64, math.MaxInt64}
+	set := q.Select(ctx, false, nil, labels.MustNewMatcher(labels.MatchEqual, labels.MetricName, "up"))
+	for set.Next() {
+		for it := set.At().Iterator(nil); it.Next() != chunkenc.ValNone; {
+			if t, v := it.At(); !value.IsStaleNaN(v) {
+				times = append(times, t)
+			}
+		}
+	}
+	if err := set.Err(); err != nil {
+		return nil, err
+	}
+	sort.Slice(times, func(i, j int) bool { return times[i] < times[j] })
+	var out []Gap
+	first, last := from.UnixMilli(), to.UnixMilli()
+	for i := 1; i < len(times); i++ {
+		a, b := max(times[i-1], first), min(times[i], last)
+		if b-a >= least.Milliseconds() {
+			out = append(out, Gap{time.UnixMilli(a).UTC(), time.UnixMilli(b).UTC()})
+		}
+	}
+	return out, nil
+}

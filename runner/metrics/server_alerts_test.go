@@ -1,0 +1,151 @@
+package metrics_test
+
+import (
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+	"time"
+
+	"gameday/runner/metrics"
+)
+
+// answering is a server that gives each path its answer.
+func answering(t *testing.T, answers map[string]string) *metrics.Server {
+	t.Helper()
+	web := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		for path, text := range answers {
+			if where, query, ok := strings.Cut(path, "?"); strings.HasSuffix(r.URL.Path, where) && (!ok || strings.Contains(r.URL.Query().Get("query"), query)) {
+				fmt.Fprint(w, text)
+				return
+			}
+		}
+		w.WriteHeader(http.StatusNotFound)
+	}))
+	t.Cleanup(web.Close)
+	s, err := metrics.NewServer(metrics.ServerConfig{Name: "s", URL: web.URL})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { s.Close() })
+	return s
+}
+
+func TestServerAlerts(t *testing.T) {
+	const rules = `{"status":"success","data":{"groups":[{"name":"g","file":"/etc/alerts.yml","interval":15,"rules":[
+		{"type":"alerting","name":"A","query":"x > 0","state":"firing","duration":30,"keepFiringFor":60,"labels":{"severity":"page"},"lastError":"","lastEvaluation":"2026-11-22T10:01:00Z",
+		 "alerts":[{"labels":{"alertname":"A","i":"2"},"activeAt":"2026-11-22T10:00:30Z"},{"labels":{"alertname":"A","i":"1"},"activeAt":"2026-11-22T10:00:15Z"}]},
+		{"type":"recording","name":"r","query":"x"},
+		{"type":"alerting","name":"B","query":"y > 0","state":"inactive","duration":0,"lastError":"it broke","lastEvaluation":"2026-11-22T10:01:00Z","alerts":[]},
+		{"type":"alerting","name":"C","query":"z > 0","state":"unknown","lastEvaluation":"0001-01-01T00:00:00Z"}]}]}}`
+	began := time.Date(2026, 11, 22, 10, 0, 0, 0, time.UTC)
+	values := func(from, to int) string {
+		var out []string
+		for s := from; s <= to; s += 15 {
+			out = append(out, fmt.Sprintf(`[%d,"1"]`, began.Unix()+int64(s)))
+		}
+		return strings.Join(out, ",")
+	}
+	recorded := `{"status":"success","data":{"resultType":"matrix","result":[
+		{"metric":{"__name__":"ALERTS","alertname":"A","alertstate":"pending","i":"1"},"values":[` + values(15, 30) + `,` + values(240, 240) + `]},
+		{"metric":{"__name__":"ALERTS","alertname":"A","alertstate":"firing","i":"1"},"values":[` + values(45, 90) + `]},
+		{"metric":{"__name__":"ALERTS","alertname":"A","alertstate":"firing","i":"2"},"values":[` + values(285, 300) + `]}]}}`
+	s := answering(t, map[string]string{
+		"/api/v1/rules":                     rules,
+		"/api/v1/query?ALERTS[":             recorded,
+		"/api/v1/query?count(count_over_ti": `{"status":"success","data":{"resultType":"vector","result":[]}}`,
+	})
+	list, err := s.Rules(t.Context())
+	if err != nil || len(list) != 3 {
+		t.Fatal(list, err)
+	}
+	a := list[0]
+	if a.Alert != "A" || a.State != metrics.AlertFiring || a.Interval != 15*time.Second || a.For != 30*time.Second || a.KeepFiringFor != time.Minute || a.Active != 2 || a.Oldest["i"] != "1" {
+		t.Errorf("%+v", a)
+	}
+	if list[1].Error != "it broke" || list[2].State != metrics.AlertInactive || !list[2].Evaluated.IsZero() {
+		t.Errorf("%+v", list[1:])
+	}
+	out, err := s.Recorded(t.Context(), list, began, began.Add(5*time.Minute))
+	if err != nil || len(out.Rules) != 3 || out.Phases != 1 {
+		t.Fatal(out, err)
+	}
+	got := ""
+	for _, sp := range out.Rules[0].Phases[0].Spells {
+		at := func(x time.Time) string {
+			if x.IsZero() {
+				return "-"
+			}
+			return fmt.Sprint(x.Sub(began).Seconds())
+		}
+		got += fmt.Sprintf("%s:%s/%s/%s ", sp.Labels["i"], at(sp.Pending), at(sp.Firing), at(sp.Resolved))
+	}
+	if want := "1:15/45/105 1:240/-/255 2:285/285/- "; got != want {
+		t.Errorf("%q, want %q", got, want)
+	}
+	if b := out.Rules[1]; len(b.Phases[0].Failed) != 1 || !strings.Contains(b.Unseen, "no series matched y") {
+		t.Errorf("%+v", b)
+	}
+	if c := out.Rules[2]; !strings.Contains(c.Unseen, "did not evaluate") {
+		t.Errorf("%+v", c)
+	}
+}
+
+// A server that has no such API, or none at all, is an error and never an empty list.
+func TestServerAlertsUnanswered(t *testing.T) {
+	for name, answers := range map[string]map[string]string{
+		"nothing":  {},
+		"nonsense": {"rules": "<html>", "query": "<html>"},
+		"not read": {"rules": `{"status":"success","data":{"groups":7}}`, "query": `{"status":"success","data":{"resultType":"matrix","result":7}}`},
+		"no times": {"rules": `{"status":"success","data":{}}`, "query": `{"status":"success","data":{"resultType":"matrix","result":[{"metric":{},"values":[["x","1"]]}]}}`},
+	} {
+		s := answering(t, answers)
+		if list, err := s.Rules(t.Context()); err == nil {
+			t.Errorf("%s: %v", name, list)
+		}
+		if out, err := s.Recorded(t.Context(), nil, time.Now().Add(-time.Minute), time.Now()); err == nil {
+			t.Errorf("%s: %v", name, out)
+		}
+	}
+}
+
+func TestAlertmanager(t *testing.T) {
+	text, token := "", ""
+	web := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		token = r.Header.Get("Authorization")
+		if r.URL.Path != "/am/api/v2/alerts" {
+			w.WriteHeader(http.StatusNotFound)
+		}
+		fmt.Fprint(w, text)
+	}))
+	defer web.Close()
+	open := func(path string) *metrics.Alertmanager {
+		m, err := metrics.NewAlertmanager(metrics.ServerConfig{Name: "alertmanager", URL: web.URL + path, BearerToken: "hunter2"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { m.Close() })
+		return m
+	}
+	m := open("/am")
+	text = `[{"labels":{"alertname":"B"},"receivers":[{"name":"mail"},{"name":"pager"}],"status":{"state":"suppressed"},"startsAt":"2026-11-22T10:00:00Z"},
+		{"labels":{"alertname":"A","i":"1"},"receivers":[{"name":"pager"}],"status":{"state":"active"},"startsAt":"2026-11-22T10:00:00Z"}]`
+	list, err := m.Active(t.Context())
+	if err != nil || len(list) != 2 || list[0].Alert() != "A" || list[0].Muted != "" || list[1].Muted != "suppressed" || strings.Join(list[1].Receivers, " ") != "mail pager" {
+		t.Errorf("%+v, %v", list, err)
+	}
+	if token != "Bearer hunter2" || m.URL() != web.URL+"/am" {
+		t.Errorf("%q %q", token, m.URL())
+	}
+	for _, bad := range []string{"<html>", `{"status":"success"}`, ""} {
+		text = bad
+		if list, err := m.Active(t.Context()); err == nil || strings.Contains(err.Error(), "hunter2") {
+			t.Errorf("%q: %v, %v", bad, list, err)
+		}
+	}
+	text = "hunter2 is not welcome"
+	if _, err := open("/elsewhere").Active(t.Context()); err == nil || strings.Contains(err.Error(), "hunter2") || !strings.Contains(err.Error(), "404") {
+		t.Error(err)
+	}
+}
