@@ -18,6 +18,9 @@ func BenchmarkValidate100(b *testing.B) {
 	if !ok {
 		b.Fatal("the fixture has no scenario")
 	}
+	if err := os.CopyFS(dir+"/rules", os.DirFS("testdata/valid/rules")); err != nil {
+		b.Fatal(err)
+	}
 	write(b, dir, "shared.gameday.hcl", shared)
 	for i := range 100 {
 		write(b, dir, fmt.Sprintf("s%03d.gameday.hcl", i), fmt.Sprintf("scenario \"s%03d\"", i)+scenario)

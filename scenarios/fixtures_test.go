@@ -13,6 +13,8 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+
+	"gameday/runner/metrics"
 )
 
 var update = flag.Bool("update", false, "write the golden files anew")
@@ -39,7 +41,7 @@ func fixtures(t testing.TB, dir string) []string {
 func TestValidFixturesLoad(t *testing.T) {
 	for _, path := range fixtures(t, "valid") {
 		t.Run(filepath.Base(path), func(t *testing.T) {
-			ws, ds := Load(path, Options{Env: noEnv})
+			ws, ds := Load(path, Options{Env: noEnv, CheckRules: metrics.CheckRules})
 			if len(ds) > 0 || ws == nil {
 				t.Fatalf("unexpected diagnostics:\n%s", view(ds))
 			}
@@ -66,7 +68,7 @@ func TestInvalidFixtures(t *testing.T) {
 					want = append(want, fmt.Sprintf("%4d %s", i+1, strings.TrimSpace(m[1])))
 				}
 			}
-			ws, ds := Load(path, Options{Env: noEnv})
+			ws, ds := Load(path, Options{Env: noEnv, CheckRules: metrics.CheckRules})
 			if ws != nil {
 				t.Error("a file with errors gave a workspace")
 			}
@@ -89,7 +91,7 @@ func TestInvalidFixtures(t *testing.T) {
 // TestDiagnosticGolden pins both views of every invalid fixture.
 func TestDiagnosticGolden(t *testing.T) {
 	for _, path := range fixtures(t, "invalid") {
-		_, ds := Load(path, Options{Env: noEnv})
+		_, ds := Load(path, Options{Env: noEnv, CheckRules: metrics.CheckRules})
 		base := filepath.Join("testdata", "golden", filepath.Base(path))
 		golden(t, base+".txt", []byte(view(ds)))
 		text, err := json.MarshalIndent(ds, "", "  ")
@@ -101,7 +103,7 @@ func TestDiagnosticGolden(t *testing.T) {
 }
 
 func TestColorAddsOnlyColor(t *testing.T) {
-	_, ds := Load("testdata/invalid/names.gameday.hcl", Options{Env: noEnv})
+	_, ds := Load("testdata/invalid/names.gameday.hcl", Options{Env: noEnv, CheckRules: metrics.CheckRules})
 	var plain, colored bytes.Buffer
 	WriteDiagnostics(&plain, ds, false, 60)
 	WriteDiagnostics(&colored, ds, true, 60)

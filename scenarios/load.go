@@ -34,6 +34,9 @@ type Options struct {
 	CheckQuery func(query string, s *Source) error
 	// CheckSelector does the same for a selector of series.
 	CheckSelector func(selector string) error
+	// CheckRules says which alerts a file of rules declares, or what is wrong with it, with the file's lines; nil: rules are not
+	// looked into.
+	CheckRules func(file string, text []byte) (alerts []string, err error)
 }
 
 // A source is one file while it is loaded.
@@ -62,6 +65,9 @@ type loader struct {
 	sources   map[string]*Source
 	unset     string           // the environment variable that env() missed last
 	secrets   []hcl.Expression // expressions whose literals must not be copied
+	rules     []RuleFile       // all files of rules, each once
+
+	brokenRules map[string]bool // by source: a file of its rules could not be read
 }
 
 // Load reads a file, or every scenario file of a directory in name order as one namespace. The workspace is nil if there is
@@ -317,6 +323,7 @@ func (l *loader) decode() {
 			Redacted: l.redact(f),
 		})
 	}
+	l.ws.Files = append(l.ws.Files, l.ruleFiles()...)
 	l.ws.Variables = l.variablesInForce()
 }
 

@@ -7,7 +7,7 @@ import (
 
 // A Workspace is all that a file or a directory says. Everything in it has been checked.
 type Workspace struct {
-	Files     []File // in name order
+	Files     []File // in name order, and after them the files of rules that they name
 	Variables []Variable
 	Sources   []*Source
 	Targets   []*Target
@@ -16,7 +16,7 @@ type Workspace struct {
 
 // A File is one file of the workspace.
 type File struct {
-	Name     string // base name
+	Name     string // base name; of a file of rules, its path from the file that names it, as far as that leads down
 	Path     string // as it was opened
 	Source   []byte // as it stands
 	Redacted []byte // the same with every literal secret replaced: the only form that may be copied
@@ -49,9 +49,16 @@ type Source struct {
 	Timeout     time.Duration // of one query; default 10 s
 	Watch       string        // selector of the series of a server that are compared after the run; empty: none
 
+	// Alertmanager is where the server's alerts go, as far as the file says; of it only what concerns a server is set. nil: nobody
+	// is asked whom they would have reached.
+	Alertmanager *Source
+
 	Interval time.Duration // of scraping; default 1 s
 	Scrapes  []Scrape
 	Probes   []Probe
+	Rules    []RuleFile // the team's alerting and recording rules
+	// EvaluationInterval is how often rules are evaluated whose group does not say; 0: not given.
+	EvaluationInterval time.Duration
 }
 
 // BasicAuth holds the credentials of a server.
@@ -123,12 +130,13 @@ type Scenario struct {
 	Title       string
 	Description string
 	Tags        []string
-	Source      *Source // nil when neither hypothesis nor guardrail asks for numbers
+	Source      *Source // nil when neither hypothesis, guardrail nor alert asks for numbers
 	Baseline    time.Duration
 	Recovery    time.Duration
 	Assumptions []Assumption
 	Hypotheses  []*Hypothesis
 	Guardrails  []*Guardrail
+	Alerts      []*Alert
 	BlastRadius BlastRadius
 	Faults      []*Fault
 }
@@ -164,6 +172,15 @@ type Guardrail struct {
 	For         time.Duration
 	Every       time.Duration
 	NoData      string // "abort" (default), "ignore"
+}
+
+// An Alert is a block `alert "Name"`: the claim that an alerting rule of that name fires, or that none does.
+type Alert struct {
+	Name        string
+	Range       Range
+	Description string
+	Fires       bool          // false: it must not fire
+	Within      time.Duration // counted from the first fault's effect; 0, only where it must not fire: until the end
 }
 
 // BlastRadius is a block `blast_radius`; zero values mean no limit.

@@ -13,13 +13,14 @@ import (
 const shortestInterval = 100 * time.Millisecond
 
 // serverOnly is what the built-in engine has no use for.
-var serverOnly = []string{"headers", "bearer_token", "timeout", "watch", "basic_auth", "tls"}
+var serverOnly = []string{"headers", "bearer_token", "timeout", "watch", "basic_auth", "tls", "alertmanager"}
 
 var prometheusSchema = &hcl.BodySchema{
-	Attributes: attributes("url", "headers", "bearer_token", "timeout", "watch", "interval", "rules"),
+	Attributes: attributes("url", "headers", "bearer_token", "timeout", "watch", "interval", "rules", "evaluation_interval"),
 	Blocks: []hcl.BlockHeaderSchema{
 		{Type: "basic_auth"},
 		{Type: "tls"},
+		{Type: "alertmanager"},
 		{Type: "scrape", LabelNames: []string{"job"}},
 		{Type: "probe", LabelNames: []string{"kind", "job"}},
 	},
@@ -32,7 +33,7 @@ var (
 )
 
 func (l *loader) readSources(blocks hcl.Blocks) {
-	l.sources = map[string]*Source{}
+	l.sources, l.brokenRules = map[string]*Source{}, map[string]bool{}
 	seen := map[string]hcl.Range{}
 	for _, hb := range blocks {
 		b := l.open(hb, "", prometheusSchema)
@@ -42,10 +43,6 @@ func (l *loader) readSources(blocks hcl.Blocks) {
 		s := &Source{Name: hb.Labels[0], Range: toRange(hb.DefRange)}
 		l.sources[s.Name] = s
 		l.ws.Sources = append(l.ws.Sources, s)
-		if b.has("rules") {
-			l.fail(b.attrs["rules"].NameRange, b.path, "Rules not built yet",
-				"Alerting rules are part of the language, but this version cannot run them. Leave them out for now.")
-		}
 		if b.has("url") {
 			b.server(s)
 		} else {
@@ -68,8 +65,14 @@ func (b *block) misplaced(names []string, summary, detail string) {
 
 // server reads a source with a url.
 func (b *block) server(s *Source) {
-	b.misplaced([]string{"interval", "scrape", "probe"}, "Server does not scrape for gameday",
+	b.misplaced([]string{"interval", "scrape", "probe", "rules", "evaluation_interval"}, "Server does not scrape for gameday",
 		"%q belongs to the built-in engine, but this block has a url, so it is a server that exists already. Leave one of them out, or write a second prometheus block.")
+	b.connection(s)
+	s.Alertmanager = b.alertmanager()
+}
+
+// connection reads where a server is, and how to log in there.
+func (b *block) connection(s *Source) {
 	s.Timeout = 10 * time.Second
 	if text, marked, ok := b.strMarked("url", true); ok {
 		s.URL, s.URLSecret = text, marked
@@ -200,6 +203,7 @@ func (b *block) embedded(s *Source) {
 	if d, ok := b.duration("interval", shortestInterval); ok {
 		s.Interval = d
 	}
+	b.rules(s)
 	seen := map[string]hcl.Range{}
 	for _, hb := range b.blocks.OfType("scrape") {
 		sb := b.l.open(hb, b.path, scrapeSchema)

@@ -53,7 +53,7 @@ func (b *block) scenario(name string) *Scenario {
 	s.Title, _ = b.str("title")
 	s.Description, _ = b.str("description")
 	s.Tags, _ = b.strs("tags")
-	watches := len(b.blocks.OfType("hypothesis"))+len(b.blocks.OfType("guardrail")) > 0
+	watches := len(b.blocks.OfType("hypothesis"))+len(b.blocks.OfType("guardrail"))+len(b.blocks.OfType("alert")) > 0
 	if watches {
 		s.Baseline, s.Recovery = defaultBaseline, defaultRecovery
 	}
@@ -94,10 +94,7 @@ func (b *block) scenario(name string) *Scenario {
 			s.Guardrails = append(s.Guardrails, g.guardrail(hb.Labels[0], s.Source))
 		}
 	}
-	for _, hb := range b.blocks.OfType("alert") {
-		l.fail(hb.DefRange, b.path, "Alerts not built yet",
-			"Alert rehearsal is part of the language, but this version cannot do it. Leave the block out for now.")
-	}
+	b.alerts(s)
 	var radius *block
 	if hb := b.single("blast_radius"); hb != nil {
 		radius = l.open(hb, b.path, blastRadiusSchema)
@@ -124,7 +121,7 @@ func (b *block) source(watches bool) *Source {
 	case len(names) == 1:
 		return l.sources[names[0]]
 	case len(names) == 0:
-		detail := `Hypotheses and guardrails ask for numbers, but there is no prometheus block. Write one: prometheus "own" {} watches the containers themselves, a scrape block in it reads their metrics, and a url stands for a server.`
+		detail := `Hypotheses, guardrails and alerts ask for numbers, but there is no prometheus block. Write one: prometheus "own" {} watches the containers themselves, a scrape block in it reads their metrics, and a url stands for a server.`
 		if !l.directory {
 			detail += " Only this file was loaded: if there is one in another file, load the directory."
 		}

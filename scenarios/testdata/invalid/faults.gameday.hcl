@@ -64,10 +64,6 @@ scenario "kinds" {
 
   fault "pause" { # ERROR: Missing name for fault
   }
-
-  alert "Slow" { # ERROR: Alerts not built yet
-    within = "45s"
-  }
 }
 
 scenario "circles" {

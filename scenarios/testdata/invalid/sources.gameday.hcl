@@ -34,7 +34,6 @@ prometheus "credentials" {
 prometheus "embedded" {
   timeout      = "1s" # ERROR: Only for a server
   bearer_token = "x" # ERROR: Only for a server
-  rules        = ["alerts.yml"] # ERROR: Rules not built yet
 
   tls {} # ERROR: Only for a server
 

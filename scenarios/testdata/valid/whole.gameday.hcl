@@ -31,6 +31,8 @@ prometheus "own" {
     port   = 8080
     path   = "/metrics"
   }
+  rules               = ["rules/*.yml"] # the team's own alerting rules, as they are
+  evaluation_interval = "15s"
 }
 
 target "shop" {
@@ -76,6 +78,15 @@ scenario "slow_payments" {
     query       = "histogram_quantile(0.99, sum by (le) (rate(http_request_duration_seconds_bucket{job=\"shop\"}[15s])))"
     expect      = value < 1.5 * baseline
     phases      = ["fault"]
+  }
+
+  alert "PaymentsSlow" {
+    description = "Someone would be told."
+    within      = "45s"
+  }
+
+  alert "Shop is down" {
+    fires = false
   }
 
   guardrail "checkout_is_down" {
