@@ -322,7 +322,15 @@ func (w *Writer) SaveScenario(files map[string][]byte) error {
 		return err
 	}
 	for name, src := range files {
-		if err := os.WriteFile(filepath.Join(dir, filepath.Base(name)), src, 0o644); err != nil {
+		if !filepath.IsLocal(name) {
+			name = filepath.Base(name)
+		}
+		path := filepath.Join(dir, name)
+		err := os.MkdirAll(filepath.Dir(path), 0o755)
+		if err == nil {
+			err = os.WriteFile(path, src, 0o644)
+		}
+		if err != nil {
 			return fmt.Errorf("cannot copy the scenario: %w", err)
 		}
 	}
