@@ -22,13 +22,17 @@ const (
 // beginNumbers opens the source of the numbers, if the scenario asks for any.
 func (r *Run) beginNumbers(ctx context.Context) error {
 	sc := r.plan.Scenario
-	if sc.Source == nil || len(r.plan.Queries) == 0 {
+	if sc.Source == nil || len(r.plan.Queries) == 0 && !r.plan.watchesAlerts() {
 		return nil
 	}
 	src, err := openSource(sc.Source, r.plan.targets(), r.setup.Info, r.Dir())
 	if err != nil {
 		return err
 	}
+	alerts := r.watchAlerts(src)
+	r.mu.Lock()
+	r.alerts = alerts
+	r.mu.Unlock()
 	if sc.Source.URL != "" {
 		src = r.watchSource(src)
 	}
@@ -40,6 +44,7 @@ func (r *Run) beginNumbers(ctx context.Context) error {
 	if err := src.Start(limit); err != nil {
 		return fmt.Errorf("prometheus %q: %w", sc.Source.Name, err)
 	}
+	r.alerts.askRules(limit)
 	return nil
 }
 
@@ -80,12 +85,14 @@ func (r *Run) beginSampling(ctx context.Context, wg *sync.WaitGroup) {
 	for _, q := range r.plan.Queries {
 		wg.Go(func() { r.sampler.run(ctx, q) })
 	}
+	wg.Go(func() { r.alerts.follow(ctx) })
 }
 
 func (r *Run) endNumbers() {
 	if r.source == nil {
 		return
 	}
+	r.alerts.close()
 	if err := r.source.Close(); err != nil {
 		r.keep(fmt.Errorf("the scraped series could not be saved: %w", err))
 	}

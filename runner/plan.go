@@ -29,6 +29,7 @@ type Plan struct {
 	Faults    []PlannedFault
 	Queries   []PlannedQuery
 	Watched   Watched
+	Alerts    []metrics.AlertRule // the alerting rules of the embedded source; a server tells its own when the run begins
 	Guard     GuardPlan
 	Sham      bool                // nothing is injected
 	Blind     []journal.BlindSpot // what could not be seen, whatever happens; the warnings say it in words
@@ -185,6 +186,7 @@ func MakePlan(ctx context.Context, s Setup, ws *scenarios.Workspace, sc *scenari
 	}
 	p.checkBlastRadius(refuse, failed)
 	p.planQueries(refuse, warn)
+	p.planAlerts(refuse, warn)
 
 	if len(problems) > 0 {
 		return p, &Refusal{problems}
@@ -287,7 +289,7 @@ func (p *Plan) checkBlastRadius(refuse report, failed map[string]bool) {
 
 func (p *Plan) planQueries(refuse, warn report) {
 	sc := p.Scenario
-	if len(sc.Hypotheses) == 0 {
+	if len(sc.Hypotheses) == 0 && len(sc.Alerts) == 0 {
 		warn(sc.Range, fmt.Sprintf("scenario %q", sc.Name), "%s, and the run ends as inconclusive; say in a hypothesis what should stay true", NoHypothesis)
 	}
 	every := DefaultEvery(sc.Source)

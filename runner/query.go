@@ -16,3 +16,8 @@ func CheckQuery(query string, s *scenarios.Source) error {
 
 // CheckSelector checks a selector of series.
 func CheckSelector(selector string) error { return metrics.CheckSelector(selector) }
+
+// CheckRules reads a file of alerting and recording rules as Prometheus does.
+func CheckRules(file string, text []byte) (alerts []string, err error) {
+	return metrics.CheckRules(file, text)
+}

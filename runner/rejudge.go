@@ -452,6 +452,18 @@ func (re *rejudging) judge() {
 		}
 		re.out.Guardrails = append(re.out.Guardrails, g)
 	}
+	alerts := 0
+	for _, e := range re.rec.Events {
+		if v, ok := e.Payload.(*journal.AlertJudged); ok {
+			alerts++
+			if rank[v.Verdict] > rank[worst] {
+				worst = v.Verdict
+			}
+		}
+	}
+	if alerts > 0 || len(re.plan.Scenario.Alerts) > 0 {
+		note("verdicts on alerts are those of the run: they are not judged anew")
+	}
 	re.gone()
 	ended := re.rec.Ended()
 	if ended != nil {
@@ -472,7 +484,7 @@ func (re *rejudging) judge() {
 		re.out.Now, re.out.Detail = ended.Outcome, ended.Detail
 	} else {
 		e := ending{notDone: re.notDone, why: re.why, detail: re.whyDetail, passed: re.gate.Passed, gateFailed: failed}
-		re.out.Now, re.out.Detail = e.outcome(re.h, worst, len(re.plan.Scenario.Hypotheses))
+		re.out.Now, re.out.Detail = e.outcome(re.h, worst, len(re.plan.Scenario.Hypotheses)+alerts)
 	}
 	re.out.ExitCode = ExitCode(re.out.Now)
 }

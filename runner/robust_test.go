@@ -187,7 +187,7 @@ func (s *stage) load(text string) (*scenarios.Workspace, *scenarios.Scenario) {
 	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
 		s.t.Fatal(err)
 	}
-	ws, ds := scenarios.Load(path, scenarios.Options{CheckQuery: runner.CheckQuery})
+	ws, ds := scenarios.Load(path, scenarios.Options{CheckQuery: runner.CheckQuery, CheckRules: runner.CheckRules})
 	if ws == nil {
 		s.t.Fatalf("%v\n%s", ds, text)
 	}

@@ -37,7 +37,8 @@ type Run struct {
 	sampler *sampler
 	// collector is nil where the source is a server.
 	collector  *collector
-	refreshing sync.Mutex // of the endpoints
+	refreshing sync.Mutex  // of the endpoints
+	alerts     *alertWatch // nil: there are neither rules nor claims about alerts
 	stopped    *stop
 
 	mu         sync.Mutex
@@ -284,7 +285,11 @@ func (r *Run) verdicts(passed bool, end time.Time) (journal.Outcome, string) {
 		l := r.live[q.ID]
 		r.write(judgeGuardrail(q, h, l.tripped, l.blind))
 	}
-	return ending{notDone: notDone, why: why, detail: detail, passed: passed, gateFailed: r.gateFailed}.outcome(h, worst, len(r.plan.Scenario.Hypotheses))
+	if v := r.judgeAlerts(h, notDone); rank[v] > rank[worst] {
+		worst = v
+	}
+	claims := len(r.plan.Scenario.Hypotheses) + len(r.plan.Scenario.Alerts)
+	return ending{notDone: notDone, why: why, detail: detail, passed: passed, gateFailed: r.gateFailed}.outcome(h, worst, claims)
 }
 
 // An ending is what, besides the verdicts, decides how a run ended.
@@ -296,8 +301,8 @@ type ending struct {
 	gateFailed []string // names of what it did not satisfy
 }
 
-// outcome is that of a run with so many hypotheses, whose worst verdict is known.
-func (e ending) outcome(h History, worst journal.Verdict, hypotheses int) (journal.Outcome, string) {
+// outcome is that of a run with so many hypotheses and alerts, whose worst verdict is known.
+func (e ending) outcome(h History, worst journal.Verdict, claims int) (journal.Outcome, string) {
 	switch {
 	case e.why == journal.UndoGuard:
 		return journal.OutcomeInterrupted, e.detail // also where that is why a fault was not injected
@@ -314,7 +319,7 @@ func (e ending) outcome(h History, worst journal.Verdict, hypotheses int) (journ
 	case h.Sham:
 		return journal.OutcomeNotInjected, ShamDetail
 	}
-	if hypotheses == 0 {
+	if claims == 0 {
 		return journal.OutcomeInconclusive, NoHypothesis
 	}
 	switch worst {

@@ -22,17 +22,9 @@ const serverEvery = 5 * time.Second
 // openSource makes the source of a scenario. dir is the run directory; "" keeps nothing.
 func openSource(s *scenarios.Source, targets map[string]Resolved, info engine.Info, dir string) (metrics.Source, error) {
 	if s.URL != "" {
-		c := metrics.ServerConfig{Name: s.Name, URL: s.URL, HideURL: s.URLSecret, Headers: s.Headers, BearerToken: s.BearerToken, Timeout: s.Timeout}
-		if s.BasicAuth != nil {
-			c.Username, c.Password = s.BasicAuth.Username, s.BasicAuth.Password
-		}
-		if s.TLS != nil {
-			c.CAFile, c.CertFile, c.KeyFile = s.TLS.CAFile, s.TLS.CertFile, s.TLS.KeyFile
-			c.ServerName, c.InsecureSkipVerify = s.TLS.ServerName, s.TLS.InsecureSkipVerify
-		}
-		return metrics.NewServer(c)
+		return metrics.NewServer(serverConfig(s))
 	}
-	c := metrics.EmbeddedConfig{Name: s.Name, Interval: s.Interval}
+	c := metrics.EmbeddedConfig{Name: s.Name, Interval: s.Interval, Rules: ruleFiles(s), Evaluation: s.EvaluationInterval}
 	if dir != "" {
 		c.Dir = filepath.Join(dir, journal.SamplesDir, journal.TSDBDir)
 	}
@@ -53,6 +45,19 @@ func openSource(s *scenarios.Source, targets map[string]Resolved, info engine.In
 		return nil, err
 	}
 	return metrics.NewEmbedded(c)
+}
+
+// serverConfig says how to reach a server.
+func serverConfig(s *scenarios.Source) metrics.ServerConfig {
+	c := metrics.ServerConfig{Name: s.Name, URL: s.URL, HideURL: s.URLSecret, Headers: s.Headers, BearerToken: s.BearerToken, Timeout: s.Timeout}
+	if s.BasicAuth != nil {
+		c.Username, c.Password = s.BasicAuth.Username, s.BasicAuth.Password
+	}
+	if s.TLS != nil {
+		c.CAFile, c.CertFile, c.KeyFile = s.TLS.CAFile, s.TLS.CertFile, s.TLS.KeyFile
+		c.ServerName, c.InsecureSkipVerify = s.TLS.ServerName, s.TLS.InsecureSkipVerify
+	}
+	return c
 }
 
 // awaitFirstScrape returns when every endpoint of the embedded engine has been scraped or probed once, whether it answered or not,

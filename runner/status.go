@@ -15,6 +15,7 @@ type Status struct {
 	Stopping  string    // why the run is being ended; empty: it is not
 	Faults    []FaultStatus
 	Queries   []QueryStatus
+	Alerts    []AlertStatus // those of the scenario, and every other one that is not at rest
 }
 
 // FaultStatus is one fault on one container.
@@ -65,5 +66,6 @@ func (r *Run) Status() Status {
 		s.Queries = append(s.Queries, QueryStatus{Name: q.Name(), Guardrail: q.Guardrail != nil, State: l.state, Refuted: l.refuted || l.tripped,
 			Point: l.point, Expect: q.condition().String(), Detail: l.detail})
 	}
+	s.Alerts = r.alerts.status()
 	return s
 }

@@ -77,6 +77,12 @@ func line(e journal.Event, judged judgedIn) string {
 			return fmt.Sprintf("guardrail.%s has no data to guard with: %s", p.Guardrail, p.Detail)
 		}
 		return fmt.Sprintf("guardrail.%s tripped: %s", p.Guardrail, pointWords(p.Point))
+	case *journal.AlertChanged:
+		return alertLine(p)
+	case *journal.AlertNotified:
+		return notifiedLine(p)
+	case *journal.AlertJudged:
+		return alertVerdictLine(p)
 	case *journal.RunEnded:
 		if p.Outcome == journal.OutcomeInconclusive && p.Detail != "" {
 			return "inconclusive: " + p.Detail

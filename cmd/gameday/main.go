@@ -148,7 +148,7 @@ func (s *sources) flags(c *cobra.Command) {
 
 // load reads scenarios and says what is wrong with them; then the error is already told.
 func (a app) load(path string, s sources, asJSON bool) (*scenarios.Workspace, error) {
-	ws, ds := scenarios.Load(path, scenarios.Options{Vars: s.vars, VarFiles: s.varFiles, CheckQuery: runner.CheckQuery, CheckSelector: runner.CheckSelector})
+	ws, ds := scenarios.Load(path, scenarios.Options{Vars: s.vars, VarFiles: s.varFiles, CheckQuery: runner.CheckQuery, CheckSelector: runner.CheckSelector, CheckRules: runner.CheckRules})
 	if ds.HasErrors() || len(ds) > 0 && !asJSON {
 		if asJSON {
 			a.json(map[string]any{"valid": !ds.HasErrors(), "diagnostics": ds})

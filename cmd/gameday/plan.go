@@ -228,6 +228,20 @@ func (a app) printPlan(w io.Writer, p *runner.Plan, previews []runner.Preview, w
 	if why != nil {
 		line(2, 4, "not evaluated: "+why.Error())
 	}
+	other := otherAlerts(p)
+	if len(sc.Alerts) > 0 || other != "" {
+		head("Alerts")
+	}
+	name = 0
+	for _, a := range sc.Alerts {
+		name = max(name, len(oneLine(a.Name)))
+	}
+	for i := range sc.Alerts {
+		line(2, 2+name+2, alertPlan(p, i, name))
+	}
+	if other != "" {
+		line(2, 4, other)
+	}
 	if len(p.Warnings) > 0 {
 		head("Worth knowing")
 	}

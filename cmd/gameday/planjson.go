@@ -18,6 +18,7 @@ type planJSON struct {
 	Watched  watchedJSON      `json:"watched"`
 	Guard    runner.GuardPlan `json:"guard"`
 	Queries  []queryJSON      `json:"queries"`
+	Alerts   []alertJSON      `json:"alerts"`
 	Source   string           `json:"source_error,omitempty"`
 }
 
@@ -77,6 +78,7 @@ func toJSON(p *runner.Plan, problems []runner.Problem, previews []runner.Preview
 		}
 		out.Queries = append(out.Queries, qj)
 	}
+	out.Alerts = alertsJSON(p)
 	if why != nil {
 		out.Source = why.Error()
 	}

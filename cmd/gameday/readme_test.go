@@ -349,6 +349,9 @@ scenario "any" {
 `
 		}
 		path := filepath.Join(t.TempDir(), fmt.Sprintf("readme%d.gameday.hcl", i))
+		if err := os.CopyFS(filepath.Dir(path), shop.Scenarios); err != nil { // among them alerts.yml
+			t.Fatal(err)
+		}
 		if err := os.WriteFile(path, []byte(src), 0o644); err != nil {
 			t.Fatal(err)
 		}

@@ -145,6 +145,9 @@ func (d *display) lines(s runner.Status) []string {
 	for _, q := range s.Queries {
 		rows = append(rows, queryRow(q, s.Phase, d.judged))
 	}
+	for _, a := range s.Alerts {
+		rows = append(rows, alertRow(a))
+	}
 	out := []string{"", head(s)}
 	hidden := 0
 	if room := d.height() - len(out) - 2; len(rows) > room {
@@ -233,9 +236,9 @@ func mark(state string) string {
 		return "+"
 	case "violated", "refuted", "tripped", "NOT UNDONE", "not injected":
 		return "!"
-	case "in force", "injecting", "undoing":
+	case "in force", "injecting", "undoing", "pending", "firing":
 		return "*"
-	case "no data", "not yet":
+	case "no data", "not yet", "unknown":
 		return "?"
 	}
 	return "."
@@ -267,7 +270,7 @@ func (d *display) tint(e journal.Event, text string) string {
 		return text
 	}
 	switch p := e.Payload.(type) {
-	case *journal.FaultVerified, *journal.FaultEndedEarly:
+	case *journal.FaultVerified, *journal.FaultEndedEarly, *journal.AlertChanged, *journal.AlertNotified:
 		return yellow + text + reset
 	case *journal.FaultNotInjected, *journal.UndoFailed, *journal.GuardrailState:
 		return red + text + reset
@@ -275,6 +278,14 @@ func (d *display) tint(e journal.Event, text string) string {
 		return red + text + reset
 	case *journal.UndoVerified:
 		return green + text + reset
+	case *journal.AlertJudged:
+		switch p.Verdict {
+		case journal.Held:
+			return green + text + reset
+		case journal.Refuted:
+			return red + text + reset
+		}
+		return yellow + text + reset
 	case *journal.HypothesisState:
 		switch {
 		case p.To == journal.Holding:

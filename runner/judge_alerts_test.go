@@ -1,0 +1,149 @@
+package runner
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"gameday/runner/journal"
+	"gameday/runner/metrics"
+	"gameday/scenarios"
+)
+
+// spell is one of an alert's, in seconds after the start of the run; 0: never.
+func spell(pending, firing, resolved float64) metrics.Spell {
+	at := func(s float64) time.Time {
+		if s == 0 {
+			return time.Time{}
+		}
+		return alertsBegan.Add(time.Duration(s * float64(time.Second)))
+	}
+	return metrics.Spell{Pending: at(pending), Firing: at(firing), Resolved: at(resolved), Labels: map[string]string{"alertname": "A"}}
+}
+
+var alertsBegan = time.Date(2026, 11, 22, 10, 0, 0, 0, time.UTC)
+
+// A run of alerts: the fault takes effect at 30 s, is undone at 60 s, and the run ends at 120 s.
+func alertsAt(change func(*alertHistory), phases ...[]metrics.Spell) alertHistory {
+	at := func(s float64) time.Time { return alertsBegan.Add(time.Duration(s * float64(time.Second))) }
+	h := alertHistory{by: journal.AlertReplay, History: History{Start: alertsBegan, FaultStart: at(29.9), Deeds: deeds{effect: limits{at(29.9), at(30)}}, LastUndo: at(60), End: at(120), Injected: true}}
+	h.replayed = &metrics.Replayed{Phases: len(phases)}
+	one := metrics.ReplayedRule{Rule: metrics.AlertRule{Alert: "A", Interval: time.Second, For: 15 * time.Second}}
+	for i, spells := range phases {
+		one.Phases = append(one.Phases, metrics.RulePhase{Offset: time.Duration(i) * 100 * time.Millisecond, First: at(0), Last: at(120), Spells: spells})
+	}
+	h.replayed.Rules = []metrics.ReplayedRule{one}
+	if change != nil {
+		change(&h)
+	}
+	return h
+}
+
+func TestAlertVerdicts(t *testing.T) {
+	const wants, refuses = true, false
+	in := func(spells ...metrics.Spell) []metrics.Spell { return spells }
+	rule := func(change func(*metrics.ReplayedRule)) func(*alertHistory) {
+		return func(h *alertHistory) { change(&h.replayed.Rules[0]) }
+	}
+	failed := rule(func(r *metrics.ReplayedRule) {
+		r.Phases[1].Failed = []metrics.FailedEvaluation{{At: alertsBegan.Add(40 * time.Second), Error: "many-to-many matching"}}
+	})
+	for name, c := range map[string]struct {
+		fires   bool
+		within  float64
+		change  func(*alertHistory)
+		phases  [][]metrics.Spell
+		verdict journal.Verdict
+		reason  journal.AlertReason
+		detail  string
+	}{
+		"fires in every phase":            {wants, 20, nil, [][]metrics.Spell{in(spell(30.5, 45.5, 70)), in(spell(30.6, 45.6, 70))}, journal.Held, journal.AlertFired, ""},
+		"fires at the deadline":           {wants, 15.6, nil, [][]metrics.Spell{in(spell(30.5, 45.5, 70)), in(spell(30.6, 45.6, 70))}, journal.Held, journal.AlertFired, ""},
+		"in time in one phase only":       {wants, 15.55, nil, [][]metrics.Spell{in(spell(30.5, 45.5, 70)), in(spell(30.6, 45.6, 70))}, journal.Inconclusive, journal.AlertByPhase, ""},
+		"fires in one phase only":         {wants, 20, nil, [][]metrics.Spell{in(spell(30.5, 45.5, 70)), in(spell(30.6, 0, 45))}, journal.Inconclusive, journal.AlertByPhase, ""},
+		"late in every phase":             {wants, 10, nil, [][]metrics.Spell{in(spell(30.5, 45.5, 70)), in(spell(30.6, 45.6, 70))}, journal.Refuted, journal.AlertLate, ""},
+		"late in one, never in the other": {wants, 10, nil, [][]metrics.Spell{in(spell(30.5, 45.5, 70)), in()}, journal.Refuted, journal.AlertLate, ""},
+		"only pending":                    {wants, 60, nil, [][]metrics.Spell{in(spell(30.5, 0, 60)), in(spell(30.6, 0, 60))}, journal.Refuted, journal.AlertMissing, ""},
+		"never":                           {wants, 60, nil, [][]metrics.Spell{in(), in()}, journal.Refuted, journal.AlertMissing, ""},
+		"the second spell fires":          {wants, 40, nil, [][]metrics.Spell{in(spell(30.5, 0, 40), spell(45, 60, 70)), in(spell(46, 61, 70))}, journal.Held, journal.AlertFired, ""},
+		"firing already":                  {wants, 20, nil, [][]metrics.Spell{in(spell(10, 25, 70)), in(spell(10, 25, 70))}, journal.Inconclusive, journal.AlertAlready, ""},
+		"pending already":                 {wants, 20, nil, [][]metrics.Spell{in(spell(25, 40, 70)), in(spell(25, 40, 70))}, journal.Inconclusive, journal.AlertAlready, ""},
+		"pending since the injection":     {wants, 20, nil, [][]metrics.Spell{in(spell(29.95, 45, 70))}, journal.Held, journal.AlertFired, ""},
+		"firing already, and fires anew":  {wants, 20, nil, [][]metrics.Spell{in(spell(10, 25, 70), spell(31, 46, 70)), in(spell(10, 25, 70), spell(31, 46, 70))}, journal.Held, journal.AlertFired, ""},
+		"fired and was resolved before":   {wants, 60, nil, [][]metrics.Spell{in(spell(5, 20, 25)), in(spell(5, 20, 25))}, journal.Refuted, journal.AlertMissing, ""},
+		"the record is too short":         {wants, 100, nil, [][]metrics.Spell{in(), in()}, journal.Inconclusive, journal.AlertTooShort, ""},
+		"nothing to see":                  {wants, 60, rule(func(r *metrics.ReplayedRule) { r.Unseen = "no series matched x" }), [][]metrics.Spell{in(), in()}, journal.Inconclusive, journal.AlertUnseen, "no series"},
+		"cannot be evaluated":             {wants, 60, failed, [][]metrics.Spell{in(), in()}, journal.Inconclusive, journal.AlertUnseen, "many-to-many"},
+		"could not be evaluated after it": {wants, 5, failed, [][]metrics.Spell{in(), in()}, journal.Refuted, journal.AlertMissing, ""},
+		"fires although it failed once":   {wants, 20, failed, [][]metrics.Spell{in(spell(30.5, 45.5, 70)), in(spell(30.6, 45.6, 70))}, journal.Held, journal.AlertFired, ""},
+		"nothing was scraped": {wants, 60, func(h *alertHistory) {
+			h.gaps = []metrics.Gap{{From: alertsBegan.Add(35 * time.Second), To: alertsBegan.Add(45 * time.Second)}}
+		}, [][]metrics.Spell{in(), in()}, journal.Inconclusive, journal.AlertUnseen, "10s"},
+		"nothing was scraped before": {wants, 60, func(h *alertHistory) {
+			h.gaps = []metrics.Gap{{From: alertsBegan, To: alertsBegan.Add(10 * time.Second)}}
+		}, [][]metrics.Spell{in(), in()}, journal.Refuted, journal.AlertMissing, ""},
+		"evaluated too rarely":              {wants, 60, rule(func(r *metrics.ReplayedRule) { r.Rule.Interval = time.Minute }), [][]metrics.Spell{in(), in()}, journal.Inconclusive, journal.AlertTooRare, "every 1m0s"},
+		"the fault ended early":             {wants, 20, func(h *alertHistory) { h.EndedEarly = "it was unpaused" }, [][]metrics.Spell{in(spell(30.5, 45.5, 70))}, journal.Inconclusive, journal.AlertFaultEnded, "unpaused"},
+		"never, and the fault ended early":  {wants, 20, func(h *alertHistory) { h.EndedEarly = "it was unpaused" }, [][]metrics.Spell{in()}, journal.Inconclusive, journal.AlertFaultEnded, "unpaused"},
+		"the fault hit nothing":             {wants, 20, func(h *alertHistory) { h.HitNothing = "no packet" }, [][]metrics.Spell{in(spell(30.5, 45.5, 70))}, journal.Inconclusive, journal.AlertHitNothing, "no packet"},
+		"stopped":                           {wants, 20, func(h *alertHistory) { h.Stopped = true }, [][]metrics.Spell{in()}, journal.Inconclusive, journal.AlertStopped, ""},
+		"not injected":                      {wants, 20, func(h *alertHistory) { h.Injected = false }, [][]metrics.Spell{in(spell(30.5, 45.5, 70))}, journal.NotTested, journal.AlertNotInjected, ""},
+		"a sham run":                        {wants, 20, func(h *alertHistory) { h.Sham = true }, [][]metrics.Spell{in(spell(30.5, 45.5, 70))}, journal.NotTested, journal.AlertSham, ""},
+		"the gate was not met":              {wants, 20, func(h *alertHistory) { h.FaultStart, h.replayed = time.Time{}, nil }, nil, journal.NotTested, journal.AlertNotStarted, ""},
+		"stopped before the fault":          {wants, 20, func(h *alertHistory) { h.FaultStart, h.replayed, h.Stopped = time.Time{}, nil, true }, nil, journal.NotTested, journal.AlertStopped, ""},
+		"not replayed":                      {wants, 20, func(h *alertHistory) { h.replayed, h.failed = nil, "took too long" }, nil, journal.Inconclusive, journal.AlertNotReplayed, "took too long"},
+		"the server has no such rule":       {wants, 20, func(h *alertHistory) { h.replayed.Rules[0].Rule.Alert = "B" }, [][]metrics.Spell{in()}, journal.Inconclusive, journal.AlertUnseen, "no rule"},
+		"must not, and does not":            {refuses, 0, nil, [][]metrics.Spell{in(), in()}, journal.Held, journal.AlertQuiet, ""},
+		"must not, and is only pending":     {refuses, 0, nil, [][]metrics.Spell{in(spell(30.5, 0, 40)), in(spell(30.5, 0, 40))}, journal.Held, journal.AlertQuiet, ""},
+		"must not, and does":                {refuses, 0, nil, [][]metrics.Spell{in(spell(30.5, 45.5, 70)), in(spell(30.6, 45.6, 70))}, journal.Refuted, journal.AlertUnwanted, ""},
+		"must not, and does in one phase":   {refuses, 0, nil, [][]metrics.Spell{in(spell(30.5, 45.5, 70)), in()}, journal.Inconclusive, journal.AlertByPhase, ""},
+		"must not in time, and does later":  {refuses, 10, nil, [][]metrics.Spell{in(spell(30.5, 45.5, 70)), in(spell(30.6, 45.6, 70))}, journal.Held, journal.AlertQuiet, ""},
+		"must not, and fired already":       {refuses, 0, nil, [][]metrics.Spell{in(spell(10, 25, 70)), in(spell(10, 25, 70))}, journal.Inconclusive, journal.AlertAlready, ""},
+		"must not, and was pending already": {refuses, 0, nil, [][]metrics.Spell{in(spell(25, 0, 31)), in(spell(25, 0, 31))}, journal.Held, journal.AlertQuiet, ""},
+		"must not, pending before, fires":   {refuses, 0, nil, [][]metrics.Spell{in(spell(25, 40, 70)), in(spell(25, 40, 70))}, journal.Inconclusive, journal.AlertAlready, ""},
+		"must not, and could not see":       {refuses, 0, rule(func(r *metrics.ReplayedRule) { r.Unseen = "no series matched x" }), [][]metrics.Spell{in()}, journal.Inconclusive, journal.AlertUnseen, "no series"},
+		"must not, and is evaluated rarely": {refuses, 0, rule(func(r *metrics.ReplayedRule) { r.Rule.Interval = time.Minute }), [][]metrics.Spell{in()}, journal.Inconclusive, journal.AlertTooRare, ""},
+		"must not, does, and was stopped":   {refuses, 0, func(h *alertHistory) { h.Stopped = true }, [][]metrics.Spell{in(spell(30.5, 45.5, 70))}, journal.Refuted, journal.AlertUnwanted, ""},
+		"must not, and hit nothing":         {refuses, 0, func(h *alertHistory) { h.HitNothing = "no packet" }, [][]metrics.Spell{in()}, journal.Inconclusive, journal.AlertHitNothing, ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			h := alertsAt(c.change, c.phases...)
+			claim := &scenarios.Alert{Name: "A", Fires: c.fires, Within: time.Duration(c.within * float64(time.Second))}
+			v := judgeAlert(claim, h.see("A", true), h)
+			if v.Verdict != c.verdict || v.Reason != c.reason || !strings.Contains(v.Detail, c.detail) {
+				t.Errorf("%+v, want %s (%s) %q", v, c.verdict, c.reason, c.detail)
+			}
+		})
+	}
+}
+
+// What is seen of an alert is summed up over the phases, and over the rules that make it.
+func TestAlertsSeen(t *testing.T) {
+	h := alertsAt(nil, []metrics.Spell{spell(5, 20, 25), spell(30.5, 45.5, 70)}, []metrics.Spell{spell(30.6, 45.6, 70.1), spell(80, 0, 0)})
+	other := metrics.ReplayedRule{Rule: metrics.AlertRule{Alert: "A", Interval: 2 * time.Second, For: time.Minute}, Phases: []metrics.RulePhase{{Spells: []metrics.Spell{spell(31, 0, 60)}}, {Offset: 200 * time.Millisecond}}}
+	b := metrics.ReplayedRule{Rule: metrics.AlertRule{Alert: "B", Interval: time.Second}, Phases: []metrics.RulePhase{{Spells: []metrics.Spell{spell(40, 40, 0)}}, {}}}
+	quiet := metrics.ReplayedRule{Rule: metrics.AlertRule{Alert: "C", Interval: time.Second}, Phases: []metrics.RulePhase{{}, {}}}
+	h.replayed.Rules = append(h.replayed.Rules, other, b, quiet)
+	claims := []*scenarios.Alert{{Name: "A", Fires: true, Within: 20 * time.Second}}
+	if got := strings.Join(h.names(claims), " "); got != "A B C" {
+		t.Error(got)
+	}
+	a := h.see("A", true)
+	e := a.event
+	if e.Pended != 2 || e.Fired != 2 || time.Duration(e.Firing.AtLeast) != 15500*time.Millisecond || time.Duration(e.Firing.AtMost) != 15600*time.Millisecond ||
+		time.Duration(e.Resolved.AtLeast) != 40*time.Second || time.Duration(e.Pending.AtMost) != 600*time.Millisecond {
+		t.Errorf("%+v", e)
+	}
+	if e.Before == nil || *e.Before != (journal.NoiseBefore{Pended: 1, Fired: 1}) || e.Noise != "" || e.AtEnd != journal.AlertPending || time.Duration(e.For) != time.Minute ||
+		time.Duration(e.Step) != time.Second || time.Duration(e.Phases[1].Offset) != 200*time.Millisecond || len(e.Labels) != 1 {
+		t.Errorf("%+v", e)
+	}
+	seenB := h.see("B", false)
+	if !seenB.restless() || seenB.event.Fired != 1 || seenB.event.AtEnd != journal.AlertFiring || h.see("C", false).restless() {
+		t.Errorf("%+v", seenB.event)
+	}
+	sum := h.sum(claims, []*journal.AlertSeen{e, seenB.event})
+	if sum.Expected != 1 || sum.Fired != 1 || len(sum.Missing) != 0 || strings.Join(sum.Unexpected, " ") != "B" || strings.Join(sum.Noise, " ") != "A" || sum.Alerts != 3 {
+		t.Errorf("%+v", sum)
+	}
+}
