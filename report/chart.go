@@ -32,6 +32,7 @@ type Chart struct {
 	Bad      []Band // stretches in which the condition was violated
 	Gaps     []Band // stretches without data
 	Worst    *Dot
+	Alerts   []AlertTick
 	clock    Clock
 }
 
@@ -45,6 +46,12 @@ type Line struct {
 type Dot struct {
 	At    time.Time
 	Value float64
+}
+
+// An AlertTick says when an alert fires, in the phase in which it does so first.
+type AlertTick struct {
+	At   time.Time
+	Name string
 }
 
 // A Band is a stretch of time with a name.
@@ -93,6 +100,15 @@ func (f *facts) chartText(c *Chart, query, declared string) Sentence {
 		template += "; drawn are the {} worst series, {} were left out"
 		args = append(args, Tally(len(c.Series)), Tally(c.LeftOut))
 	}
+	if len(c.Alerts) > 0 {
+		var names List
+		for _, a := range c.Alerts {
+			names = append(names, Name(a.Name))
+			ids = cite(append(ids, f.alert(a.Name).seen.id)...)
+		}
+		template += "; marked is when {} fires first"
+		args = append(args, names)
+	}
 	if c.Several {
 		template += "; each series has a bound of its own, and the one shown is that of the worst"
 	}
@@ -126,6 +142,7 @@ func (f *facts) chart(q *journal.Query, id, title string, every journal.Duration
 		}
 		c.Faults = append(c.Faults, b)
 	}
+	c.Alerts = f.alertTicks(c.From, c.To)
 	return c
 }
 

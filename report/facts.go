@@ -41,6 +41,7 @@ type facts struct {
 
 	hypotheses []*hypothesis
 	guardrails []*guardrail
+	alerts     alertFacts
 }
 
 // A fault on one container, from intent to undo.
@@ -176,6 +177,7 @@ func gather(rec *journal.Record) *facts {
 	for _, h := range f.hypotheses {
 		h.judge(f)
 	}
+	f.judgeAlerts()
 	return f
 }
 
@@ -253,6 +255,8 @@ func (f *facts) take(id string, e journal.Event) {
 		f.rejudged = &noted[*journal.Rejudged]{id, at, p}
 	case *journal.RunEnded:
 		f.ended = &noted[*journal.RunEnded]{id, at, p}
+	default:
+		f.takeAlert(id, at, p)
 	}
 }
 

@@ -124,10 +124,6 @@ func (f *facts) verdictLine() Sentence {
 	return say(ids, "Of {} {}: {}.", all, plural(all.N, "hypothesis", "hypotheses"), parts)
 }
 
-func (f *facts) alertLine() Sentence {
-	return say([]string{f.declaredEvidence()}, "The scenario lists no alert; none was watched for.")
-}
-
 // worst is the hypothesis with the least room to its bound; nil where no margin was recorded.
 func (f *facts) worst() *hypothesis {
 	var worst *hypothesis

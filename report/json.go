@@ -32,6 +32,7 @@ type jsonReport struct {
 	Hypotheses    []jsonHypothesis  `json:"hypotheses"`
 	Faults        []jsonFault       `json:"faults"`
 	Guardrails    []jsonGuardrail   `json:"guardrails"`
+	Alerts        []jsonAlert       `json:"alerts"`
 	Sham          bool              `json:"sham,omitempty"`
 	Moved         *jsonMoved        `json:"moved,omitempty"`
 	BlindSpots    []jsonBlindSpot   `json:"blind_spots,omitempty"`
@@ -113,7 +114,7 @@ func (d *Draft) JSON() ([]byte, error) {
 		SchemaVersion: SchemaVersion, Run: f.runID(), Gameday: p.Version, Started: f.from.UTC(), Ended: f.to.UTC(), Complete: f.ended != nil && len(f.rec.Damage) == 0,
 		Outcome: outcomeOrUnfinished(f), Seed: p.Seed, Zero: f.clock.Zero.UTC(),
 		Scenario:   jsonScenario{p.Scenario, p.Title, p.Hash, some(p.Tags)},
-		Hypotheses: []jsonHypothesis{}, Faults: []jsonFault{}, Guardrails: []jsonGuardrail{}, Damage: some(f.rec.Damage), Evidence: []jsonEvidence{},
+		Hypotheses: []jsonHypothesis{}, Faults: []jsonFault{}, Guardrails: []jsonGuardrail{}, Alerts: f.jsonAlerts(), Damage: some(f.rec.Damage), Evidence: []jsonEvidence{},
 	}
 	if f.rejudged != nil {
 		r.Rejudged = f.rejudged.p

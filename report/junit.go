@@ -53,7 +53,7 @@ type junitResult struct {
 	Text    string `xml:",chardata"`
 }
 
-// JUnit is the run as one test suite: a case for each hypothesis, in which refuted is a failure, inconclusive an error and not
+// JUnit is the run as one test suite: a case for each hypothesis and each claim about an alert, in which refuted is a failure, inconclusive an error and not
 // tested skipped, each with its reason; and a case "undo" that fails when something was left behind. The time is that of the
 // suite: hypotheses are watched side by side, and readers add the times of cases up.
 func (d *Draft) JUnit() ([]byte, error) {
@@ -94,6 +94,22 @@ func (d *Draft) JUnit() ([]byte, error) {
 			s.Failures++
 		case journal.Inconclusive:
 			c.Error = &junitResult{text, "inconclusive", more}
+			s.Errors++
+		case journal.NotTested:
+			c.Skipped = &junitResult{Message: text}
+			s.Skipped++
+		}
+		s.Cases = append(s.Cases, c)
+	}
+	for _, x := range f.claimed() {
+		c := junitCase{Name: "alert " + visible(x.name), Classname: "gameday." + visible(f.started.p.Scenario)}
+		text := f.alertReason(x).phrase().plainText(d.Clock)
+		switch x.verdict {
+		case journal.Refuted:
+			c.Failure = &junitResult{text, "refuted", ""}
+			s.Failures++
+		case journal.Inconclusive:
+			c.Error = &junitResult{text, "inconclusive", ""}
 			s.Errors++
 		case journal.NotTested:
 			c.Skipped = &junitResult{Message: text}

@@ -38,7 +38,11 @@ func Build(rec *journal.Record) *Draft {
 	if s, needed := f.attention(); needed {
 		d.Sections = append(d.Sections, s)
 	}
-	d.Sections = append(d.Sections, f.header(), f.fiveLines(), f.expectedAndObserved(), f.timeline(), f.responseAndRecovery(), f.impact())
+	d.Sections = append(d.Sections, f.header(), f.fiveLines(), f.expectedAndObserved(), f.timeline())
+	if f.watched() {
+		d.Sections = append(d.Sections, f.detection())
+	}
+	d.Sections = append(d.Sections, f.responseAndRecovery(), f.impact())
 	d.Sections = append(d.Sections, f.whatElseMoved()...)
 	d.Sections = append(d.Sections, f.unseen()...)
 	d.Sections = append(d.Sections, f.appendix())

@@ -33,6 +33,11 @@ func stories() map[string]*journal.Record {
 		"sham":         shamRun(),
 		"coped":        copedRun(),
 		"rejudged":     rejudgedRun(),
+
+		"alert_held":    alertHeldRun(),
+		"alert_missing": alertMissingRun(),
+		"alert_pending": alertPendingRun(),
+		"alert_server":  alertServerRun(),
 	}
 }
 

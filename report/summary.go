@@ -40,6 +40,10 @@ func Summary(w io.Writer, d *Draft, color bool, width int) {
 		p.line("  "+verdictMark(h.verdict)+" ", verdictColor(h.verdict), visible(h.Name)+": "+string(h.verdict))
 		p.line("    ", "", f.observed(h).plainText(d.Clock))
 	}
+	for _, x := range f.claimed() {
+		p.line("  "+verdictMark(x.verdict)+" ", verdictColor(x.verdict), "alert "+visible(x.name)+": "+string(x.verdict))
+		p.line("    ", "", f.alertReason(x).phrase().plainText(d.Clock))
+	}
 	fmt.Fprintln(w)
 	for _, s := range f.telling() {
 		p.line("  - ", "", s.phrase().plainText(d.Clock))

@@ -101,6 +101,9 @@ func (p *page) chart(c *Chart) {
 		}
 		fmt.Fprintf(&b, `<path class="worst" d="M%.1f %.1fl5.5 -5.5 5.5 5.5 -5.5 5.5z"/><text class="worst-label" x="%.1f" y="%.1f" text-anchor="%s">%s</text>`+"\n", wx-5.5, wy, wx, wy-10, anchor, text(formatNumber(c.Worst.Value, 4)))
 	}
+	for _, a := range c.Alerts {
+		fmt.Fprintf(&b, `<path class="mark signal" d="M%.1f %gl6 10h-12z"><title>%s</title></path>`+"\n", at(a.At), plotTop, text("alert "+a.Name+" fires"))
+	}
 	drawTimeAxis(&b, p.d.Clock, c.From, c.To, at, plotBottom+9)
 	b.WriteString("</svg>")
 	p.raw("<figure id=\"%s\">\n%s\n<figcaption>", c.ID, b.String())

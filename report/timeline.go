@@ -227,7 +227,10 @@ func (f *facts) describe(e EventEvidence) moment {
 	case *journal.Unknown:
 		m.text = words("an event of a kind that this version does not know: {}", Name(p.Name))
 	default:
-		m.text = words("an event that this version does not know")
+		known := false
+		if m, known = describeAlert(m, p); !known {
+			m.text = words("an event that this version does not know")
+		}
 	}
 	if strings.HasPrefix(e.Event.Actor, "role:") {
 		m.lane = lanePeople

@@ -1,0 +1,167 @@
+package report
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"gameday/runner/journal"
+)
+
+var alertRules = []journal.AlertRule{
+	{Alert: "CheckoutSlow", Group: "shop", File: "alerts.yml", Line: 5, Expr: "histogram_quantile(0.99, sum by (le) (rate(http_request_duration_seconds_bucket[4s]))) > 0.5", Interval: dur(1), For: dur(15),
+		Labels: map[string]string{"severity": "page"}},
+	{Alert: "StoreDown", Group: "shop", File: "alerts.yml", Line: 12, Expr: `up{job="store"} == 0`, Interval: dur(1), For: dur(300)},
+	{Alert: "Watchdog", Group: "meta", File: "alerts.yml", Line: 20, Expr: "vector(1)", Interval: dur(1)},
+}
+
+// seenIn is what an alert does in ten phases: pending and firing so many seconds after the effect, each phase a tenth later. 0: never.
+func seenIn(name string, pending, firing, resolved float64) *journal.AlertSeen {
+	e := &journal.AlertSeen{Alert: name, By: journal.AlertReplay, Expected: true, Effect: at(effectAt), Undo: at(goneAt), End: at(endAt), Step: dur(0.1), For: dur(15), AtEnd: journal.AlertInactive}
+	when := func(i int, after float64) *time.Time {
+		if after == 0 {
+			return nil
+		}
+		t := at(effectAt + after + float64(i)/10)
+		return &t
+	}
+	span := func(after float64) *journal.AlertDelay {
+		if after == 0 {
+			return nil
+		}
+		return &journal.AlertDelay{AtLeast: dur(after), AtMost: dur(after + 0.9), First: *when(0, after), Last: *when(9, after)}
+	}
+	for i := range 10 {
+		e.Phases = append(e.Phases, journal.AlertPhase{Offset: dur(float64(i) / 10), Pending: when(i, pending), Firing: when(i, firing), Resolved: when(i, resolved)})
+	}
+	e.Pending, e.Firing, e.Resolved = span(pending), span(firing), span(resolved)
+	if pending > 0 {
+		e.Pended = 10
+	}
+	if firing > 0 {
+		e.Fired = 10
+		e.Labels = []journal.LabelsOf{{"alertname": name, "severity": "page"}}
+	}
+	return e
+}
+
+// alertRun is the refuted or the held story with claims about alerts.
+func alertRun(rec *journal.Record, claims []journal.AlertClaim, declared func(*journal.AlertsDeclared), after ...journal.Payload) *journal.Record {
+	last := rec.Events[len(rec.Events)-1]
+	d := &journal.AlertsDeclared{By: journal.AlertReplay, Expected: claims, Rules: alertRules}
+	if declared != nil {
+		declared(d)
+	}
+	s := &story{&journal.Record{Name: rec.Name, Queries: rec.Queries}}
+	for _, e := range rec.Events[:len(rec.Events)-1] {
+		s.add(e.Time.Sub(start).Seconds(), e.Payload)
+		if _, ok := e.Payload.(*journal.Declared); ok {
+			s.add(0.03, d)
+		}
+	}
+	for _, p := range after {
+		s.add(90.15, p)
+	}
+	s.add(90.2, last.Payload)
+	return s.rec
+}
+
+func alertHeldRun() *journal.Record {
+	return alertRun(heldRun(0.12), []journal.AlertClaim{{Alert: "CheckoutSlow", Description: "Somebody is told.", Fires: true, Within: dur(20), File: "shop.gameday.hcl", Line: 50},
+		{Alert: "StoreDown", Fires: false, File: "shop.gameday.hcl", Line: 55}}, nil,
+		&journal.AlertChanged{Alert: "CheckoutSlow", Group: "shop", Phase: journal.Fault, From: journal.AlertInactive, To: journal.AlertPending, At: at(30.6), Labels: map[string]string{"alertname": "CheckoutSlow", "severity": "page"}, Active: 1},
+		&journal.AlertChanged{Alert: "CheckoutSlow", Group: "shop", Phase: journal.Fault, From: journal.AlertPending, To: journal.AlertFiring, At: at(45.6), Active: 1},
+		&journal.AlertChanged{Alert: "CheckoutSlow", Group: "shop", Phase: journal.Recovery, From: journal.AlertFiring, To: journal.AlertInactive, At: at(62.6)},
+		seenIn("CheckoutSlow", 0.3, 15.3, 32), &journal.AlertJudged{Alert: "CheckoutSlow", Verdict: journal.Held, Reason: journal.AlertFired, InTime: 10, Phases: 10},
+		seenIn("StoreDown", 0, 0, 0), &journal.AlertJudged{Alert: "StoreDown", Verdict: journal.Held, Reason: journal.AlertQuiet, Phases: 10},
+		&journal.AlertsSummed{By: journal.AlertReplay, Expected: 1, Fired: 1, Alerts: 3, Phases: 10, Evaluations: 2700, Took: dur(0.02)})
+}
+
+// alertMissingRun has an alert that never fires, one that nobody expected, and noise before the fault.
+func alertMissingRun() *journal.Record {
+	unexpected := seenIn("Watchdog", 1, 1, 0)
+	unexpected.Expected, unexpected.AtEnd, unexpected.Before = false, journal.AlertFiring, &journal.NoiseBefore{Pended: 2, Fired: 1}
+	return alertRun(refutedRun().end(90.2, journal.OutcomeRefuted, 3).rec, []journal.AlertClaim{{Alert: "CheckoutSlow", Fires: true, Within: dur(20), File: "shop.gameday.hcl", Line: 50}}, nil,
+		seenIn("CheckoutSlow", 0, 0, 0), &journal.AlertJudged{Alert: "CheckoutSlow", Verdict: journal.Refuted, Reason: journal.AlertMissing, Phases: 10}, unexpected,
+		&journal.AlertsSummed{By: journal.AlertReplay, Expected: 1, Missing: []string{"CheckoutSlow"}, Unexpected: []string{"Watchdog"}, Noise: []string{"Watchdog"}, Alerts: 3, Phases: 10, Evaluations: 2700})
+}
+
+// alertPendingRun has an alert whose rule asks for more time than the fault lasts, and one that fires by phase alone.
+func alertPendingRun() *journal.Record {
+	pending := seenIn("StoreDown", 0.4, 0, 0)
+	pending.For, pending.Longest = dur(300), dur(170)
+	some := seenIn("CheckoutSlow", 0.3, 15.3, 0)
+	some.Fired = 6
+	for i := range 4 {
+		some.Phases[i].Firing = nil
+	}
+	some.Firing = &journal.AlertDelay{AtLeast: dur(15.7), AtMost: dur(16.2), First: *some.Phases[4].Firing, Last: *some.Phases[9].Firing}
+	return alertRun(refutedRun().end(90.2, journal.OutcomeRefuted, 3).rec,
+		[]journal.AlertClaim{{Alert: "StoreDown", Fires: true, Within: dur(45), File: "shop.gameday.hcl", Line: 50}, {Alert: "CheckoutSlow", Fires: true, Within: dur(20), File: "shop.gameday.hcl", Line: 55}}, nil,
+		pending, &journal.AlertJudged{Alert: "StoreDown", Verdict: journal.Refuted, Reason: journal.AlertMissing, Phases: 10},
+		some, &journal.AlertJudged{Alert: "CheckoutSlow", Verdict: journal.Inconclusive, Reason: journal.AlertByPhase, InTime: 6, Phases: 10},
+		&journal.AlertsSummed{By: journal.AlertReplay, Expected: 2, Missing: []string{"StoreDown"}, Alerts: 3, Phases: 10, Evaluations: 2700})
+}
+
+// alertServerRun is known from a server's own record, and from its Alertmanager.
+func alertServerRun() *journal.Record {
+	e := seenIn("CheckoutSlow", 0.3, 15.3, 32)
+	e.By, e.Phases, e.Pended, e.Fired = journal.AlertServer, e.Phases[:1], 1, 1
+	for _, d := range []*journal.AlertDelay{e.Pending, e.Firing, e.Resolved} {
+		d.AtMost, d.Last = d.AtLeast, d.First
+	}
+	e.Told = &journal.AlertDelay{AtLeast: dur(16), AtMost: dur(18), First: at(effectAt + 16), Last: at(effectAt + 18)}
+	return alertRun(heldRun(0.12), []journal.AlertClaim{{Alert: "CheckoutSlow", Fires: true, Within: dur(20), File: "shop.gameday.hcl", Line: 50}},
+		func(d *journal.AlertsDeclared) {
+			d.By, d.Notifier = journal.AlertServer, &journal.AlertManager{URL: "http://alerts:9093", Every: dur(2)}
+			d.Rules = []journal.AlertRule{alertRules[0]}
+			d.Rules[0].Line = 0
+		},
+		&journal.AlertNotified{Alert: "CheckoutSlow", Labels: map[string]string{"alertname": "CheckoutSlow"}, Receivers: []string{"on-call"}, StartsAt: at(effectAt + 15.3), After: at(effectAt + 16), At: at(effectAt + 18)},
+		e, &journal.AlertJudged{Alert: "CheckoutSlow", Verdict: journal.Held, Reason: journal.AlertFired, InTime: 1, Phases: 1},
+		&journal.AlertsSummed{By: journal.AlertServer, Expected: 1, Fired: 1, Alerts: 1, Phases: 1})
+}
+
+// Every reason for a verdict on an alert has a sentence, with and without what was seen, which keeps the rules for machine text.
+func TestEveryAlertReasonHasASentence(t *testing.T) {
+	reasons := []journal.AlertReason{journal.AlertFired, journal.AlertQuiet, journal.AlertMissing, journal.AlertLate, journal.AlertUnwanted, journal.AlertByPhase, journal.AlertAlready,
+		journal.AlertUnseen, journal.AlertTooRare, journal.AlertTooShort, journal.AlertNotReplayed, journal.AlertNotStarted, journal.AlertNotInjected, journal.AlertSham, journal.AlertFaultEnded,
+		journal.AlertHitNothing, journal.AlertStopped, "of a later version"}
+	verdicts := []journal.Verdict{journal.Held, journal.Refuted, journal.Inconclusive, journal.NotTested}
+	n := 0
+	for _, by := range []journal.AlertSource{journal.AlertReplay, journal.AlertServer} {
+		for _, reason := range reasons {
+			for _, fires := range []bool{true, false} {
+				e := seenIn("CheckoutSlow", 0.3, 15.3, 0)
+				e.Noise, e.By = journal.AlertPending, by
+				judged := &journal.AlertJudged{Alert: "CheckoutSlow", Verdict: verdicts[n%len(verdicts)], Reason: reason, InTime: 10, Phases: 10, Detail: "its words | `as they are`"}
+				n++
+				with := [][]journal.Payload{{e, judged}, {judged}}
+				if n == 1 {
+					with = append(with, []journal.Payload{e}, []journal.Payload{judged, &journal.AlertsSummed{By: by, Error: "the server is gone"}}, nil)
+				}
+				for _, after := range with {
+					small := begin("store_freezes").declare(nil).baseline().inject().undo(undoAt, journal.UndoDue).end(90.2, journal.OutcomeInconclusive, 4).rec
+					rec := alertRun(small, []journal.AlertClaim{{Alert: "CheckoutSlow", Fires: fires, Within: dur(20)}}, func(d *journal.AlertsDeclared) { d.By = by }, after...)
+					for _, b := range breaches(t, Build(rec)) {
+						t.Errorf("%s, %s, %s: %s", by, reason, judged.Verdict, b)
+					}
+				}
+			}
+		}
+	}
+}
+
+func TestAlertsInTheFiveLines(t *testing.T) {
+	for name, want := range map[string]string{
+		"alert_held":    "Of 1 alert expected to fire, 1 did in every phase; the first was `CheckoutSlow`, 15.3 to 16.2 s after the first effect",
+		"alert_missing": "Of 1 alert expected to fire, 0 did in every phase, and 1 did not; 1 fired that no block of the scenario names",
+		"alert_pending": "it was pending for 2 min 50 s of the 5 min that its rule asks for",
+		"alert_server":  "It was first seen at the Alertmanager, with a receiver, 16 to 18 s after the first effect",
+		"held":          "The scenario lists no alert; none was watched for",
+	} {
+		if md := string(Build(stories()[name]).Markdown()); !strings.Contains(md, want) {
+			t.Errorf("%s does not say %q", name, want)
+		}
+	}
+}

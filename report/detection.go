@@ -1,0 +1,171 @@
+package report
+
+import (
+	"fmt"
+
+	"gameday/runner/journal"
+)
+
+// detection says whether anybody would have been told, and how soon.
+func (f *facts) detection() Section {
+	s := Section{ID: "detection", Version: 1, Title: "Detection"}
+	s.Items = append(s.Items, f.howAlertsAreKnown())
+	if t := f.alertTable(); len(t.Rows) > 0 {
+		s.Items = append(s.Items, t)
+	}
+	for i, x := range f.claimed() {
+		title := words("Alert {}", Name(x.name))
+		if x.verdict == journal.Refuted {
+			title = words("Learned: alert {} is missing", Name(x.name))
+			if !x.fires() {
+				title = words("Learned: alert {} fires", Name(x.name))
+			} else if x.judged != nil && x.judged.p.Reason == journal.AlertLate {
+				title = words("Learned: alert {} is late", Name(x.name))
+			}
+		}
+		s.Items = append(s.Items, Heading{ID: fmt.Sprintf("alert-%d", i+1), Text: title, Verdict: x.verdict})
+		text := Para{}
+		if x.claim != nil && x.claim.Description != "" {
+			text = append(text, say([]string{f.alertsEvidence()}, "The claim: {}", Prose(x.claim.Description)))
+		}
+		s.Items = append(s.Items, append(text, f.alertReason(x)))
+		if p := f.alertPoints(x); len(p) > 0 {
+			s.Items = append(s.Items, p)
+		}
+	}
+	if p := f.otherAlerts(); len(p) > 0 {
+		s.Items = append(s.Items, p)
+	}
+	return s
+}
+
+// howAlertsAreKnown says how the times of alerts came about, and how exact they are.
+func (f *facts) howAlertsAreKnown() Para {
+	ids := []string{f.alertsEvidence()}
+	s := f.alerts.summed
+	switch {
+	case s == nil && f.gate != nil && !f.gate.p.Passed:
+		return Para{say(cite(append(ids, f.gate.id)...), "Nothing was injected, and what the alerts would have done was not looked at.")}
+	case s == nil:
+		return Para{say(cite(append(ids, f.last)...), "What the alerts did was not summed up: {} before.", f.cut())}
+	case s.p.Error != "":
+		return Para{say(cite(append(ids, s.id)...), "What the alerts did is not known: {}.", Quote(s.p.Error))}
+	case f.replayed():
+		return Para{say(cite(append(ids, s.id)...), "After the run the rules of {} {} were evaluated over the recorded samples in {} phases of their interval: {} evaluations.",
+			Count{N: s.p.Alerts}, plural(s.p.Alerts, "alert", "alerts"), Count{N: s.p.Phases}, Count{N: s.p.Evaluations})}
+	}
+	return Para{say(cite(append(ids, s.id)...), "The server evaluates the rules of {} {}; the times are those that it recorded, in the one phase that it has.",
+		Count{N: s.p.Alerts}, plural(s.p.Alerts, "alert", "alerts"))}
+}
+
+// alertTable has a row for every alert that was claimed or that left its rest.
+func (f *facts) alertTable() Table {
+	t := Table{Columns: []string{"Alert", "Expected", "Pending after", "Firing after", "Resolved after", "In phases", "Verdict"}}
+	for _, x := range f.alerts.all {
+		if x.seen == nil {
+			continue
+		}
+		e := x.seen.p
+		cell := func(d *journal.AlertDelay) Phrase {
+			if d == nil {
+				return words("not seen")
+			}
+			return words("{}", alertDelay(d))
+		}
+		verdict := words("none: no block names it")
+		if x.claim != nil || x.judged != nil {
+			verdict = words("{}", Verdict(x.verdict))
+		}
+		t.Rows = append(t.Rows, row(append([]string{f.alertsEvidence(), x.seen.id}, x.rests...), words("{}", Name(x.name)), x.expectation(), cell(e.Pending), cell(e.Firing),
+			cell(e.Resolved), words("{} of {}", Count{N: e.Fired}, phasesOf(e)), verdict))
+	}
+	return t
+}
+
+// alertPoints are the details of one alert.
+func (f *facts) alertPoints(x *alert) Points {
+	var out Points
+	for _, r := range f.rulesOf(x.name) {
+		where := Inner(words("{}", Name(r.File)))
+		if r.Line > 0 {
+			where = Inner(words("{} line {}", Name(r.File), Place(r.Line)))
+		}
+		template, args := "Its rule, in {}, is evaluated every {}", []Value{where, Dur(r.Interval)}
+		if r.For > 0 {
+			template, args = template+", and has to be true for {}", append(args, Dur(r.For))
+		}
+		out = append(out, []Sentence{say([]string{f.alertsEvidence()}, template+": {}.", append(args, expression(r))...)})
+	}
+	if x.seen == nil {
+		return out
+	}
+	e, ids := x.seen.p, []string{x.seen.id}
+	if e.Firing != nil && e.Fired > 0 {
+		p := []Sentence{say(ids, "In the phase in which it fires first, it fires at {}; in the one in which it fires last, at {}.", At(e.Firing.First), At(e.Firing.Last))}
+		if len(e.Phases) == 1 {
+			p = []Sentence{say(ids, "It fired at {}.", At(e.Firing.First))}
+		}
+		for _, l := range e.Labels[:min(len(e.Labels), mostInstances)] {
+			if labels := instanceLabels(l); len(labels) > 0 {
+				p = append(p, say(ids, "It fires with {}.", labels))
+			}
+		}
+		out = append(out, p)
+	}
+	switch {
+	case e.Resolved != nil && e.Fired > 0:
+		out = append(out, []Sentence{say(ids, "It is resolved {} after the first effect.", alertDelay(e.Resolved))})
+	case e.AtEnd != journal.AlertInactive && e.AtEnd != "":
+		out = append(out, []Sentence{say(ids, "At the end of the record, {}, it was still {}.", At(e.End), Name(e.AtEnd))})
+	}
+	if x.seen.p.Told != nil {
+		out = append(out, []Sentence{say(ids, "It was first seen at the Alertmanager, with a receiver, {} after the first effect.", alertDelay(e.Told))})
+	} else if f.alerts.declared != nil && f.alerts.declared.p.Notifier != nil && e.Fired > 0 {
+		out = append(out, []Sentence{say(cite(x.seen.id, f.alertsEvidence()), "It was not seen at the Alertmanager with a receiver, which was asked every {}.", Dur(f.alerts.declared.p.Notifier.Every))})
+	}
+	if b := e.Before; b != nil {
+		out = append(out, []Sentence{say(ids, "Before the fault it had become pending {} {} and fired {} {}, in the phase in which it did so most.", Count{N: b.Pended}, plural(b.Pended, "time", "times"),
+			Count{N: b.Fired}, plural(b.Fired, "time", "times"))})
+	}
+	if e.Errors > 0 {
+		out = append(out, []Sentence{say(ids, "{} {} could not be done; the engine said {}.", Count{N: e.Errors}, plural(e.Errors, "evaluation", "evaluations"), Quote(e.Error))})
+	}
+	return out
+}
+
+// mostInstances of one alert are written out.
+const mostInstances = 3
+
+// otherAlerts says what fired that nobody expected, and what was no rest before the fault.
+func (f *facts) otherAlerts() Points {
+	s := f.alerts.summed
+	if s == nil || s.p.Error != "" {
+		return nil
+	}
+	var out Points
+	for _, x := range f.unexpected() {
+		e := x.seen.p
+		out = append(out, []Sentence{say([]string{x.seen.id}, "{} fires in {} of {} phases, {} after the first effect, and no block of the scenario names it.", Name(x.name), Count{N: e.Fired},
+			phasesOf(e), alertDelay(e.Firing))})
+	}
+	if len(out) == 0 {
+		out = append(out, []Sentence{say([]string{s.id}, "No unexpected alert fired.")})
+	}
+	noise := 0
+	for _, x := range f.alerts.all {
+		if x.claim != nil || x.seen == nil || x.seen.p.Before == nil {
+			continue
+		}
+		noise++
+		b := x.seen.p.Before
+		out = append(out, []Sentence{say([]string{x.seen.id}, "Before the fault {} had become pending {} {} and fired {} {}.", Name(x.name), Count{N: b.Pended}, plural(b.Pended, "time", "times"),
+			Count{N: b.Fired}, plural(b.Fired, "time", "times"))})
+	}
+	if noise == 0 && len(s.p.Noise) == 0 {
+		out = append(out, []Sentence{say([]string{s.id}, "No alert was pending or firing before the fault.")})
+	}
+	if s.p.Unasked != "" {
+		out = append(out, []Sentence{say([]string{s.id}, "The Alertmanager did not answer when it was last asked: {}.", Quote(s.p.Unasked))})
+	}
+	return out
+}
