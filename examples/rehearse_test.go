@@ -171,7 +171,7 @@ func checkMoved(t *testing.T, rec *journal.Record, file string) {
 // planned plans the scenario of a file in a directory for the run whose id it returns.
 func planned(t *testing.T, stage *workloadtest.Stage, dir string, o scenarios.Options, file string) (setup runner.Setup, plan *runner.Plan, id string, err error) {
 	t.Helper()
-	o.CheckQuery = runner.CheckQuery
+	o.CheckQuery, o.CheckRules = runner.CheckQuery, runner.CheckRules
 	ws, ds := scenarios.Load(dir, o)
 	if ds.HasErrors() {
 		t.Fatal(ds[0].Error())
@@ -220,6 +220,9 @@ func rehearse(t *testing.T, stage *workloadtest.Stage, dir string, o scenarios.O
 		}
 		if v, ok := e.Payload.(*journal.HypothesisJudged); ok {
 			t.Logf("%s: %s (%s) %s", v.Hypothesis, v.Verdict, v.Reason, v.Detail)
+		}
+		if v, ok := e.Payload.(*journal.AlertJudged); ok {
+			t.Logf("alert %s: %s (%s) in %d of %d phases; %s", v.Alert, v.Verdict, v.Reason, v.InTime, v.Phases, v.Detail)
 		}
 	}
 	if res.Outcome != want {

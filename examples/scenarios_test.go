@@ -10,6 +10,7 @@ import (
 
 	"gameday/examples/shop"
 	"gameday/inject"
+	"gameday/runner"
 	"gameday/scenarios"
 )
 
@@ -27,7 +28,7 @@ var directories = map[string][]string{
 func TestScenariosLoad(t *testing.T) {
 	for dir, vars := range directories {
 		t.Run(dir, func(t *testing.T) {
-			ws, ds := scenarios.Load(dir, scenarios.Options{Vars: vars})
+			ws, ds := scenarios.Load(dir, scenarios.Options{Vars: vars, CheckQuery: runner.CheckQuery, CheckRules: runner.CheckRules})
 			for _, d := range ds {
 				t.Error(d.Error())
 			}
@@ -137,6 +138,7 @@ func TestShopScenariosAreEmbedded(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	files = append(files, "shop/alerts.yml")
 	for _, f := range files {
 		if _, err := shop.Scenarios.Open(filepath.Base(f)); err != nil {
 			t.Errorf("%s is not embedded: %v", f, err)

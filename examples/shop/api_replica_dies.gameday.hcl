@@ -38,6 +38,11 @@ scenario "api_replica_dies" {
     phases      = ["baseline", "recovery"]
   }
 
+  alert "ContainerDown" {
+    description = "Whoever is on call hears that a replica is gone."
+    within      = "8s"
+  }
+
   guardrail "checkout_is_down" {
     description = "Half of the checkouts fail: people are hurt, stop at once."
     query       = local.errors

@@ -25,6 +25,7 @@ locals {
 # this interval.
 prometheus "own" {
   interval = "500ms"
+  rules    = ["alerts.yml"] # evaluated while a run goes on, and replayed over what was scraped when it is judged
 
   scrape "frontend" {
     target = target.frontend

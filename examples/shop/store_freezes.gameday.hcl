@@ -41,6 +41,16 @@ scenario "store_freezes" {
     within      = "10s"
   }
 
+  alert "ContainerDown" {
+    description = "Whoever is on call hears that the store does not answer."
+    within      = "8s"
+  }
+
+  alert "CheckoutFails" {
+    description = "Whoever is on call hears that checkouts fail."
+    within      = "12s"
+  }
+
   guardrail "the_pile_is_dangerous" {
     description = "So many requests wait that the api may run out of memory: stop at once."
     query       = "sum(http_requests_in_flight{job=\"api\"})"
