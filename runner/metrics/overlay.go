@@ -5,6 +5,7 @@ import (
 	"slices"
 	"sort"
 
+	"github.com/prometheus/common/model"
 	"github.com/prometheus/prometheus/model/histogram"
 	"github.com/prometheus/prometheus/model/labels"
 	"github.com/prometheus/prometheus/promql"
@@ -106,7 +107,7 @@ type withoutNames struct {
 
 func (s *withoutNames) Next() bool {
 	for s.SeriesSet.Next() {
-		if !s.names[s.SeriesSet.At().Labels().Get(labels.MetricName)] {
+		if !s.names[s.SeriesSet.At().Labels().Get(model.MetricNameLabel)] {
 			return true
 		}
 	}

@@ -264,7 +264,7 @@ type selector struct {
 // reads says whether a selector may match series of a name.
 func (s selector) reads(name string) bool {
 	for _, m := range s.matchers {
-		if m.Name == labels.MetricName && !m.Matches(name) {
+		if m.Name == model.MetricNameLabel && !m.Matches(name) {
 			return false
 		}
 	}
@@ -286,7 +286,7 @@ func (s selector) named() bool {
 func (s selector) String() string {
 	name := ""
 	for _, m := range s.matchers {
-		if m.Name == labels.MetricName && m.Type == labels.MatchEqual {
+		if m.Name == model.MetricNameLabel && m.Type == labels.MatchEqual {
 			name = m.Value
 		}
 	}

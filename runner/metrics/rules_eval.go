@@ -132,7 +132,7 @@ func (e *evaluator) recorded(r *rule, vector promql.Vector) ([]promql.Sample, er
 	out := make([]promql.Sample, 0, len(vector))
 	for _, s := range vector {
 		b.Reset(s.Metric)
-		b.Set(labels.MetricName, r.record)
+		b.Set(model.MetricNameLabel, r.record)
 		r.labels.Range(func(l labels.Label) { b.Set(l.Name, l.Value) })
 		s.Metric = b.Labels()
 		if h := s.Metric.Hash(); seen[h] {
@@ -215,7 +215,7 @@ func (e *evaluator) alert(ctx context.Context, i int, vector promql.Vector, ts t
 // labels are those of the alert that one series makes: its own, then the rule's with their templates expanded.
 func (e *evaluator) labels(ctx context.Context, r *rule, s promql.Sample, ts time.Time) labels.Labels {
 	b := labels.NewBuilder(s.Metric)
-	b.Del(labels.MetricName)
+	b.Del(model.MetricNameLabel)
 	r.labels.Range(func(l labels.Label) {
 		text := l.Value
 		if strings.Contains(text, "{{") {
@@ -240,9 +240,9 @@ func (e *evaluator) expand(ctx context.Context, r *rule, s promql.Sample, text s
 // samples are what Prometheus writes for an instance.
 func (e *evaluator) samples(r *rule, a *instance, at time.Time) []promql.Sample {
 	b := labels.NewBuilder(a.labels)
-	b.Set(labels.MetricName, alertsForState)
+	b.Set(model.MetricNameLabel, alertsForState)
 	since := promql.Sample{Metric: b.Labels(), T: at.UnixMilli(), F: float64(a.since.Unix())}
-	b.Set(labels.MetricName, alertsMetric)
+	b.Set(model.MetricNameLabel, alertsMetric)
 	b.Set(stateLabel, string(a.state()))
 	return []promql.Sample{{Metric: b.Labels(), T: at.UnixMilli(), F: 1}, since}
 }

@@ -7,6 +7,7 @@ import (
 	"sort"
 	"time"
 
+	"github.com/prometheus/common/model"
 	"github.com/prometheus/prometheus/model/labels"
 	"github.com/prometheus/prometheus/model/value"
 	"github.com/prometheus/prometheus/storage"
@@ -116,7 +117,7 @@ func gaps(ctx context.Context, db storage.Queryable, from, to time.Time, least t
 	}
 	defer q.Close()
 	times := []int64{math.MinInt64, math.MaxInt64}
-	set := q.Select(ctx, false, nil, labels.MustNewMatcher(labels.MatchEqual, labels.MetricName, "up"))
+	set := q.Select(ctx, false, nil, labels.MustNewMatcher(labels.MatchEqual, model.MetricNameLabel, "up"))
 	for set.Next() {
 		for it := set.At().Iterator(nil); it.Next() != chunkenc.ValNone; {
 			if t, v := it.At(); !value.IsStaleNaN(v) {

@@ -12,7 +12,7 @@ import (
 	"strconv"
 	"time"
 
-	"github.com/prometheus/prometheus/model/labels"
+	"github.com/prometheus/common/model"
 )
 
 // A ServerRule is one alerting rule of a server, with how its last evaluation went.
@@ -118,7 +118,7 @@ func (s *Server) Recorded(ctx context.Context, rules []ServerRule, from, to time
 	for _, x := range series {
 		state := AlertState(x.Metric[stateLabel])
 		delete(x.Metric, stateLabel)
-		delete(x.Metric, labels.MetricName)
+		delete(x.Metric, model.MetricNameLabel)
 		k := key{x.Metric[alertNameLabel], labelText(x.Metric)}
 		sets[k] = x.Metric
 		for _, v := range x.Values {
