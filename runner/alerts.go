@@ -59,6 +59,7 @@ func (p *Plan) planAlerts(refuse, warn report) {
 		return
 	}
 	p.Alerts = rules
+	p.blindRules()
 	var groups []string
 	for _, r := range rules {
 		if !r.Given && !slices.Contains(groups, r.Group) {

@@ -44,6 +44,16 @@ func (p *Plan) blindFaults(warn report) {
 	}
 }
 
+// blindRules notes the alerting rules that are evaluated more rarely than the faults last.
+func (p *Plan) blindRules() {
+	_, fault, _ := p.Length()
+	for _, r := range p.Alerts {
+		if fault > 0 && r.Interval > fault {
+			p.Blind = append(p.Blind, journal.BlindSpot{What: journal.BlindRule, Name: r.Alert, Reads: journal.Duration(fault), Interval: journal.Duration(r.Interval)})
+		}
+	}
+}
+
 // blindNow looks for what a source cannot see at the moment, and adds it to the warnings of the plan.
 func (p *Plan) blindNow(ctx context.Context, src metrics.Source, now time.Time) {
 	sc := p.Scenario

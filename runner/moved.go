@@ -201,6 +201,9 @@ func (r *Run) readers() []reader {
 	for _, q := range r.plan.Queries {
 		out = append(out, reader{q.Name(), metrics.Names(q.Text)})
 	}
+	for _, rule := range r.plan.Alerts {
+		out = append(out, reader{rule.Alert, metrics.Names(rule.Expr)})
+	}
 	return out
 }
 

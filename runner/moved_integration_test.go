@@ -1,6 +1,9 @@
 package runner_test
 
 import (
+	"fmt"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -167,5 +170,20 @@ func TestBlindSpots(t *testing.T) {
 		if !ok {
 			t.Errorf("%s: %+v\n%s", what, got[what], story(e.rec))
 		}
+	}
+}
+
+// A rule that is evaluated more rarely than the faults last is a blind spot, and what a rule reads is named by it.
+func TestRuleThatMissesTheFaults(t *testing.T) {
+	s, _ := fakeStage(t)
+	c := s.container()
+	rules := filepath.Join(t.TempDir(), "alerts.yml")
+	text := "groups:\n- name: slow\n  interval: 1m\n  rules:\n  - alert: QueueLong\n    expr: queue > 100\n"
+	if err := os.WriteFile(rules, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	plan := s.makePlan(strings.Replace(s.watched(target("t", c)), "interval = \"200ms\"", fmt.Sprintf("interval = \"200ms\"\n  rules = [%q]", rules), 1))
+	if len(plan.Blind) != 1 || plan.Blind[0].What != journal.BlindRule || plan.Blind[0].Name != "QueueLong" || time.Duration(plan.Blind[0].Interval) != time.Minute {
+		t.Errorf("%+v", plan.Blind)
 	}
 }
