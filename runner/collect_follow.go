@@ -21,6 +21,7 @@ type news struct {
 // A follower turns what the engine tells of one container into series, from when it is found until it is removed.
 type follower struct {
 	*collector
+	id           string           // of the container; what follows is run's own
 	c            engine.Container // as it was last looked at
 	usage, state *metrics.Group
 	news         chan news
@@ -37,7 +38,7 @@ type follower struct {
 
 func newFollower(c *collector, x engine.Container) *follower {
 	labels := seriesLabels(x)
-	return &follower{collector: c, c: x, usage: c.into.Group(labels), state: c.into.Group(labels), news: make(chan news, 64), ready: make(chan struct{})}
+	return &follower{collector: c, id: x.ID, c: x, usage: c.into.Group(labels), state: c.into.Group(labels), news: make(chan news, 64), ready: make(chan struct{})}
 }
 
 // run follows the container until ctx ends or it is removed. Then its series end.
@@ -87,7 +88,7 @@ func (f *follower) listen(ctx context.Context, out chan<- engine.Stats) {
 	const soonest, latest = 200 * time.Millisecond, 5 * time.Second
 	pause := soonest
 	for {
-		stream, err := f.engine.Stats(ctx, f.c.ID)
+		stream, err := f.engine.Stats(ctx, f.id)
 		if errors.Is(err, engine.ErrNotFound) {
 			return
 		}
@@ -144,7 +145,7 @@ func (f *follower) hearNews(ctx context.Context, n news) bool {
 func (f *follower) look(ctx context.Context) bool {
 	limited, cancel := context.WithTimeout(ctx, lookLimit)
 	defer cancel()
-	c, err := f.engine.Container(limited, f.c.ID)
+	c, err := f.engine.Container(limited, f.id)
 	if errors.Is(err, engine.ErrNotFound) {
 		return false
 	}
