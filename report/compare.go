@@ -26,6 +26,7 @@ type Comparison struct {
 	Notes         []string             `json:"notes"` // what has to be known to compare the two, in words
 	Hypotheses    []ComparedHypothesis `json:"hypotheses"`
 	Guardrails    []ComparedGuardrail  `json:"guardrails"`
+	Alerts        []ComparedAlert      `json:"alerts"`
 	Moved         []ComparedMovement   `json:"moved"` // at most ten, the strongest first; none unless both runs looked
 }
 
@@ -69,7 +70,7 @@ type ComparedGuardrail struct {
 func Compare(first, second *journal.Record) *Comparison {
 	a, b := gather(first), gather(second)
 	c := &Comparison{SchemaVersion: CompareVersion, First: a.compared(), Second: b.compared(), Worse: []string{}, Notes: []string{},
-		Hypotheses: []ComparedHypothesis{}, Guardrails: []ComparedGuardrail{}, Moved: []ComparedMovement{}}
+		Hypotheses: []ComparedHypothesis{}, Guardrails: []ComparedGuardrail{}, Alerts: []ComparedAlert{}, Moved: []ComparedMovement{}}
 	c.note(a, "first")
 	c.note(b, "second")
 	c.differences(a, b)
@@ -79,6 +80,7 @@ func Compare(first, second *journal.Record) *Comparison {
 	for _, name := range union(a.guardrails, b.guardrails, func(g *guardrail) string { return g.Name }) {
 		c.guardrail(name, a.guardrails, b.guardrails)
 	}
+	c.compareAlerts(a, b)
 	c.movements(a, b)
 	if c.First.Outcome == journal.OutcomeHeld && c.Second.Outcome != journal.OutcomeHeld && len(c.Worse) == 0 {
 		c.Worse = append(c.Worse, "the run as a whole")
@@ -289,6 +291,13 @@ func (c *Comparison) Write(w io.Writer) error {
 		line("guardrail "+g.Name, guardrailText(g.First), guardrailText(g.Second))
 		if len(g.Changed) > 0 {
 			line("  declared differently", strings.Join(g.Changed, ", "), "")
+		}
+	}
+	for _, d := range c.Alerts {
+		line("", "", "")
+		d.rows(line)
+		if len(d.Changed) > 0 {
+			line("  declared differently", strings.Join(d.Changed, ", "), "")
 		}
 	}
 	if len(c.Moved) > 0 {

@@ -38,6 +38,11 @@ func TestCompareAnything(t *testing.T) {
 					t.Errorf("%s and %s: %s worse: %t, want %t", a, b, h.Name, h.Worse, want)
 				}
 			}
+			for _, d := range c.Alerts {
+				if d.Worse != (d.First.held() && !d.Second.held()) || d.Worse != slices.Contains(c.Worse, alertName(d.Name)) {
+					t.Errorf("%s and %s: %s worse: %t", a, b, d.Name, d.Worse)
+				}
+			}
 			if j, err := json.Marshal(c); err != nil || bytes.Contains(j, []byte(`:null,"notes"`)) {
 				t.Errorf("%s and %s: %v", a, b, err)
 			}
@@ -47,7 +52,7 @@ func TestCompareAnything(t *testing.T) {
 
 // What a comparison says of two runs is kept whole.
 func TestCompareGolden(t *testing.T) {
-	for _, pair := range [][2]string{{"held", "refuted"}, {"coped", "narrow"}, {"gate", "killed"}, {"moved", "moved"}, {"sham", "held"}} {
+	for _, pair := range [][2]string{{"held", "refuted"}, {"coped", "narrow"}, {"gate", "killed"}, {"moved", "moved"}, {"sham", "held"}, {"alert_held", "alert_missing"}} {
 		all := stories()
 		first, second := all[pair[0]], all[pair[1]]
 		for _, e := range second.Events {
