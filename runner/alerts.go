@@ -171,15 +171,7 @@ func (r *Run) declareAlerts() error {
 	if w == nil {
 		return nil
 	}
-	d := &journal.AlertsDeclared{By: w.by, Detail: w.detail}
-	for _, a := range r.plan.Scenario.Alerts {
-		d.Expected = append(d.Expected, journal.AlertClaim{Alert: a.Name, Description: a.Description, Fires: a.Fires, Within: journal.Duration(a.Within),
-			File: filepath.Base(a.Range.File), Line: a.Range.Line})
-	}
-	for _, x := range w.rules {
-		d.Rules = append(d.Rules, journal.AlertRule{Alert: x.Alert, Group: x.Group, File: x.File, Line: x.Line, Expr: x.Expr,
-			Interval: journal.Duration(x.Interval), For: journal.Duration(x.For), KeepFiringFor: journal.Duration(x.KeepFiringFor), Labels: x.Labels})
-	}
+	d := &journal.AlertsDeclared{By: w.by, Detail: w.detail, Expected: alertClaims(r.plan.Scenario.Alerts), Rules: alertRules(w.rules)}
 	if w.manager != nil {
 		d.Notifier = &journal.AlertManager{URL: w.manager.URL(), Every: journal.Duration(alertsEvery)}
 	}
@@ -388,6 +380,9 @@ func (r *Run) judgeAlerts(h History, notDone string) journal.Verdict {
 	return worst
 }
 
+// longestGap is how long nothing may be scraped until a rule may have missed something.
+func longestGap(s *scenarios.Source) time.Duration { return max(5*s.Interval, 5*time.Second) }
+
 // look fills in what the alerts did.
 func (w *alertWatch) look(a *alertHistory) {
 	ctx, cancel := context.WithTimeout(context.Background(), replayLimit)
@@ -397,8 +392,7 @@ func (w *alertWatch) look(a *alertHistory) {
 	switch src := w.run.source.(type) {
 	case *metrics.Embedded:
 		if a.replayed, err = src.Replay(ctx, from, to); err == nil {
-			least := max(5*w.run.plan.Scenario.Source.Interval, 5*time.Second)
-			a.gaps, err = src.Gaps(ctx, from, to, least)
+			a.gaps, err = src.Gaps(ctx, from, to, longestGap(w.run.plan.Scenario.Source))
 		}
 	default:
 		if w.detail != "" {

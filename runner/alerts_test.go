@@ -1,6 +1,7 @@
 package runner_test
 
 import (
+	"bytes"
 	"fmt"
 	"net/http"
 	"net/http/httptest"
@@ -14,6 +15,8 @@ import (
 	"gameday/inject/engine"
 	"gameday/runner"
 	"gameday/runner/journal"
+	"gameday/runner/metrics"
+	"gameday/scenarios"
 )
 
 const alertRules = `groups:
@@ -125,6 +128,48 @@ func TestAlertRehearsal(t *testing.T) {
 	}
 	if text, err := os.ReadFile(filepath.Join(e.Dir, journal.ScenarioDir, "alerts.yml")); err != nil || string(text) != alertRules {
 		t.Errorf("the rules are not beside the scenario: %v", err)
+	}
+}
+
+// A claim that is changed afterwards is judged by a replay over the series that the run has saved; the others keep their verdicts.
+func TestAlertsJudgedAgain(t *testing.T) {
+	s, _ := fakeStage(t)
+	const claims = "  alert \"Unsteady\" {\n    within = \"3s\"\n  }\n  alert \"Always\" {\n    fires = false\n  }\n"
+	e := s.rehearse(s.withRules(target("it", s.container()), claims), s.unsteady)
+	s.ended(e, journal.OutcomeInconclusive, 4)
+	dir := t.TempDir()
+	if err := os.CopyFS(dir, os.DirFS(filepath.Join(e.Dir, journal.ScenarioDir))); err != nil {
+		t.Fatal(err)
+	}
+	files, err := filepath.Glob(filepath.Join(dir, "*.gameday.hcl"))
+	if err != nil || len(files) != 1 {
+		t.Fatal(files, err)
+	}
+	text, err := os.ReadFile(files[0])
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(files[0], bytes.Replace(text, []byte(`within = "3s"`), []byte(`within = "100ms"`), 1), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	ws, _, ds := runner.LoadForRun(dir, e.rec, scenarios.Options{CheckQuery: runner.CheckQuery, CheckRules: runner.CheckRules})
+	if ds.HasErrors() {
+		t.Fatal(ds)
+	}
+	re, err := runner.Rejudge(t.Context(), e.rec, ws, ws.Scenarios[0], func() (metrics.Source, error) { return runner.RecordedSeries(e.Dir, e.rec) })
+	if err != nil {
+		t.Fatal(err)
+	}
+	var got []string
+	for _, a := range re.Alerts {
+		got = append(got, fmt.Sprintf("%s %s %s (%s) %t %q", a.Name, a.Then.Verdict, a.Now.Verdict, a.Now.Reason, a.Replayed, a.Changes))
+	}
+	want := `Unsteady held refuted (late) true ["within: 3s → 100ms"]; Always inconclusive inconclusive (already) false []`
+	if text := strings.Join(got, "; "); text != want {
+		t.Errorf("%s\nwant %s", text, want)
+	}
+	if re.Now != journal.OutcomeRefuted || alertVerdicts(re.Record()) != "Unsteady refuted (late); Always inconclusive (already)" {
+		t.Errorf("%s; %s", re.Now, alertVerdicts(re.Record()))
 	}
 }
 

@@ -6,6 +6,9 @@ import (
 
 	"gameday/inject"
 	"gameday/inject/engine"
+	"gameday/runner/journal"
+	"gameday/runner/metrics"
+	"gameday/scenarios"
 )
 
 // AbortAt is Abort for a lock of another name.
@@ -20,6 +23,11 @@ func LockedAt(ctx context.Context, e engine.Engine, lock string) (*Holder, error
 
 // LimitUndo makes each undo of a run give up sooner.
 func (r *Run) LimitUndo(d time.Duration) { r.undoLimit = func(inject.Undo) time.Duration { return d } }
+
+// RejudgeAnew is Rejudge with all claims about alerts judged anew, by a replay over the recorded series.
+func RejudgeAnew(ctx context.Context, rec *journal.Record, ws *scenarios.Workspace, sc *scenarios.Scenario, open func() (metrics.Source, error)) (*Rejudgement, error) {
+	return judgeAgain(ctx, rec, ws, sc, open, true)
+}
 
 // PlanGuard says whether a run can have a guard.
 func PlanGuard(ctx context.Context, s Setup) GuardPlan { return planGuard(ctx, s) }

@@ -82,7 +82,13 @@ func (d *deeds) take(e journal.Event) {
 func Recall(rec *journal.Record) History {
 	h := History{Injected: true, Sham: rec.Started().Sham, Medians: map[string]medians{}, Samples: map[string][]journal.Sample{}}
 	var baseline, fault, recovery, undone, judged, last time.Time
-	verdicts := slices.ContainsFunc(rec.Events, func(e journal.Event) bool { _, ok := e.Payload.(*journal.HypothesisJudged); return ok })
+	verdicts := slices.ContainsFunc(rec.Events, func(e journal.Event) bool {
+		switch e.Payload.(type) {
+		case *journal.HypothesisJudged, *journal.AlertJudged:
+			return true
+		}
+		return false
+	})
 	first := func(t *time.Time, at time.Time) {
 		if t.IsZero() {
 			*t = at
@@ -133,6 +139,10 @@ func Recall(rec *journal.Record) History {
 		case *journal.HypothesisJudged:
 			first(&judged, e.Time)
 			h.remember(p)
+		case *journal.AlertSeen:
+			h.LastUndo, h.End = p.Undo, p.End
+		case *journal.AlertJudged:
+			first(&judged, e.Time)
 		}
 	}
 	for id, q := range rec.Queries {

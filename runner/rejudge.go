@@ -28,6 +28,7 @@ type Rejudgement struct {
 	Detail     string           `json:"detail,omitempty"`
 	Hypotheses []RejudgedClaim  `json:"hypotheses"`
 	Guardrails []RejudgedBounds `json:"guardrails"`
+	Alerts     []RejudgedAlert  `json:"alerts"`
 	Changes    []string         `json:"changes"` // of the variables, in words
 	Notes      []string         `json:"notes"`   // what could not be applied, or has to be known about it, in words
 
@@ -128,18 +129,26 @@ func unquoted(v string) string {
 }
 
 // Rejudge judges a recorded run by another scenario. open opens the recorded series of the run; it is called only where a query
-// is not one that the run asked. A *Refusal says what cannot be judged.
+// is not one that the run asked, or a claim about an alert or its rules are not those of the run. A *Refusal says what cannot be judged.
 func Rejudge(ctx context.Context, rec *journal.Record, ws *scenarios.Workspace, sc *scenarios.Scenario, open func() (metrics.Source, error)) (*Rejudgement, error) {
+	return judgeAgain(ctx, rec, ws, sc, open, false)
+}
+
+func judgeAgain(ctx context.Context, rec *journal.Record, ws *scenarios.Workspace, sc *scenarios.Scenario, open func() (metrics.Source, error), again bool) (*Rejudgement, error) {
 	re := &rejudging{
-		out:  &Rejudgement{Run: rec.Started().Run, Hypotheses: []RejudgedClaim{}, Guardrails: []RejudgedBounds{}, Changes: []string{}, Notes: []string{}},
-		rec:  rec,
-		h:    Recall(rec),
-		plan: &Plan{Workspace: ws, Scenario: sc, Faults: schedule(sc.Faults)},
-		open: open,
+		again: again,
+		out:   &Rejudgement{Run: rec.Started().Run, Hypotheses: []RejudgedClaim{}, Guardrails: []RejudgedBounds{}, Alerts: []RejudgedAlert{}, Changes: []string{}, Notes: []string{}},
+		rec:   rec,
+		h:     Recall(rec),
+		plan:  &Plan{Workspace: ws, Scenario: sc, Faults: schedule(sc.Faults)},
+		open:  open,
 	}
 	re.plan.planQueries(unsaid, unsaid)
 	re.declared()
 	if err := re.samples(ctx); err != nil {
+		return nil, err
+	}
+	if err := re.judgeAlerts(ctx); err != nil {
 		return nil, err
 	}
 	re.judge()
@@ -168,12 +177,15 @@ type rejudging struct {
 	why       journal.UndoWhy // why the run was ended before its time
 	whyDetail string
 	notDone   string
+	again     bool        // also claims about alerts that have not changed are judged anew
+	anew      *anewAlerts // nil: what the run says of alerts stands
 }
 
 // declared reads what the record says of the verdicts, and notes what differs and cannot be applied.
 func (re *rejudging) declared() {
 	re.then = &journal.Declared{}
 	re.judged, re.guarded = map[string]*journal.HypothesisJudged{}, map[string]*journal.GuardrailJudged{}
+	verdicts := false
 	for _, e := range re.rec.Events {
 		switch p := e.Payload.(type) {
 		case *journal.Declared:
@@ -181,7 +193,9 @@ func (re *rejudging) declared() {
 		case *journal.BaselineJudged:
 			re.gateAt = e.Time
 		case *journal.HypothesisJudged:
-			re.judged[p.Hypothesis] = p
+			re.judged[p.Hypothesis], verdicts = p, true
+		case *journal.AlertJudged:
+			verdicts = true
 		case *journal.GuardrailJudged:
 			re.guarded[p.Guardrail] = p
 		case *journal.FaultNotInjected:
@@ -189,7 +203,7 @@ func (re *rejudging) declared() {
 				re.notDone = fmt.Sprintf("fault.%s on %s: %s", p.Fault, p.Container.Name, p.Reason)
 			}
 		case *journal.Stopping:
-			if re.why == "" && len(re.judged) == 0 {
+			if re.why == "" && !verdicts {
 				re.why, re.whyDetail = p.Why, p.Detail
 			}
 		}
@@ -452,17 +466,14 @@ func (re *rejudging) judge() {
 		}
 		re.out.Guardrails = append(re.out.Guardrails, g)
 	}
-	alerts := 0
-	for _, e := range re.rec.Events {
-		if v, ok := e.Payload.(*journal.AlertJudged); ok {
-			alerts++
-			if rank[v.Verdict] > rank[worst] {
-				worst = v.Verdict
+	claims := 0
+	for _, x := range re.out.Alerts {
+		if x.Now != nil {
+			claims++
+			if rank[x.Now.Verdict] > rank[worst] {
+				worst = x.Now.Verdict
 			}
 		}
-	}
-	if alerts > 0 || len(re.plan.Scenario.Alerts) > 0 {
-		note("verdicts on alerts are those of the run: they are not judged anew")
 	}
 	re.gone()
 	ended := re.rec.Ended()
@@ -484,7 +495,7 @@ func (re *rejudging) judge() {
 		re.out.Now, re.out.Detail = ended.Outcome, ended.Detail
 	} else {
 		e := ending{notDone: re.notDone, why: re.why, detail: re.whyDetail, passed: re.gate.Passed, gateFailed: failed}
-		re.out.Now, re.out.Detail = e.outcome(re.h, worst, len(re.plan.Scenario.Hypotheses)+alerts)
+		re.out.Now, re.out.Detail = e.outcome(re.h, worst, len(re.plan.Scenario.Hypotheses)+claims)
 	}
 	re.out.ExitCode = ExitCode(re.out.Now)
 }
@@ -547,6 +558,11 @@ func (re *rejudging) compose() {
 			mark.Changes = append(mark.Changes, fmt.Sprintf("guardrail.%s: %s", g.Name, c))
 		}
 	}
+	for _, a := range re.out.Alerts {
+		for _, c := range a.Changes {
+			mark.Changes = append(mark.Changes, fmt.Sprintf("alert.%s: %s", a.Name, c))
+		}
+	}
 	last := re.rec.Events[len(re.rec.Events)-1]
 	seq := 0
 	for _, e := range re.rec.Events {
@@ -566,7 +582,7 @@ func (re *rejudging) compose() {
 	for _, h := range re.out.Hypotheses {
 		same[h.Name] = len(h.Changes) == 0 && len(re.out.Changes) == 0
 	}
-	placed := map[string]bool{}
+	placed, placedAlerts := map[string]bool{}, map[string]bool{}
 	for _, e := range re.rec.Events {
 		switch p := e.Payload.(type) {
 		case *journal.Declared:
@@ -600,7 +616,11 @@ func (re *rejudging) compose() {
 		case *journal.RunEnded:
 			add(e, &journal.RunEnded{Outcome: re.out.Now, ExitCode: re.out.ExitCode, Detail: re.out.Detail})
 		default:
-			rec.Events = append(rec.Events, e)
+			if now, keep := re.composeAlerts(p, placedAlerts); keep {
+				for _, p := range now {
+					add(e, p)
+				}
+			}
 		}
 	}
 	for _, h := range re.out.Hypotheses {
@@ -612,6 +632,9 @@ func (re *rejudging) compose() {
 		if g.Now != nil && !placed[g.Name] {
 			appended(g.Now)
 		}
+	}
+	for _, p := range re.lateAlerts(placedAlerts) {
+		appended(p)
 	}
 	appended(mark)
 	re.out.record = rec

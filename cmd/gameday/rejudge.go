@@ -141,6 +141,14 @@ func printRejudgement(out io.Writer, run string, re *runner.Rejudgement) error {
 		t.rows = append(t.rows, []string{"guardrail." + g.Name, thenNow(trippedWords(g.Then), trippedWords(g.Now)), thenNow(closestWords(g.Then), closestWords(g.Now)), ""})
 		changes["guardrail."+g.Name] = g.Changes
 	}
+	for _, x := range re.Alerts {
+		name := "alert." + x.Name
+		t.rows = append(t.rows, []string{name, thenNow(alertVerdictWords(x.Then), alertVerdictWords(x.Now)), "", ""})
+		changes[name] = x.Changes
+		if x.Replayed {
+			changes[name] = append(changes[name], "its rules were replayed over the recorded series")
+		}
+	}
 	fmt.Fprintln(out)
 	if err := t.print(out); err != nil {
 		return err
@@ -178,6 +186,16 @@ func verdictWords(v *journal.HypothesisJudged) string {
 		return string(v.Verdict)
 	case v.Phase != "":
 		return fmt.Sprintf("%s (%s, %s)", v.Verdict, v.Reason, v.Phase)
+	}
+	return fmt.Sprintf("%s (%s)", v.Verdict, v.Reason)
+}
+
+func alertVerdictWords(v *journal.AlertJudged) string {
+	switch {
+	case v == nil:
+		return "none"
+	case v.Verdict == journal.Held:
+		return string(v.Verdict)
 	}
 	return fmt.Sprintf("%s (%s)", v.Verdict, v.Reason)
 }

@@ -93,8 +93,7 @@ func anySample(ctx context.Context, q storage.Querier, matchers []*labels.Matche
 // A Gap is a time in which nothing was scraped at all: the machine slept, or was too busy. A target that does not answer makes none.
 type Gap struct{ From, To time.Time }
 
-// Gaps are the times between two, of at least the given length, in which the engine scraped nothing. Without a scrape job there
-// is none.
+// Gaps are those of the engine. Without a scrape job there is none.
 func (e *Embedded) Gaps(ctx context.Context, from, to time.Time, least time.Duration) ([]Gap, error) {
 	if len(e.config.Scrapes) == 0 {
 		return nil, nil
@@ -107,10 +106,11 @@ func (e *Embedded) Gaps(ctx context.Context, from, to time.Time, least time.Dura
 	e.users.Add(1)
 	e.mu.Unlock()
 	defer e.users.Done()
-	return gaps(ctx, e.db, from, to, least)
+	return Gaps(ctx, e.db, from, to, least)
 }
 
-func gaps(ctx context.Context, db storage.Queryable, from, to time.Time, least time.Duration) ([]Gap, error) {
+// Gaps are the times between two, of at least the given length, in which nothing was scraped.
+func Gaps(ctx context.Context, db storage.Queryable, from, to time.Time, least time.Duration) ([]Gap, error) {
 	q, err := db.Querier(from.Add(-least).UnixMilli(), to.Add(least).UnixMilli())
 	if err != nil {
 		return nil, err
