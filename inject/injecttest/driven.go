@@ -44,7 +44,7 @@ func testSidecarKilled(v *env) {
 		return // it holds nothing
 	}
 	c := v.target()
-	before := Outside(v.t, c.ID)
+	before := v.c.outside(v.t, c.ID)
 	s := v.plan(c)
 	v.harm(s)
 	for _, name := range v.sidecars(c) {
@@ -66,7 +66,7 @@ func testSidecarKilled(v *env) {
 // A sidecar that does not answer is removed by the undo.
 func testSidecarFrozen(v *env) {
 	c := v.target()
-	before := Outside(v.t, c.ID)
+	before := v.c.outside(v.t, c.ID)
 	s := v.plan(c)
 	v.harm(s)
 	for _, name := range v.sidecars(c) {
@@ -103,7 +103,7 @@ func testTakenBack(v *env) {
 		return
 	}
 	c := v.target()
-	before := Outside(v.t, c.ID)
+	before := v.c.outside(v.t, c.ID)
 	s := v.plan(c)
 	s.At = time.Now().Add(time.Second)
 	ctx, cancel := context.WithTimeout(context.Background(), 300*time.Millisecond)
@@ -122,13 +122,13 @@ func testFollows(v *env) {
 		return
 	}
 	c := v.target()
-	before := Outside(v.t, c.ID)
+	before := v.c.outside(v.t, c.ID)
 	s := v.plan(c)
 	v.harm(s)
 	Docker(v.t, "restart", "-t", "0", c.ID)
 	ok, why, err := v.c.Kind.Holding(enginetest.Context(v.t), v.tools, s)
 	switch outlived := err == nil && ok; {
-	case outlived && !v.c.Effect(before, Outside(v.t, c.ID)):
+	case outlived && !v.c.Effect(before, v.c.outside(v.t, c.ID)):
 		v.t.Error("it was restarted, Holding says that the fault still holds, and nothing shows it")
 	case !outlived && (why == "" || err != nil):
 		v.t.Errorf("it was restarted, and Holding returned %v, %q, %v", ok, why, err)

@@ -49,7 +49,7 @@ type Case struct {
 	Late time.Duration
 }
 
-// Seen is what the docker command says about a container.
+// Seen is what `docker inspect` says about a container, and the kernel.
 type Seen struct {
 	ID           string `json:"Id"`
 	Name         string
@@ -75,14 +75,26 @@ type Seen struct {
 	Process string `json:"-"`
 }
 
-// Outside asks the docker command about a container, and nft and tc about its network namespace.
+// Outside asks the engine about a container, and nft and tc about its network namespace, without any code of gameday's.
 func Outside(t testing.TB, id string) Seen {
+	t.Helper()
+	return outside(t, id, true)
+}
+
+// outside is Outside for a kind's suite: only a fault on packets is looked for in the network namespace, since starting nft and tc
+// costs more than most tests.
+func (c Case) outside(t testing.TB, id string) Seen {
+	t.Helper()
+	return outside(t, id, c.Chatty)
+}
+
+func outside(t testing.TB, id string, rules bool) Seen {
 	t.Helper()
 	now, err := inspect(id)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if pid := now.State.Pid; pid > 0 {
+	if pid := now.State.Pid; pid > 0 && rules {
 		for _, ask := range [][]string{{"nft", "list", "ruleset"}, {"tc", "qdisc", "show"}} {
 			out, err := exec.Command("nsenter", append([]string{"-t", strconv.Itoa(pid), "-n"}, ask...)...).CombinedOutput()
 			if err != nil && exec.Command("kill", "-0", strconv.Itoa(pid)).Run() == nil {
@@ -101,19 +113,6 @@ func Outside(t testing.TB, id string) Seen {
 		}
 	}
 	return now
-}
-
-// inspect is what docker inspect alone says.
-func inspect(id string) (Seen, error) {
-	out, err := exec.Command("docker", "inspect", id).CombinedOutput()
-	if err != nil {
-		return Seen{}, fmt.Errorf("docker inspect %s: %w\n%s", id, err, out)
-	}
-	var all []Seen
-	if err := json.Unmarshal(out, &all); err != nil || len(all) != 1 {
-		return Seen{}, fmt.Errorf("docker inspect %s: no container in its answer (%v)\n%s", id, err, out)
-	}
-	return all[0], nil
 }
 
 // Filled says whether a directory of a container has a file of gameday's for it.
@@ -272,9 +271,13 @@ func newEnv(t *testing.T, p *pool) *env {
 
 // noHelpers checks that nothing of gameday's own is left of this test's run.
 func (v *env) noHelpers() {
-	if out := Docker(v.t, "ps", "-aq", "--filter", "label="+engine.Label+"="+v.run); out != "" {
-		v.t.Errorf("helpers are left behind: %s", out)
-		Docker(v.t, append([]string{"rm", "-f"}, strings.Fields(out)...)...)
+	left, err := labelled(engine.Label + "=" + v.run)
+	if err != nil {
+		v.t.Error(err)
+	}
+	if len(left) > 0 {
+		v.t.Errorf("helpers are left behind: %s", left)
+		Docker(v.t, append([]string{"rm", "-f"}, left...)...)
 	}
 }
 
@@ -321,7 +324,7 @@ func (v *env) plan(c engine.Container) inject.Step {
 // harm injects and verifies, and looks from outside.
 func (v *env) harm(s inject.Step) {
 	v.t.Helper()
-	before := Outside(v.t, s.Container.ID)
+	before := v.c.outside(v.t, s.Container.ID)
 	if err := v.c.Kind.Inject(enginetest.Context(v.t), v.tools, s); err != nil {
 		v.t.Fatal(err)
 	}
@@ -332,7 +335,7 @@ func (v *env) harm(s inject.Step) {
 	if p.Seen == "" || p.At.IsZero() {
 		v.t.Errorf("a proof without words or time: %+v", p)
 	}
-	if now := Outside(v.t, s.Container.ID); !v.c.Effect(before, now) {
+	if now := v.c.outside(v.t, s.Container.ID); !v.c.Effect(before, now) {
 		v.t.Errorf("Verify says %q, but docker inspect shows no effect: %+v", p.Seen, now)
 	}
 }
@@ -353,7 +356,7 @@ func (v *env) undo(u inject.Undo) inject.Proof {
 // runs checks from outside that a container runs.
 func (v *env) runs(id string) Seen {
 	v.t.Helper()
-	now := Outside(v.t, id)
+	now := v.c.outside(v.t, id)
 	if now.State.Status != "running" {
 		v.t.Errorf("docker inspect shows %q, want running: %+v", now.State.Status, now)
 	}

@@ -44,7 +44,7 @@ func (p *pool) lend(t *testing.T, ownNetwork bool) lent {
 	p.mu.Unlock()
 	if l.ID == "" {
 		c := p.create(outliving{t, p.t}, ownNetwork)
-		l = lent{c, Outside(t, c.ID), ownNetwork}
+		l = lent{c, p.c.outside(t, c.ID), ownNetwork}
 	}
 	return l
 }
@@ -63,7 +63,7 @@ func (p *pool) giveBack(t *testing.T, l lent) {
 func (p *pool) unharmed(t *testing.T, l lent) bool {
 	now, err := inspect(l.ID)
 	return err == nil && now.State.Status == "running" && now.Name == l.seen.Name && now.State.StartedAt.Equal(l.seen.State.StartedAt) &&
-		!p.c.Effect(l.seen, Outside(t, l.ID))
+		!p.c.Effect(l.seen, p.c.outside(t, l.ID))
 }
 
 // create makes a target. A network of its own keeps others from taking its address while it is down.

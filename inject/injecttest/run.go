@@ -86,7 +86,7 @@ func testLife(v *env) {
 	if now := v.runs(c.ID); !now.State.StartedAt.Equal(c.State.StartedAt) {
 		v.t.Errorf("planning changed the container: %+v", now)
 	}
-	before := Outside(v.t, c.ID)
+	before := v.c.outside(v.t, c.ID)
 	v.harm(s)
 	ok, why, err := v.c.Kind.Holding(enginetest.Context(v.t), v.tools, s)
 	if err != nil {
@@ -161,7 +161,7 @@ func testRestarted(v *env) {
 	// What happens to it in its new life is nobody's business here.
 	Docker(v.t, "pause", c.ID)
 	v.undo(s.Undo)
-	if now := Outside(v.t, c.ID); !now.State.Paused {
+	if now := v.c.outside(v.t, c.ID); !now.State.Paused {
 		v.t.Errorf("the undo took back what somebody else did after the fault: %+v", now)
 	}
 	Docker(v.t, "unpause", c.ID)

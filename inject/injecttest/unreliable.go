@@ -229,4 +229,4 @@ func testUndoNeverSeen(v *env) {
 	v.runs(c.ID)
 }
 
-func (v *env) runsNow(id string) bool { return Outside(v.t, id).State.Status == "running" }
+func (v *env) runsNow(id string) bool { return v.c.outside(v.t, id).State.Status == "running" }
