@@ -176,11 +176,19 @@ func replayPhase(ctx context.Context, db storage.Queryable, engine *promql.Engin
 		evaluators[i] = e
 	}
 	slices.SortStableFunc(turns, func(a, b turn) int { return a.at.Compare(b.at) })
+	readers := readersOf(groups)
 	for _, t := range turns {
 		e := evaluators[t.group]
 		e.eval(ctx, t.at, func(r *rule) bool { return !r.needed }, func(r *rule, err error) {
-			if p := out.rules[r]; p != nil && len(p.Failed) < mostFailed {
-				p.Failed = append(p.Failed, FailedEvaluation{t.at, err.Error()})
+			for alert, p := range out.rules {
+				if alert != r && !slices.Contains(readers[r], alert) || len(p.Failed) == mostFailed {
+					continue
+				}
+				text := err.Error()
+				if alert != r { // it saw nothing of what it reads
+					text = fmt.Sprintf("the recording rule %s: %s", r.record, text)
+				}
+				p.Failed = append(p.Failed, FailedEvaluation{t.at, text})
 			}
 		})
 		for _, r := range e.group.rules {
@@ -201,6 +209,32 @@ func replayPhase(ctx context.Context, db storage.Queryable, engine *promql.Engin
 		}
 		p.spells = nil
 		sortSpells(p.Spells)
+	}
+	return out
+}
+
+// readersOf are, for each recording rule, the alerting rules that read what it writes, or what another one makes of that.
+func readersOf(groups []*ruleGroup) map[*rule][]*rule {
+	out := map[*rule][]*rule{}
+	var mark func(alert, r *rule)
+	mark = func(alert, r *rule) {
+		for _, s := range selectors(r.expr) {
+			for _, g := range groups {
+				for _, w := range g.rules {
+					if w.record != "" && s.reads(w.record) && !slices.Contains(out[w], alert) {
+						out[w] = append(out[w], alert)
+						mark(alert, w)
+					}
+				}
+			}
+		}
+	}
+	for _, g := range groups {
+		for _, r := range g.rules {
+			if r.alert != nil {
+				mark(r, r)
+			}
+		}
 	}
 	return out
 }

@@ -218,6 +218,14 @@ func TestReplayOfRules(t *testing.T) {
 			t.Errorf("%d failed: %+v", len(p.Failed), p.Spells)
 		}
 	})
+	t.Run("an error of a recording rule is one of the alerts that read it", func(t *testing.T) {
+		out := replay(t, db, 119, rules("1s", "record: x\nexpr: up * on () up", "record: y\nexpr: x * 2", "alert: A\nexpr: y > 0", "alert: B\nexpr: up == 0"))
+		a, _ := one(t, out, "A")
+		b, _ := one(t, out, "B")
+		if p := a.Phases[0]; len(p.Failed) != 120 || !strings.HasPrefix(p.Failed[0].Error, "the recording rule x: ") || len(b.Phases[0].Failed) != 0 {
+			t.Errorf("%d of A, %d of B failed", len(p.Failed), len(b.Phases[0].Failed))
+		}
+	})
 	t.Run("unseen", func(t *testing.T) {
 		for expr, want := range map[string]string{
 			`nothing_here > 0`:                           "nothing_here",
