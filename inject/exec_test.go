@@ -117,7 +117,7 @@ func TestExecTargetDoesNotRun(t *testing.T) {
 	for _, x := range []struct{ change, back, want string }{{"pause", "unpause", "docker unpause " + c.Name}, {"kill", "start", "exited"}} {
 		injecttest.Docker(t, x.change, c.ID)
 		enginetest.Eventually(t, tools.Engine, c.ID, x.change, func(c engine.Container) bool { return c.State.Status != "running" })
-		limit, cancel := context.WithTimeout(enginetest.Context(t), 2*time.Second)
+		limit, cancel := context.WithTimeout(enginetest.Context(t), 10*time.Second)
 		if p, err := inject.Perform(limit, tools, s.Undo); err == nil || !strings.Contains(err.Error(), x.want) || !strings.Contains(err.Error(), "cannot run in it") {
 			t.Errorf("%s: %+v, %v", x.change, p, err)
 		}

@@ -65,8 +65,10 @@ func working(_, now injecttest.Seen) bool {
 }
 
 func TestStress(t *testing.T) {
+	// What is burnt here is not to starve the tests beside it.
+	light := enginetest.With(func(s *engine.Spec) { s.CPUShares = 16 })
 	injecttest.Run(t, injecttest.Case{
-		Kind: kind(t, "stress"), Args: map[string]any{"cpu": int64(1), "memory": int64(16 << 20)}, Duration: time.Minute, Driven: true, Late: time.Second, Target: apart,
+		Kind: kind(t, "stress"), Args: map[string]any{"cpu": int64(1), "memory": int64(16 << 20)}, Duration: time.Minute, Driven: true, Late: time.Second, Target: append(apart, light),
 		Effect: working,
 	})
 }

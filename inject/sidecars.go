@@ -39,6 +39,8 @@ func (f flavour) spec(run string, c engine.Container, image string) engine.Spec 
 		CapDrop:    []string{"ALL"},
 		ReadOnly:   true,
 		Stdin:      true,
+		// It is told what to do and to stop while its target, or a fault in it, may use every processor.
+		CPUShares: 8192,
 	}
 	switch f {
 	case netSidecar:

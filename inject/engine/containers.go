@@ -360,7 +360,7 @@ func (s Spec) forEngine() (*container.Config, *container.HostConfig, *network.Ne
 		VolumesFrom:   s.VolumesFrom,
 		RestartPolicy: container.RestartPolicy{Name: container.RestartPolicyMode(s.RestartPolicy)},
 		AutoRemove:    s.AutoRemove,
-		Resources:     container.Resources{Memory: s.Memory},
+		Resources:     container.Resources{Memory: s.Memory, CPUShares: s.CPUShares},
 	}
 	if h := s.Health; h != nil {
 		config.Healthcheck = &container.HealthConfig{

@@ -311,6 +311,7 @@ type Spec struct {
 	SecurityOpt   []string          // "no-new-privileges", "label=disable"
 	CgroupnsMode  string            // "host", "private"; "": the engine's default
 	OOMScoreAdj   int               // -1000 to 1000; the lower, the later the kernel kills it for want of memory
+	CPUShares     int64             // its weight among containers where processors are short; 0: 1024, as all have
 	Stdin         bool              // an attached stream feeds stdin, and its end is the end of stdin; else stdin is empty
 	Binds         []string          // "/host:/container[:ro]"
 	VolumesFrom   []string          // containers whose binds and volumes it gets: "<id>[:ro]"
