@@ -120,7 +120,7 @@ func (f *facts) alertPoints(x *alert) Points {
 	}
 	if x.seen.p.Told != nil {
 		out = append(out, []Sentence{say(ids, "It was first seen at the Alertmanager, with a receiver, {} after the first effect.", alertDelay(e.Told))})
-	} else if f.alerts.declared != nil && f.alerts.declared.p.Notifier != nil && e.Fired > 0 {
+	} else if f.alerts.declared != nil && f.alerts.declared.p.Notifier != nil && e.Fired > 0 && (f.alerts.summed == nil || f.alerts.summed.p.Unasked == "") {
 		out = append(out, []Sentence{say(cite(x.seen.id, f.alertsEvidence()), "It was not seen at the Alertmanager with a receiver, which was asked every {}.", Dur(f.alerts.declared.p.Notifier.Every))})
 	}
 	if b := e.Before; b != nil {

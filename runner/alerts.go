@@ -105,8 +105,9 @@ type alertWatch struct {
 
 	mu     sync.Mutex
 	live   map[ruleKey]*liveAlert
-	told   map[string]toldAlert // by alert: the first that was seen at the Alertmanager since the run began
-	failed string               // why the Alertmanager does not answer
+	looks  map[ruleKey]*ruleLook  // of a server
+	told   map[string][]toldAlert // by alert: each that was seen at the Alertmanager since the run began, in order
+	failed string                 // why the Alertmanager does not answer
 }
 
 // A ruleKey tells rules apart whose alerts have one name.
@@ -129,7 +130,7 @@ func (r *Run) watchAlerts(src metrics.Source) *alertWatch {
 	if !r.plan.watchesAlerts() {
 		return nil
 	}
-	w := &alertWatch{run: r, by: journal.AlertReplay, rules: r.plan.Alerts, live: map[ruleKey]*liveAlert{}, told: map[string]toldAlert{}}
+	w := &alertWatch{run: r, by: journal.AlertReplay, rules: r.plan.Alerts, live: map[ruleKey]*liveAlert{}, looks: map[ruleKey]*ruleLook{}, told: map[string][]toldAlert{}}
 	switch src := src.(type) {
 	case *metrics.Embedded:
 		src.OnAlert(w.changed)
@@ -220,8 +221,13 @@ func (w *alertWatch) follow(ctx context.Context) {
 		if w.server != nil && w.detail == "" {
 			if rules, err := w.server.Rules(ctx); err == nil {
 				now := time.Now()
+				for i := range rules {
+					rules[i].File = filepath.Base(rules[i].File)
+				}
+				w.mu.Lock()
+				w.looked(rules, now)
+				w.mu.Unlock()
 				for _, r := range rules {
-					r.File = filepath.Base(r.File)
 					w.note(r.AlertRule, journal.AlertState(r.State), now, r.Oldest, r.Active, r.Error)
 				}
 			}
@@ -258,8 +264,8 @@ func (w *alertWatch) askManager(ctx context.Context, last time.Time, seen map[st
 		w.run.writeBy("alertmanager", &journal.AlertNotified{Alert: n.Alert(), Labels: n.Labels, Receivers: n.Receivers, Muted: n.Muted, StartsAt: n.StartsAt.UTC(),
 			After: last.UTC(), At: now.UTC()})
 		w.mu.Lock()
-		if _, known := w.told[n.Alert()]; !known && !last.IsZero() && n.Muted == "" && len(n.Receivers) > 0 {
-			w.told[n.Alert()] = toldAlert{last, now}
+		if !last.IsZero() && n.Muted == "" && len(n.Receivers) > 0 {
+			w.told[n.Alert()] = append(w.told[n.Alert()], toldAlert{last, now})
 		}
 		w.mu.Unlock()
 	}
@@ -387,6 +393,15 @@ func longestGap(s *scenarios.Source) time.Duration { return max(5*s.Interval, 5*
 func (w *alertWatch) look(a *alertHistory) {
 	ctx, cancel := context.WithTimeout(context.Background(), replayLimit)
 	defer cancel()
+	switch why, _ := w.run.stopped.why(); why {
+	case journal.UndoInterrupted, journal.UndoGuard:
+		a.failed = "the run was ended before its time" // by somebody who is not kept waiting
+		return
+	case "":
+		var cancelStop context.CancelFunc
+		ctx, cancelStop = w.run.untilStopped(ctx)
+		defer cancelStop()
+	}
 	from, to := a.Start, a.End
 	var err error
 	switch src := w.run.source.(type) {
@@ -405,6 +420,7 @@ func (w *alertWatch) look(a *alertHistory) {
 				rules[i].File = filepath.Base(rules[i].File)
 			}
 			a.replayed, err = w.server.Recorded(ctx, rules, from, to)
+			w.doubt(a)
 		}
 	}
 	if err != nil {
@@ -416,9 +432,10 @@ func (w *alertWatch) look(a *alertHistory) {
 func (w *alertWatch) toldDelay(alert string, effect time.Time) *journal.AlertDelay {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	t, ok := w.told[alert]
-	if !ok || effect.IsZero() || t.at.Before(effect) {
+	i := slices.IndexFunc(w.told[alert], func(t toldAlert) bool { return !t.at.Before(effect) })
+	if i < 0 || effect.IsZero() {
 		return nil
 	}
+	t := w.told[alert][i]
 	return &journal.AlertDelay{AtLeast: journal.Duration(max(0, t.after.Sub(effect))), AtMost: journal.Duration(t.at.Sub(effect)), First: t.after.UTC(), Last: t.at.UTC()}
 }

@@ -93,11 +93,8 @@ func anySample(ctx context.Context, q storage.Querier, matchers []*labels.Matche
 // A Gap is a time in which nothing was scraped at all: the machine slept, or was too busy. A target that does not answer makes none.
 type Gap struct{ From, To time.Time }
 
-// Gaps are those of the engine. Without a scrape job there is none.
+// Gaps are those of the engine.
 func (e *Embedded) Gaps(ctx context.Context, from, to time.Time, least time.Duration) ([]Gap, error) {
-	if len(e.config.Scrapes) == 0 {
-		return nil, nil
-	}
 	e.mu.Lock()
 	if e.state != stateRunning {
 		e.mu.Unlock()
@@ -109,7 +106,8 @@ func (e *Embedded) Gaps(ctx context.Context, from, to time.Time, least time.Dura
 	return Gaps(ctx, e.db, from, to, least)
 }
 
-// Gaps are the times between two, of at least the given length, in which nothing was scraped.
+// Gaps are the times between two, of at least the given length, in which nothing was scraped, probed or told of a container. Where
+// there is nothing of all that at any time, there is no gap in it.
 func Gaps(ctx context.Context, db storage.Queryable, from, to time.Time, least time.Duration) ([]Gap, error) {
 	q, err := db.Querier(from.Add(-least).UnixMilli(), to.Add(least).UnixMilli())
 	if err != nil {
@@ -117,7 +115,7 @@ func Gaps(ctx context.Context, db storage.Queryable, from, to time.Time, least t
 	}
 	defer q.Close()
 	times := []int64{math.MinInt64, math.MaxInt64}
-	set := q.Select(ctx, false, nil, labels.MustNewMatcher(labels.MatchEqual, model.MetricNameLabel, "up"))
+	set := q.Select(ctx, false, nil, labels.MustNewMatcher(labels.MatchRegexp, model.MetricNameLabel, "up|probe_success|container_state"))
 	for set.Next() {
 		for it := set.At().Iterator(nil); it.Next() != chunkenc.ValNone; {
 			if t, v := it.At(); !value.IsStaleNaN(v) {
@@ -127,6 +125,9 @@ func Gaps(ctx context.Context, db storage.Queryable, from, to time.Time, least t
 	}
 	if err := set.Err(); err != nil {
 		return nil, err
+	}
+	if len(times) == 2 {
+		return nil, nil
 	}
 	sort.Slice(times, func(i, j int) bool { return times[i] < times[j] })
 	var out []Gap

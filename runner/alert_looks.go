@@ -1,0 +1,87 @@
+package runner
+
+import (
+	"fmt"
+	"slices"
+	"time"
+
+	"gameday/runner/journal"
+	"gameday/runner/metrics"
+)
+
+// A ruleLook is what a server's answers told of one rule while the run went on: what it recorded of its alerts says when they were
+// pending or firing, and not whether it was able to evaluate the rule when they were not.
+type ruleLook struct {
+	evaluated []time.Time // in order; as many as the answers told
+	failed    []metrics.FailedEvaluation
+	active    []time.Time // answers that had the alert pending or firing
+}
+
+// looked keeps what one answer told. The caller holds the mutex.
+func (w *alertWatch) looked(rules []metrics.ServerRule, now time.Time) {
+	for _, r := range rules {
+		l := w.looks[keyOf(r.AlertRule)]
+		if l == nil {
+			l = &ruleLook{}
+			w.looks[keyOf(r.AlertRule)] = l
+		}
+		if n := len(l.evaluated); !r.Evaluated.IsZero() && (n == 0 || r.Evaluated.After(l.evaluated[n-1])) {
+			l.evaluated = append(l.evaluated, r.Evaluated)
+			if r.Error != "" {
+				l.failed = append(l.failed, metrics.FailedEvaluation{At: r.Evaluated, Error: r.Error})
+			}
+		}
+		if state := journal.AlertState(r.State); state == journal.AlertPending || state == journal.AlertFiring {
+			l.active = append(l.active, now)
+		}
+	}
+}
+
+// doubt says of each rule of a server why it may have seen nothing where it recorded nothing: evaluations that failed, times in which
+// it was not seen to evaluate it, and alerts that it showed and did not record.
+func (w *alertWatch) doubt(a *alertHistory) {
+	if a.replayed == nil {
+		return
+	}
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for i := range a.replayed.Rules {
+		r := &a.replayed.Rules[i]
+		l := w.looks[keyOf(r.Rule)]
+		if l == nil {
+			l = &ruleLook{}
+		}
+		p := &r.Phases[0]
+		for _, f := range l.failed {
+			if !slices.ContainsFunc(p.Failed, func(x metrics.FailedEvaluation) bool { return x.At.Equal(f.At) }) {
+				p.Failed = append(p.Failed, f)
+			}
+		}
+		if r.Unseen == "" {
+			r.Unseen = l.doubt(r.Rule.Interval, p.Spells, a)
+		}
+	}
+}
+
+func (l *ruleLook) doubt(interval time.Duration, recorded []metrics.Spell, a *alertHistory) string {
+	begins := a.begins()
+	shown := slices.IndexFunc(l.active, func(at time.Time) bool { return at.After(begins) })
+	if shown >= 0 && !slices.ContainsFunc(recorded, func(s metrics.Spell) bool { return s.Resolved.IsZero() || s.Resolved.After(begins) }) {
+		return fmt.Sprintf("the server showed the alert at %s, and recorded nothing of it", l.active[shown].UTC().Format("15:04:05.000"))
+	}
+	// It is asked every two seconds, and tells the last evaluation alone.
+	most := max(interval*5/2, 5*alertsEvery)
+	last := a.effect()
+	for _, at := range append(slices.Clone(l.evaluated), a.End) {
+		if at.After(a.End) {
+			at = a.End
+		}
+		if at.Sub(last) > most {
+			return fmt.Sprintf("the server was not seen to evaluate the rule for %s", at.Sub(last).Round(time.Millisecond))
+		}
+		if at.After(last) {
+			last = at
+		}
+	}
+	return ""
+}
