@@ -177,6 +177,7 @@ type rejudging struct {
 	why       journal.UndoWhy // why the run was ended before its time
 	whyDetail string
 	notDone   string
+	unknown   []string    // faults of the scenario that were not in the run
 	again     bool        // also claims about alerts that have not changed are judged anew
 	anew      *anewAlerts // nil: what the run says of alerts stands
 }
@@ -232,6 +233,7 @@ func (re *rejudging) declared() {
 		delete(faults, f.Fault.Name)
 		if !there {
 			note("fault.%s was not in the run, so nothing is known of it", f.Fault.Name)
+			re.unknown = append(re.unknown, "fault."+f.Fault.Name)
 		} else if !reflect.DeepEqual(was, comparableFault(declareFault(f))) {
 			note("fault.%s %s", f.Fault.Name, stays)
 		}
@@ -449,7 +451,7 @@ func (re *rejudging) judge() {
 		}
 		g := RejudgedBounds{Name: q.Name(), Changes: re.changes[q.ID], Then: re.guarded[q.Name()]}
 		at, blind := trips(q, re.h)
-		switch changed := len(g.Changes) > 0 || g.Then == nil; {
+		switch changed := len(g.Changes) > 0 || g.Then == nil || len(re.out.Changes) > 0 || re.otherFiles(); {
 		case !changed:
 			g.Now = judgeGuardrail(q, re.h, g.Then.Tripped, g.Then.Blind)
 		default:
@@ -497,7 +499,15 @@ func (re *rejudging) judge() {
 		e := ending{notDone: re.notDone, why: re.why, detail: re.whyDetail, passed: re.gate.Passed, gateFailed: failed}
 		re.out.Now, re.out.Detail = e.outcome(re.h, worst, len(re.plan.Scenario.Hypotheses)+claims)
 	}
+	if re.out.Now == journal.OutcomeHeld && len(re.unknown) > 0 {
+		re.out.Now, re.out.Detail = journal.OutcomeInconclusive, join(re.unknown)+" was not in the run"
+	}
 	re.out.ExitCode = ExitCode(re.out.Now)
+}
+
+// otherFiles says whether the scenario's files are not those of the run: what a bound is made of may stand elsewhere in them.
+func (re *rejudging) otherFiles() bool {
+	return hash(re.plan.Workspace.Files) != re.rec.Started().Hash
 }
 
 // gone lists what the run had and the scenario has not any more.

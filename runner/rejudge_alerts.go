@@ -149,7 +149,7 @@ func (re *rejudging) replay(ctx context.Context, h *alertHistory) error {
 	}
 	s := re.plan.Scenario.Source
 	h.replayed, err = metrics.Replay(ctx, series, metrics.ReplayConfig{Rules: ruleFiles(s), Evaluation: s.EvaluationInterval, From: h.Start, To: h.End})
-	if err == nil && len(s.Scrapes) > 0 {
+	if err == nil {
 		h.gaps, err = metrics.Gaps(ctx, series, h.Start, h.End, longestGap(s))
 	}
 	if ctx.Err() != nil {
