@@ -178,7 +178,7 @@ func (f *facts) unseen() []Section {
 	case len(points) > 0:
 		s.Items = append(s.Items, points)
 	case f.moved != nil && f.moved.p.Why == "":
-		s.Items = append(s.Items, Para{say([]string{f.moved.id}, "No blind spot is in the record: no target was silent, and no range, fault or rule was too short to be seen.")})
+		s.Items = append(s.Items, Para{say([]string{f.moved.id}, "No blind spot is in the record.")})
 	default:
 		return nil
 	}

@@ -240,7 +240,11 @@ func (a app) serve(dir, listen string) error {
 	if err != nil {
 		return fmt.Errorf("cannot serve at %s: %w; choose another port with --listen 127.0.0.1:PORT", listen, err)
 	}
-	server := &http.Server{Handler: src.Handler(), ReadHeaderTimeout: 10 * time.Second, ReadTimeout: 30 * time.Second, IdleTimeout: 2 * time.Minute}
+	if at, ok := l.Addr().(*net.TCPAddr); !ok || !at.IP.IsLoopback() {
+		l.Close()
+		return fmt.Errorf("%s is %s, which others than this machine reach: use --listen 127.0.0.1:PORT", listen, l.Addr())
+	}
+	server := &http.Server{Handler: src.Handler(), ReadHeaderTimeout: 10 * time.Second, ReadTimeout: 30 * time.Second, WriteTimeout: 2 * time.Minute, IdleTimeout: 2 * time.Minute}
 	ended := make(chan error, 1)
 	go func() { ended <- server.Serve(l) }()
 	from, to := src.Window()
