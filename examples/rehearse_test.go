@@ -45,12 +45,12 @@ var faults = []struct {
 	{"fill", journal.OutcomeHeld},
 }
 
-// TestFaultsOnTheShop rehearses the scenario of each kind of fault, and expects what README.md says. Three shops share them, since each
+// TestFaultsOnTheShop rehearses the scenario of each kind of fault, and expects what README.md says. Two shops share them, since each
 // takes its time; it is spent waiting, so they do not count as two parallel tests. The demo's own two scenarios are rehearsed with
 // the command line, where the shop's log is asked as well.
 func TestFaultsOnTheShop(t *testing.T) {
 	t.Parallel()
-	const shops = 3
+	const shops = 2
 	var all sync.WaitGroup
 	for n := range shops {
 		all.Go(func() {

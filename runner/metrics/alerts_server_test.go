@@ -35,7 +35,7 @@ var outages = []struct {
 	close    bool // whether it is noticed hangs on the times of the scrapes too, so that only replays of the same samples can agree
 }{
 	{3000 * time.Millisecond, 6000 * time.Millisecond, "broken%s == 1", "0s", false},
-	{3300 * time.Millisecond, 3450 * time.Millisecond, "broken%s == 1", "0s", true}, // hardly longer than a scrape
+	{3300 * time.Millisecond, 3900 * time.Millisecond, "broken%s == 1", "0s", true}, // a few evaluations: a busy server leaves some out
 	{4000 * time.Millisecond, 5000 * time.Millisecond, "broken%s == 1", "1s", true}, // as long as its rule asks for: by phase
 	{4100 * time.Millisecond, 7100 * time.Millisecond, "broken%s == 1", "1s", false},
 	{5000 * time.Millisecond, 15000 * time.Millisecond, "broken%s == 1", "3s", false},
