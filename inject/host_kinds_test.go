@@ -132,6 +132,9 @@ func TestOOMOfAnotherProcess(t *testing.T) {
 	time.Sleep(300 * time.Millisecond) // until it has its memory
 	s := do(t, tools, "oom", nil, c.ID)
 	now := injecttest.Outside(t, c.ID)
+	for end := time.Now().Add(10 * time.Second); len(now.Names) != 1 && time.Now().Before(end); time.Sleep(50 * time.Millisecond) {
+		now = injecttest.Outside(t, c.ID) // who was killed is in the list until it has been waited for
+	}
 	if now.State.Status != "running" || !now.State.StartedAt.Equal(c.State.StartedAt) || len(now.Names) != 1 {
 		t.Errorf("%+v", now)
 	}

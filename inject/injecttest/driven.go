@@ -3,7 +3,9 @@ package injecttest
 import (
 	"context"
 	"errors"
+	"os/exec"
 	"strings"
+	"testing"
 	"time"
 
 	"gameday/inject"
@@ -70,10 +72,22 @@ func testSidecarFrozen(v *env) {
 	s := v.plan(c)
 	v.harm(s)
 	for _, name := range v.sidecars(c) {
-		Docker(v.t, "pause", name)
+		freeze(v.t, name)
 	}
 	v.same(v.undo(s.Undo))
 	v.healthy(before)
+}
+
+// freeze pauses a container. An old kernel's control groups cannot always freeze a busy one at the first try.
+func freeze(t testing.TB, name string) {
+	t.Helper()
+	for try := 1; exec.Command("docker", "pause", name).Run() != nil; try++ {
+		if try == 5 {
+			Docker(t, "pause", name)
+			return
+		}
+		time.Sleep(200 * time.Millisecond)
+	}
 }
 
 // A fault that is injected ahead is in force at its time, and not before.
