@@ -219,12 +219,10 @@ func readersOf(groups []*ruleGroup) map[*rule][]*rule {
 	var mark func(alert, r *rule)
 	mark = func(alert, r *rule) {
 		for _, s := range selectors(r.expr) {
-			for _, g := range groups {
-				for _, w := range g.rules {
-					if w.record != "" && s.reads(w.record) && !slices.Contains(out[w], alert) {
-						out[w] = append(out[w], alert)
-						mark(alert, w)
-					}
+			for _, w := range writers(groups, s) {
+				if !slices.Contains(out[w], alert) {
+					out[w] = append(out[w], alert)
+					mark(alert, w)
 				}
 			}
 		}

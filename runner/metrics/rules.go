@@ -201,14 +201,6 @@ func readGroup(file string, g rulefmt.RuleGroup, evaluation time.Duration, line 
 
 // relate finds out which rules read what others write.
 func relate(groups []*ruleGroup) {
-	written := map[string][]*rule{alertsMetric: nil, alertsForState: nil}
-	for _, g := range groups {
-		for _, r := range g.rules {
-			if r.record != "" {
-				written[r.record] = append(written[r.record], r)
-			}
-		}
-	}
 	var need func(r *rule)
 	need = func(r *rule) {
 		if r.needed {
@@ -216,12 +208,8 @@ func relate(groups []*ruleGroup) {
 		}
 		r.needed = true
 		for _, s := range selectors(r.expr) {
-			for name, by := range written {
-				if s.reads(name) {
-					for _, w := range by {
-						need(w)
-					}
-				}
+			for _, w := range writers(groups, s) {
+				need(w)
 			}
 		}
 	}
@@ -229,15 +217,25 @@ func relate(groups []*ruleGroup) {
 		for _, r := range g.rules {
 			r.alone = !hangsOnRange(r.expr)
 			for _, s := range selectors(r.expr) {
-				for name := range written {
-					r.alone = r.alone && !s.reads(name)
-				}
+				r.alone = r.alone && !s.readsAlerts() && len(writers(groups, s)) == 0
 			}
 			if r.alert != nil {
 				need(r)
 			}
 		}
 	}
+}
+
+// writers are the recording rules that write what a selector reads.
+func writers(groups []*ruleGroup, s selector) (out []*rule) {
+	for _, g := range groups {
+		for _, r := range g.rules {
+			if r.record != "" && s.reads(r.record) {
+				out = append(out, r)
+			}
+		}
+	}
+	return out
 }
 
 // hangsOnRange says whether an expression names the start or the end of its query.
@@ -270,6 +268,9 @@ func (s selector) reads(name string) bool {
 	}
 	return true
 }
+
+// readsAlerts says whether a selector may match what the engine itself writes about alerts.
+func (s selector) readsAlerts() bool { return s.reads(alertsMetric) || s.reads(alertsForState) }
 
 // withoutOutcome is the selector without what tells failures from successes: series of failures begin to exist with the first one.
 func (s selector) withoutOutcome() selector {

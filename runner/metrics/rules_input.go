@@ -48,20 +48,14 @@ func inputs(groups []*ruleGroup, r *rule, done map[*rule]bool) []selector {
 	done[r] = true
 	var out []selector
 	for _, s := range selectors(r.expr) {
-		made := s.reads(alertsMetric) || s.reads(alertsForState)
-		for _, g := range groups {
-			for _, other := range g.rules {
-				if other.record == "" || !s.reads(other.record) {
-					continue
-				}
-				made = true
-				for _, in := range inputs(groups, other, done) {
-					in.absent = in.absent || s.absent
-					out = append(out, in)
-				}
+		by := writers(groups, s)
+		for _, other := range by {
+			for _, in := range inputs(groups, other, done) {
+				in.absent = in.absent || s.absent
+				out = append(out, in)
 			}
 		}
-		if !made {
+		if len(by) == 0 && !s.readsAlerts() {
 			out = append(out, s)
 		}
 	}

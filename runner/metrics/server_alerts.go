@@ -194,7 +194,7 @@ func (s *Server) unseen(ctx context.Context, r ServerRule, from, to time.Time) s
 	}
 	length := to.Sub(from).Truncate(time.Millisecond) + time.Millisecond
 	for _, sel := range selectors(expr) {
-		if sel.absent || sel.reads(alertsMetric) || sel.reads(alertsForState) {
+		if sel.absent || sel.readsAlerts() {
 			continue
 		}
 		there := func(sel selector) (bool, error) {
