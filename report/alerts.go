@@ -55,11 +55,12 @@ func (f *facts) takeAlert(id string, at time.Time, payload journal.Payload) {
 	}
 }
 
+func nameOfAlert(x *alert) string { return x.name }
+
+// alert is the alert of a name; it is made where the record has had nothing of it.
 func (f *facts) alert(name string) *alert {
-	for _, x := range f.alerts.all {
-		if x.name == name {
-			return x
-		}
+	if x := named(f.alerts.all, name, nameOfAlert); x != nil {
+		return x
 	}
 	x := &alert{name: name}
 	f.alerts.all = append(f.alerts.all, x)

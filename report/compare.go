@@ -5,6 +5,7 @@ import (
 	"cmp"
 	"fmt"
 	"io"
+	"maps"
 	"reflect"
 	"slices"
 	"strings"
@@ -74,11 +75,11 @@ func Compare(first, second *journal.Record) *Comparison {
 	c.note(a, "first")
 	c.note(b, "second")
 	c.differences(a, b)
-	for _, name := range union(a.hypotheses, b.hypotheses, func(h *hypothesis) string { return h.Name }) {
-		c.hypothesis(name, named(a.hypotheses, name), named(b.hypotheses, name))
+	for _, name := range union(a.hypotheses, b.hypotheses, hypothesisName) {
+		c.hypothesis(name, named(a.hypotheses, name, hypothesisName), named(b.hypotheses, name, hypothesisName))
 	}
-	for _, name := range union(a.guardrails, b.guardrails, func(g *guardrail) string { return g.Name }) {
-		c.guardrail(name, a.guardrails, b.guardrails)
+	for _, name := range union(a.guardrails, b.guardrails, guardrailName) {
+		c.guardrail(name, named(a.guardrails, name, guardrailName), named(b.guardrails, name, guardrailName))
 	}
 	c.compareAlerts(a, b)
 	c.movements(a, b)
@@ -149,20 +150,11 @@ func (c *Comparison) differences(a, b *facts) {
 	for name := range b.started.p.Variables {
 		names[name] = true
 	}
-	for _, name := range sortedKeys(names) {
+	for _, name := range slices.Sorted(maps.Keys(names)) {
 		if x, y := a.started.p.Variables[name], b.started.p.Variables[name]; x != y {
 			add("var.%s was %s and is %s", name, cmp.Or(x, "not there"), cmp.Or(y, "not there"))
 		}
 	}
-}
-
-func sortedKeys(m map[string]bool) []string {
-	out := make([]string, 0, len(m))
-	for k := range m {
-		out = append(out, k)
-	}
-	slices.Sort(out)
-	return out
 }
 
 // union is the names in two lists, in the order of the second, those that it has no more at the end.
@@ -176,12 +168,17 @@ func union[T any](a, b []T, name func(T) string) []string {
 	return out
 }
 
-func named(all []*hypothesis, name string) *hypothesis {
-	if i := slices.IndexFunc(all, func(h *hypothesis) bool { return h.Name == name }); i >= 0 {
+// named is what has a name in a list; nil where nothing has.
+func named[T any](all []*T, name string, of func(*T) string) *T {
+	if i := slices.IndexFunc(all, func(x *T) bool { return of(x) == name }); i >= 0 {
 		return all[i]
 	}
 	return nil
 }
+
+func hypothesisName(h *hypothesis) string { return h.Name }
+
+func guardrailName(g *guardrail) string { return g.Name }
 
 func (c *Comparison) hypothesis(name string, a, b *hypothesis) {
 	h := ComparedHypothesis{Name: name, Changed: []string{}, First: a.side(), Second: b.side()}
@@ -218,17 +215,8 @@ func (h *hypothesis) side() *ComparedSide {
 	return s
 }
 
-func (c *Comparison) guardrail(name string, first, second []*guardrail) {
+func (c *Comparison) guardrail(name string, a, b *guardrail) {
 	g := ComparedGuardrail{Name: name, Changed: []string{}}
-	var sides [2]*guardrail
-	for i, all := range [][]*guardrail{first, second} {
-		for _, x := range all {
-			if x.Name == name {
-				sides[i] = x
-			}
-		}
-	}
-	a, b := sides[0], sides[1]
 	if a != nil && a.judged != nil {
 		g.First = a.judged.p
 	}

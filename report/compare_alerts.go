@@ -29,8 +29,8 @@ type AlertSide struct {
 
 // compareAlerts lays what alerts did side by side.
 func (c *Comparison) compareAlerts(a, b *facts) {
-	for _, name := range union(a.alerts.all, b.alerts.all, func(x *alert) string { return x.name }) {
-		x, y := a.alertNamed(name), b.alertNamed(name)
+	for _, name := range union(a.alerts.all, b.alerts.all, nameOfAlert) {
+		x, y := named(a.alerts.all, name, nameOfAlert), named(b.alerts.all, name, nameOfAlert)
 		d := ComparedAlert{Name: name, Changed: []string{}, First: x.side(), Second: y.side()}
 		if d.First == nil && d.Second == nil {
 			continue
@@ -48,16 +48,6 @@ func (c *Comparison) compareAlerts(a, b *facts) {
 		}
 		c.Alerts = append(c.Alerts, d)
 	}
-}
-
-// alertNamed is the alert of a name; nil where the record has nothing of it.
-func (f *facts) alertNamed(name string) *alert {
-	for _, x := range f.alerts.all {
-		if x.name == name {
-			return x
-		}
-	}
-	return nil
 }
 
 func (x *alert) side() *AlertSide {
