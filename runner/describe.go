@@ -9,7 +9,14 @@ import (
 	"strings"
 
 	"gameday/runner/journal"
+	"gameday/scenarios"
 )
+
+// describeFile is a file of a scenario as the record has it.
+func describeFile(f scenarios.File) journal.File {
+	sum := sha256.Sum256(f.Redacted)
+	return journal.File{Name: f.Name, SHA256: hex.EncodeToString(sum[:])}
+}
 
 // describe is the plan as the record keeps it.
 func (r *Run) describe() (*journal.RunStarted, *journal.Declared, []*journal.TargetResolved) {
@@ -20,8 +27,7 @@ func (r *Run) describe() (*journal.RunStarted, *journal.Declared, []*journal.Tar
 		Engine: journal.Engine{ID: info.ID, Name: info.Name, Version: info.Version, API: info.API, Kernel: info.Kernel, OS: info.OS,
 			Cgroups: info.CgroupVersion, Endpoint: info.Endpoint}}
 	for _, f := range p.Workspace.Files {
-		sum := sha256.Sum256(f.Redacted)
-		started.Files = append(started.Files, journal.File{Name: f.Name, SHA256: hex.EncodeToString(sum[:])})
+		started.Files = append(started.Files, describeFile(f))
 	}
 	for _, v := range p.Workspace.Variables {
 		started.Variables[v.Name] = v.Value

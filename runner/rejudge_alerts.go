@@ -2,8 +2,6 @@ package runner
 
 import (
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"maps"
@@ -126,10 +124,9 @@ func (re *rejudging) changedRules() []string {
 		if !slices.ContainsFunc(s.Rules, func(r scenarios.RuleFile) bool { return r.Name == f.Name }) {
 			continue
 		}
-		sum := sha256.Sum256(f.Redacted)
 		if was, there := then[f.Name]; !there {
 			out = append(out, fmt.Sprintf("the rules in %s were not in the run", f.Name))
-		} else if was != hex.EncodeToString(sum[:]) {
+		} else if was != describeFile(f).SHA256 {
 			out = append(out, fmt.Sprintf("the rules in %s are not those of the run", f.Name))
 		}
 	}
