@@ -80,7 +80,7 @@ func (f *facts) recovered() bool {
 func (f *facts) cutAlarm() Alarm {
 	a := Alarm{Title: "The record is not whole"}
 	if f.ended == nil {
-		last := f.index.Events[len(f.index.Events)-1]
+		last := f.index.event(f.last)
 		a.Title = "The record ends before the run did"
 		a.Sentences = append(a.Sentences, say([]string{last.ID}, "The last event is {} at {}; nothing in the record says how the run ended.", Name(last.Event.Payload.Kind()), At(last.Event.Time)))
 		missing := 0

@@ -2,6 +2,7 @@ package report
 
 import (
 	"fmt"
+	"slices"
 	"sort"
 	"strconv"
 	"strings"
@@ -9,7 +10,8 @@ import (
 	"gameday/runner/journal"
 )
 
-// An Index is all that can be cited: the events of the journal as E<seq>, the guard's as G<seq>, and the queries as Q<n>.
+// An Index is all that can be cited: the events of the journal as E<seq>, the guard's as G<seq>, the people's as N<seq>, and the queries as
+// Q<n>.
 type Index struct {
 	Events  []EventEvidence
 	Queries []QueryEvidence
@@ -36,11 +38,17 @@ type QueryEvidence struct {
 // Has says whether an id can be cited.
 func (x *Index) Has(id string) bool { return x.has[id] }
 
+// event is the event with an id that the index has.
+func (x *Index) event(id string) EventEvidence {
+	i := slices.IndexFunc(x.Events, func(e EventEvidence) bool { return e.ID == id })
+	return x.Events[i]
+}
+
 // newIndex gives every event and every query its id. Two events with the same number, which only a damaged record has, are told
 // apart by a suffix.
 func newIndex(rec *journal.Record) *Index {
 	x := &Index{has: map[string]bool{}}
-	for _, e := range rec.Events {
+	for _, e := range slices.Concat(rec.Events, rec.People) {
 		id := e.ID()
 		for n := 2; x.has[id]; n++ {
 			id = fmt.Sprintf("%s-%d", e.ID(), n)

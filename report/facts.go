@@ -156,11 +156,14 @@ func gather(rec *journal.Record) *facts {
 	if len(events) == 0 {
 		return f
 	}
-	f.first, f.last = events[0].ID, events[len(events)-1].ID
+	f.first = events[0].ID
 	f.from, f.to = events[0].Event.Time, events[0].Event.Time
 	for _, e := range events {
-		if e.Event.Time.After(f.to) {
-			f.to = e.Event.Time
+		if !e.Event.People { // people may speak long after the run
+			f.last = e.ID
+			if e.Event.Time.After(f.to) {
+				f.to = e.Event.Time
+			}
 		}
 		f.take(e.ID, e.Event)
 	}

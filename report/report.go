@@ -35,17 +35,9 @@ func Build(rec *journal.Record) *Draft {
 	if f.first == "" {
 		return d
 	}
-	if s, needed := f.attention(); needed {
-		d.Sections = append(d.Sections, s)
+	for _, p := range order {
+		d.Sections = append(d.Sections, p.make(f)...)
 	}
-	d.Sections = append(d.Sections, f.header(), f.fiveLines(), f.expectedAndObserved(), f.timeline())
-	if f.watched() {
-		d.Sections = append(d.Sections, f.detection())
-	}
-	d.Sections = append(d.Sections, f.responseAndRecovery(), f.impact())
-	d.Sections = append(d.Sections, f.whatElseMoved()...)
-	d.Sections = append(d.Sections, f.unseen()...)
-	d.Sections = append(d.Sections, f.appendix())
 	return d
 }
 

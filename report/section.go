@@ -8,6 +8,8 @@ type Section struct {
 	ID      string
 	Version int    // of what the section says; raised when its form changes
 	Title   string // empty: the section has no heading of its own
+	Under   string // the section that it is a part of, such as a question's; empty: it stands by itself
+	People  bool   // people write here: what stands in it leads up to their words
 	Items   []Item
 }
 

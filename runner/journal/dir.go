@@ -14,10 +14,11 @@ import (
 // The names in a run directory.
 const (
 	FileName    = "journal.jsonl"
-	GuardFile   = "guard.jsonl" // what the guard did; Read puts it among the journal's events
-	ScenarioDir = "scenario"    // the files as they were, secrets redacted
-	SamplesDir  = "samples"     // what the queries returned
-	TSDBDir     = "tsdb"        // within SamplesDir: every series that the embedded engine scraped
+	GuardFile   = "guard.jsonl"  // what the guard did; Read puts it among the journal's events
+	PeopleFile  = "people.jsonl" // what people said: notes and predictions
+	ScenarioDir = "scenario"     // the files as they were, secrets redacted
+	SamplesDir  = "samples"      // what the queries returned
+	TSDBDir     = "tsdb"         // within SamplesDir: every series that the embedded engine scraped
 	reserveName = ".reserve"
 )
 

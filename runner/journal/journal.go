@@ -19,16 +19,21 @@ type Event struct {
 	Offset  Duration  // since the run started, from the monotonic clock
 	Actor   string    // "runner", "guard", "recover", "role:<name>", "container:<name>" or "prometheus"
 	Guard   bool      // it stands in the guard's file, whose numbers are its own
+	People  bool      // it stands in the people's file, likewise
 	After   int       // of the guard's: the number of the last event of the journal that the guard had read by then; 0: none
 	Payload Payload   // what happened
 }
 
-// ID is what the event is cited by: "E17", or "G3" if it stands in the guard's file.
+// ID is what the event is cited by: "E17", "G3" if it stands in the guard's file, or "N5" if it stands in the people's.
 func (e Event) ID() string {
-	if e.Guard {
-		return "G" + strconv.Itoa(e.Seq)
+	file := "E"
+	switch {
+	case e.Guard:
+		file = "G"
+	case e.People:
+		file = "N"
 	}
-	return "E" + strconv.Itoa(e.Seq)
+	return file + strconv.Itoa(e.Seq)
 }
 
 // A Payload is what happened; its type tells the kind of the event.

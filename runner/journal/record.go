@@ -16,6 +16,7 @@ import (
 type Record struct {
 	Name    string            // base name of the directory
 	Events  []Event           // in their order, the guard's among the journal's; the first is a *RunStarted
+	People  []Event           // what people said during the run and afterwards, in the order in which it was written down
 	Queries map[string]*Query // by id
 	Damage  []Damage          // what is missing or unreadable
 
@@ -63,6 +64,7 @@ func ReadEvents(dir string) (*Record, error) {
 			rec.Events[0].Seq, rec.Events[0].Payload.Kind())
 	}
 	rec.readGuard(dir)
+	rec.readPeople(dir)
 	return rec, nil
 }
 
@@ -101,7 +103,7 @@ func (r *Record) readEvents(name string, b []byte) (events []Event, cut bool) {
 			r.damage(name, n, "event %d stands where event %d was to be", e.Seq, next)
 		}
 		next = e.Seq + 1
-		e.Guard = name == GuardFile
+		e.Guard, e.People = name == GuardFile, name == PeopleFile
 		events = append(events, e)
 		return nil
 	}

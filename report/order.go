@@ -1,0 +1,43 @@
+package report
+
+// A part is one entry of a draft's table of contents. What it makes are its section and the sections under it; none, where the run has
+// nothing of that kind.
+type part struct {
+	id   string // of its section
+	make func(*facts) []Section
+}
+
+// always makes a part of a section that every draft has.
+func always(id string, make func(*facts) Section) part {
+	return part{id, func(f *facts) []Section { return []Section{make(f)} }}
+}
+
+// when makes a part of a section that only some drafts have.
+func when(id string, has func(*facts) bool, make func(*facts) Section) part {
+	return part{id, func(f *facts) []Section {
+		if !has(f) {
+			return nil
+		}
+		return []Section{make(f)}
+	}}
+}
+
+// order is the table of contents.
+var order = []part{
+	{"attention", func(f *facts) []Section {
+		if s, needed := f.attention(); needed {
+			return []Section{s}
+		}
+		return nil
+	}},
+	always("header", (*facts).header),
+	always("five-lines", (*facts).fiveLines),
+	always("expected", (*facts).expectedAndObserved),
+	always("timeline", (*facts).timeline),
+	when("detection", (*facts).watched, (*facts).detection),
+	always("response", (*facts).responseAndRecovery),
+	always("impact", (*facts).impact),
+	{"moved", (*facts).whatElseMoved},
+	{"unseen", (*facts).unseen},
+	always("appendix", (*facts).appendix),
+}
