@@ -165,3 +165,20 @@ func TestAlertsInTheFiveLines(t *testing.T) {
 		}
 	}
 }
+
+// The verdicts on claims about alerts stand at the top of the page beside those on hypotheses, and lead to their place.
+func TestAlertsAmongTheVerdictsOfThePage(t *testing.T) {
+	page, err := Build(stories()["alert_pending"]).HTML()
+	if err != nil {
+		t.Fatal(err)
+	}
+	top, rest, _ := strings.Cut(string(page), "</header>")
+	for _, want := range []string{`<a href="#alert-1"><span class="badge refuted">`, `<span>alert <bdi>StoreDown</bdi></span>`, `<a href="#alert-2">`} {
+		if !strings.Contains(top, want) {
+			t.Errorf("%s is not at the top of the page", want)
+		}
+	}
+	if !strings.Contains(rest, `id="alert-2"`) {
+		t.Error("the verdict leads nowhere")
+	}
+}

@@ -67,7 +67,7 @@ func (p *page) write() {
 	p.raw("</main>\n</body>\n</html>\n")
 }
 
-// hero is the first screen: the outcome by shape and word, the title, and every verdict.
+// hero is the first screen: the outcome by shape and word, the title, and every verdict, those on alerts included.
 func (p *page) hero() {
 	f := p.d.facts
 	class := outcomeClass(f.outcome())
@@ -76,10 +76,14 @@ func (p *page) hero() {
 	}
 	p.raw("<header class=\"hero %s\">\n<p class=\"kicker\">%s <span>%s</span> draft</p>\n<h1><bdi>%s</bdi></h1>\n", class, f.kind(), f.from.UTC().Format("2 January 2006"), text(p.d.Title))
 	p.raw("<p class=\"outcome\">%s<span>%s</span></p>\n", outcomeIcon(class), text(f.outcomeTitle()))
-	if len(f.hypotheses) > 0 {
+	claimed := f.claimed()
+	if len(f.hypotheses)+len(claimed) > 0 {
 		p.raw("<ul class=\"verdicts\">\n")
 		for i, h := range f.hypotheses {
 			p.raw("<li><a href=\"#hypothesis-%d\">%s<bdi>%s</bdi></a></li>\n", i+1, badge(h.verdict), text(h.Name))
+		}
+		for i, x := range claimed {
+			p.raw("<li><a href=\"#alert-%d\">%s<span>alert <bdi>%s</bdi></span></a></li>\n", i+1, badge(x.verdict), text(x.name))
 		}
 		p.raw("</ul>\n")
 	}
