@@ -42,6 +42,7 @@ type facts struct {
 	hypotheses []*hypothesis
 	guardrails []*guardrail
 	alerts     alertFacts
+	peopleFacts
 }
 
 // A fault on one container, from intent to undo.
@@ -181,6 +182,7 @@ func gather(rec *journal.Record) *facts {
 		h.judge(f)
 	}
 	f.judgeAlerts()
+	f.sortNotes()
 	return f
 }
 
@@ -259,11 +261,14 @@ func (f *facts) take(id string, e journal.Event) {
 	case *journal.RunEnded:
 		f.ended = &noted[*journal.RunEnded]{id, at, p}
 	default:
-		f.takeAlert(id, at, p)
+		if !f.takePeople(id, e) {
+			f.takeAlert(id, at, p)
+		}
 	}
 }
 
 func (f *facts) declare(id string, d *journal.Declared) {
+	f.declareSteps(id, d)
 	for _, h := range d.Hypotheses {
 		f.hypotheses = append(f.hypotheses, &hypothesis{Hypothesis: h, declared: id, query: f.rec.Queries[h.QueryID]})
 	}

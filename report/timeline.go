@@ -3,7 +3,6 @@ package report
 import (
 	"slices"
 	"sort"
-	"strings"
 	"time"
 
 	"gameday/runner/journal"
@@ -229,10 +228,12 @@ func (f *facts) describe(e EventEvidence) moment {
 	default:
 		known := false
 		if m, known = describeAlert(m, p); !known {
-			m.text = words("an event that this version does not know")
+			if m, known = describePeople(m, e.Event); !known {
+				m.text = words("an event that this version does not know")
+			}
 		}
 	}
-	if strings.HasPrefix(e.Event.Actor, "role:") {
+	if e.Event.Role() != "" {
 		m.lane = lanePeople
 	}
 	return m

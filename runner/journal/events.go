@@ -178,6 +178,8 @@ type Declared struct {
 	Guardrails  []Guardrail  `json:"guardrails,omitempty"`
 	Faults      []FaultPlan  `json:"faults"`
 	BlastRadius BlastRadius  `json:"blast_radius"`
+	Observers   []Observer   `json:"observers,omitempty"`
+	Steps       []ManualStep `json:"steps,omitempty"` // of people, in the order of their times
 }
 
 // Kind returns "scenario.declared".

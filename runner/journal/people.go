@@ -2,6 +2,9 @@ package journal
 
 import (
 	"bytes"
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -9,6 +12,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strings"
 	"time"
 
 	"github.com/gofrs/flock"
@@ -18,6 +22,7 @@ var (
 	_ = register[Note]()
 	_ = register[Prediction]()
 	_ = register[PredictionsSealed]()
+	_ = register[Confirmation]()
 )
 
 // The kinds of notes, a closed list: the report asks about surprises, and tells actions from what was seen.
@@ -60,31 +65,88 @@ type Prediction struct {
 // Kind returns "people.prediction".
 func (*Prediction) Kind() string { return "people.prediction" }
 
+// A Confirmation says that a manual step is done. The runner looks out for it, and has StepConfirmed written into the journal.
+type Confirmation struct {
+	Step string `json:"step"`
+	Text string `json:"text,omitempty"` // verbatim
+}
+
+// Kind returns "people.confirmation".
+func (*Confirmation) Kind() string { return "people.confirmation" }
+
 // PredictionsSealed is written to the journal before the first injection: what was predicted by then, and nothing later, is set
 // beside the outcome.
 type PredictionsSealed struct {
 	Predictions int    `json:"predictions"`
 	Last        int    `json:"last"`             // the number of the last event of the people's file; 0: there was none
-	SHA256      string `json:"sha256,omitempty"` // of the people's file up to and with that event
+	Bytes       int    `json:"bytes,omitempty"`  // length of the people's file at that moment
+	SHA256      string `json:"sha256,omitempty"` // of these bytes
 }
 
 // Kind returns "predictions.sealed".
 func (*PredictionsSealed) Kind() string { return "predictions.sealed" }
 
-// Say appends what people say to the people's file of a run directory, durably. Any process may, during the run and afterwards; the actor is
-// "role:<name>". The file is apart from the journal, whose lock the runner holds for as long as it lives.
-func Say(dir, actor string, said ...Payload) ([]Event, error) {
-	rec, err := ReadEvents(dir)
-	if err != nil {
-		return nil, err
+// Role returns the role that speaks, or "" where the actor is none.
+func (e Event) Role() string {
+	role, _ := strings.CutPrefix(e.Actor, rolePrefix)
+	if role == e.Actor {
+		return ""
 	}
-	path := filepath.Join(dir, PeopleFile)
-	l := flock.New(path)
+	return role
+}
+
+// Actor is the actor that a role is.
+func Actor(role string) string { return rolePrefix + role }
+
+const rolePrefix = "role:"
+
+// ErrSealed means that the first injection is begun or over: what is predicted now is no prediction.
+var ErrSealed = errors.New("the predictions are sealed")
+
+// Sealed returns the seal of a run's predictions, or nil.
+func Sealed(events []Event) *PredictionsSealed {
+	for _, e := range events {
+		if p, ok := e.Payload.(*PredictionsSealed); ok {
+			return p
+		}
+	}
+	return nil
+}
+
+// Said is something to be put into the people's file.
+type Said struct {
+	Actor string
+	At    time.Time // when it was said, where that is not now
+	Payload
+}
+
+// Say appends what one of the people says to the people's file of a run directory, durably. Any process may, during the run and afterwards.
+// Predictions are refused with ErrSealed after the seal.
+func Say(dir, actor string, said ...Payload) ([]Event, error) {
+	all := make([]Said, len(said))
+	for i, p := range said {
+		all[i] = Said{Actor: actor, Payload: p}
+	}
+	return SayAll(dir, func(*Record) ([]Said, error) { return all, nil })
+}
+
+// SayAll is Say for what depends on what has been said already: while choose looks at the record nobody else adds to it. The people's file is
+// apart from the journal, whose lock the runner holds for as long as it lives.
+func SayAll(dir string, choose func(*Record) ([]Said, error)) ([]Event, error) {
+	l := peopleLock(dir)
 	if err := l.Lock(); err != nil {
 		return nil, fmt.Errorf("cannot note anything in %s: %w", dir, err)
 	}
 	defer l.Close()
-	f, err := os.OpenFile(path, os.O_RDWR|os.O_APPEND|os.O_CREATE, 0o644)
+	rec, err := ReadEvents(dir)
+	if err != nil {
+		return nil, err
+	}
+	said, err := choose(rec)
+	if err != nil || len(said) == 0 {
+		return nil, err
+	}
+	f, err := os.OpenFile(filepath.Join(dir, PeopleFile), os.O_RDWR|os.O_APPEND|os.O_CREATE, 0o644)
 	if err != nil {
 		return nil, fmt.Errorf("cannot note anything in %s: %w", dir, err)
 	}
@@ -93,24 +155,26 @@ func Say(dir, actor string, said ...Payload) ([]Event, error) {
 	if err != nil {
 		return nil, fmt.Errorf("cannot read what was noted so far: %w", err)
 	}
-	var old Record
-	events, cut := old.readEvents(PeopleFile, b)
-	seq := 0
-	for _, e := range events {
-		seq = max(seq, e.Seq)
-	}
+	seq := lastSeq(rec.People)
 	var out []Event
 	var lines bytes.Buffer
-	if cut {
+	if len(b) > 0 && b[len(b)-1] != '\n' {
 		lines.WriteByte('\n')
 	}
-	for _, p := range said {
-		now := time.Now().UTC().Round(0)
+	for _, s := range said {
+		if _, ok := s.Payload.(*Prediction); ok && Sealed(rec.Events) != nil {
+			return nil, ErrSealed
+		}
+		at := s.At
+		if at.IsZero() {
+			at = time.Now()
+		}
+		at = at.UTC().Round(0)
 		seq++
-		e := Event{Seq: seq, Time: now, Offset: Duration(now.Sub(rec.Events[0].Time)), Actor: actor, People: true, Payload: p}
+		e := Event{Seq: seq, Time: at, Offset: Duration(at.Sub(rec.Events[0].Time)), Actor: s.Actor, People: true, Payload: s.Payload}
 		line, err := json.Marshal(e)
 		if err != nil {
-			return nil, fmt.Errorf("people's file: %s: %w", p.Kind(), err)
+			return nil, fmt.Errorf("people's file: %s: %w", s.Kind(), err)
 		}
 		lines.Write(append(line, '\n'))
 		out = append(out, e)
@@ -125,6 +189,49 @@ func Say(dir, actor string, said ...Payload) ([]Event, error) {
 	return out, nil
 }
 
+// peopleLock keeps writers of the people's file and the seal apart. It is on the directory: a lock of its own would be one more file in it.
+func peopleLock(dir string) *flock.Flock { return flock.New(dir, flock.SetFlag(os.O_RDONLY)) }
+
+func lastSeq(events []Event) int {
+	seq := 0
+	for _, e := range events {
+		seq = max(seq, e.Seq)
+	}
+	return seq
+}
+
+// sealPatience is how long the seal waits for somebody who is writing; a run is not held up by a process that hangs.
+const sealPatience = time.Second
+
+// SealPredictions makes the seal over what has been predicted by now and has write put it into the journal. Nobody predicts meanwhile.
+func (w *Writer) SealPredictions(write func(*PredictionsSealed) error) error {
+	l := peopleLock(w.dir)
+	ctx, cancel := context.WithTimeout(context.Background(), sealPatience)
+	defer cancel()
+	_, _ = l.TryLockContext(ctx, lockPause)
+	defer l.Close()
+	seal := &PredictionsSealed{}
+	b, err := os.ReadFile(filepath.Join(w.dir, PeopleFile))
+	if err == nil {
+		var r Record
+		events, _ := r.readEvents(PeopleFile, b)
+		seal.Last = lastSeq(events)
+		for _, e := range events {
+			if _, ok := e.Payload.(*Prediction); ok {
+				seal.Predictions++
+			}
+		}
+		seal.SHA256 = sum(b)
+		seal.Bytes = len(b)
+	}
+	return write(seal)
+}
+
+func sum(b []byte) string {
+	h := sha256.Sum256(b)
+	return hex.EncodeToString(h[:])
+}
+
 // readPeople reads what people said.
 func (r *Record) readPeople(dir string) {
 	b, err := os.ReadFile(filepath.Join(dir, PeopleFile))
@@ -134,5 +241,8 @@ func (r *Record) readPeople(dir string) {
 		r.damage(PeopleFile, 0, "what people said cannot be read: %v", reason(err))
 	default:
 		r.People, _ = r.readEvents(PeopleFile, b)
+		if s := Sealed(r.Events); s != nil && s.SHA256 != "" && (len(b) < s.Bytes || sum(b[:s.Bytes]) != s.SHA256) {
+			r.damage(PeopleFile, 0, "what had been said before the first injection is not what was sealed then")
+		}
 	}
 }
