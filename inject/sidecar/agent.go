@@ -222,12 +222,8 @@ func (a *agent) apply(q Request) (int64, error) {
 		return 0, fmt.Errorf("%w: fault %q is not prepared", errUntouched, q.ID)
 	}
 	if q.At > 0 {
-		t := time.NewTimer(time.Until(time.Unix(0, q.At)))
-		defer t.Stop()
-		select {
-		case <-t.C:
-		case <-h.gone:
-		}
+		waitUntil(time.Unix(0, q.At), h.gone)
+		defer hush(time.Unix(0, q.At))
 	}
 	h.one.Lock()
 	defer h.one.Unlock()
