@@ -223,7 +223,7 @@ func (a *agent) apply(q Request) (int64, error) {
 	}
 	if q.At > 0 {
 		waitUntil(time.Unix(0, q.At), h.gone)
-		defer hush(time.Unix(0, q.At))
+		defer hush(time.Unix(0, q.At), h.gone)
 	}
 	h.one.Lock()
 	defer h.one.Unlock()

@@ -25,20 +25,21 @@ func waitUntil(at time.Time, gone <-chan struct{}) {
 	case <-gone:
 		return
 	}
-	left := time.Until(at)
-	if left <= 0 {
-		return
-	}
-	runtime.LockOSThread()
-	defer runtime.UnlockOSThread()
-	for left > 0 {
+	if left := time.Until(at); left > 0 {
 		ts := unix.NsecToTimespec(left.Nanoseconds())
-		if unix.Nanosleep(&ts, nil) == nil {
-			return
-		}
-		left = time.Until(at) // a signal came
+		runtime.LockOSThread()
+		_ = unix.Nanosleep(&ts, nil) // cut short by a signal: the rest is slept as usual
+		runtime.UnlockOSThread()
 	}
+	time.Sleep(time.Until(at))
 }
 
-// hush waits until what acts at an instant has acted.
-func hush(at time.Time) { time.Sleep(time.Until(at.Add(hushed))) }
+// hush waits until all that acts at an instant has had the time to, or until gone is closed.
+func hush(at time.Time, gone <-chan struct{}) {
+	t := time.NewTimer(time.Until(at.Add(hushed)))
+	defer t.Stop()
+	select {
+	case <-t.C:
+	case <-gone:
+	}
+}
