@@ -28,7 +28,8 @@ func (f *facts) detection() Section {
 		if x.claim != nil && x.claim.Description != "" {
 			text = append(text, say([]string{f.alertsEvidence()}, "The claim: {}", Prose(x.claim.Description)))
 		}
-		s.Items = append(s.Items, append(text, f.alertReason(x)))
+		text = append(text, f.alertReason(x))
+		s.Items = append(s.Items, append(text, f.lastTime(x.name, true)...))
 		if p := f.alertPoints(x); len(p) > 0 {
 			s.Items = append(s.Items, p)
 		}

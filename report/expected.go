@@ -32,6 +32,7 @@ func (f *facts) expectedAndObserved() Section {
 			text = append(text, say([]string{h.declared}, "The claim: {}", Prose(h.Description)))
 		}
 		text = append(text, f.reasonSentence(h))
+		text = append(text, f.lastTime(h.Name, false)...)
 		points := f.stretches(h)
 		points = append(points, h.intervals()...)
 		s.Items = append(s.Items, text)

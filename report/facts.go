@@ -38,6 +38,7 @@ type facts struct {
 	residue  *noted[*journal.Residue]
 	ended    *noted[*journal.RunEnded]
 	rejudged *noted[*journal.Rejudged] // nil: the verdicts are the run's own
+	earlier  *noted[*journal.EarlierRuns]
 
 	hypotheses []*hypothesis
 	guardrails []*guardrail
@@ -256,6 +257,8 @@ func (f *facts) take(id string, e journal.Event) {
 		f.blind = append(f.blind, noted[*journal.BlindSpots]{id, at, p})
 	case *journal.Residue:
 		f.residue = &noted[*journal.Residue]{id, at, p}
+	case *journal.EarlierRuns:
+		f.earlier = &noted[*journal.EarlierRuns]{id, at, p}
 	case *journal.Rejudged:
 		f.rejudged = &noted[*journal.Rejudged]{id, at, p}
 	case *journal.RunEnded:

@@ -24,6 +24,9 @@ func (f *facts) header() Section {
 		add("Scenario", start, words("{}, sha256 {}", Name(p.Scenario), Name(short(p.Hash))))
 	}
 	add("Run", start, words("{}", Name(f.runID())))
+	if f.earlier != nil {
+		add("Run before", []string{f.earlier.id}, f.runBefore())
+	}
 	add("Window", cite(f.first, f.last), words("{}, {} to {} ({})", Date(f.from), TimeOfDay(f.from), TimeOfDay(f.to), Dur(f.length())))
 	switch f.clock.From {
 	case fromFaults:

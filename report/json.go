@@ -40,6 +40,8 @@ type jsonReport struct {
 	Damage        []journal.Damage  `json:"damage"`
 	Rejudged      *journal.Rejudged `json:"rejudged,omitempty"` // the verdicts are not the run's own
 	Evidence      []jsonEvidence    `json:"evidence"`
+
+	Earlier *journal.EarlierRuns `json:"earlier,omitempty"`
 }
 
 type jsonScenario struct {
@@ -165,6 +167,9 @@ func (d *Draft) JSON() ([]byte, error) {
 			j.Tripped, j.Blind = j.Tripped || s.p.Tripped, j.Blind || s.p.Blind
 		}
 		r.Guardrails = append(r.Guardrails, j)
+	}
+	if f.earlier != nil {
+		r.Earlier = f.earlier.p
 	}
 	r.Sham = f.sham()
 	r.Moved, r.BlindSpots = f.jsonMoved()

@@ -33,6 +33,7 @@ func stories() map[string]*journal.Record {
 		"sham":         shamRun(),
 		"coped":        copedRun(),
 		"rejudged":     rejudgedRun(),
+		"changed":      changedRun(),
 
 		"alert_held":    alertHeldRun(),
 		"alert_missing": alertMissingRun(),

@@ -220,6 +220,8 @@ func (f *facts) describe(e EventEvidence) moment {
 		if e.Event.Guard {
 			m.text = words("the guard summed up: {}; {}", outcomeValue(p.Outcome), Quote(p.Detail))
 		}
+	case *journal.EarlierRuns:
+		m.minor, m.text = true, describeEarlier(p)
 	case *journal.Rejudged:
 		m.minor = true
 		m.text = rejudgedMoment(p)

@@ -24,6 +24,9 @@ type Setup struct {
 	Lock    string        // name of the lock's container; empty is LockName. Only tests that share an engine use another one
 	Sham    bool          // everything but the injection
 	NoGuard bool          // somebody agrees that nothing undoes what is in force when this process dies
+	// FollowUps are what is open after earlier runs, and Unread what could not be read to find out. The runner cannot know: they stand in drafts.
+	FollowUps []journal.OpenFollowUp
+	Unread    []journal.Unread
 }
 
 // Connect asks the engine who it is and completes the set-up.

@@ -1,9 +1,7 @@
 package runner
 
 import (
-	"path/filepath"
 	"slices"
-	"strings"
 	"time"
 
 	"gameday/runner/journal"
@@ -47,14 +45,11 @@ func (r *Run) pretend() {
 
 // shamNoise is how far each metric moved in the newest sham run of a scenario; nil without one.
 func shamNoise(runs, scenario string) (*journal.NoiseCompared, map[string]journal.Number) {
-	dirs, err := journal.Runs(runs)
+	dirs, err := journal.RunsOf(runs, scenario)
 	if err != nil {
 		return nil, nil // movements are told without it
 	}
-	for _, dir := range slices.Backward(dirs) {
-		if !strings.Contains(filepath.Base(dir), "-"+scenario+"-") {
-			continue
-		}
+	for _, dir := range dirs {
 		rec, err := journal.ReadEvents(dir)
 		if err != nil || !rec.Started().Sham || rec.Started().Scenario != scenario {
 			continue

@@ -28,12 +28,20 @@ func NewID(scenario string, start time.Time) string {
 	return fmt.Sprintf("%s-%s-%04x", start.UTC().Format("2006-01-02T15-04-05Z"), scenario, rand.IntN(1<<16))
 }
 
-var idPattern = regexp.MustCompile(`^\d{4}-\d\d-\d\dT\d\d-\d\d-\d\dZ-.+-[0-9a-f]{4}$`)
+var idPattern = regexp.MustCompile(`^\d{4}-\d\d-\d\dT\d\d-\d\d-\d\dZ-(.+)-[0-9a-f]{4}$`)
+
+// scenarioOf is the scenario that the id of a run names; empty if it is no such id.
+func scenarioOf(dir string) string {
+	if m := idPattern.FindStringSubmatch(filepath.Base(dir)); m != nil {
+		return m[1]
+	}
+	return ""
+}
 
 // IsRun says whether a directory holds a run.
 func IsRun(dir string) bool {
-	_, err := os.Stat(filepath.Join(dir, FileName))
-	return err == nil
+	info, err := os.Stat(filepath.Join(dir, FileName))
+	return err == nil && info.Mode().IsRegular()
 }
 
 // Runs lists the run directories below root, oldest first. A root that does not exist has none.
