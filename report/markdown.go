@@ -32,7 +32,7 @@ func (d *Draft) blocks() []block {
 				fmt.Fprintf(&b, "[%s]: #%s\n", q.ID, anchor(q.ID))
 			}
 		}
-		out = append(out, block{id: s.ID, version: s.Version, body: strings.TrimRight(b.String(), "\n") + "\n"})
+		out = append(out, block{id: s.ID, version: s.Version, seed: s.Seed, body: strings.TrimRight(b.String(), "\n") + "\n"})
 	}
 	return out
 }

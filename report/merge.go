@@ -18,8 +18,9 @@ import (
 //	<!-- gameday:end five-lines -->
 //
 // The hash is that of the text as it was generated, so it tells whether a person has edited it since. A new text for a block
-// that a person has edited stands right after it, between "gameday:offer" and "gameday:end". The first line lists the blocks
-// that were ever written: one that is in the list and not in the file was deleted, and stays so.
+// that a person has edited stands right after it, between "gameday:offer" and "gameday:end". What stands outside of the blocks is
+// people's, and belongs to the block before it. The first line lists the blocks that were ever written: one that is in the list and
+// not in the file was deleted, and stays so; one with a ~ was taken out by the machine itself, and may come back.
 
 // A block is one section of report.md.
 type block struct {
@@ -30,6 +31,7 @@ type block struct {
 	marker  string // the begin line as it stands in the file, with its line end
 	body    string
 	end     string // the end line as it stands
+	seed    string // what people start from, written beneath the block when it is new; theirs from then on
 }
 
 // A chunk of report.md is either people's text or a block.
@@ -39,10 +41,15 @@ type chunk struct {
 }
 
 var (
-	listMarker  = regexp.MustCompile(`^<!-- gameday:draft((?: [a-z][a-z0-9-]*)*) -->$`)
+	listMarker  = regexp.MustCompile(`^<!-- gameday:draft((?: ~?[a-z][a-z0-9-]*)*) -->$`)
 	beginMarker = regexp.MustCompile(`^<!-- gameday:(begin|offer) ([a-z][a-z0-9-]*) v([0-9]{1,6}) sha256:([0-9a-f]{12}) -->$`)
 	endMarker   = regexp.MustCompile(`^<!-- gameday:end ([a-z][a-z0-9-]*) -->$`)
 )
+
+// A question's id begins so.
+const questionPrefix = "q-"
+
+const byteOrderMark = "\ufeff"
 
 func hash(body string) string {
 	sum := sha256.Sum256([]byte(strings.ReplaceAll(body, "\r\n", "\n")))
@@ -65,6 +72,14 @@ func (b block) generated(offer bool) *block {
 	return &b
 }
 
+// first is a new block with what people start from.
+func (b block) first() string {
+	if b.seed == "" {
+		return b.generated(false).String()
+	}
+	return b.generated(false).String() + "\n" + strings.TrimRight(b.seed, "\n") + "\n"
+}
+
 func list(ids []string) string { return "<!-- gameday:draft " + strings.Join(ids, " ") + " -->\n" }
 
 func freshMarkdown(blocks []block) []byte {
@@ -75,7 +90,7 @@ func freshMarkdown(blocks []block) []byte {
 	}
 	b.WriteString(list(ids))
 	for _, x := range blocks {
-		b.WriteString("\n" + x.generated(false).String())
+		b.WriteString("\n" + x.first())
 	}
 	return b.Bytes()
 }
@@ -103,6 +118,10 @@ func parse(content string) (chunks []chunk, known []string, listed bool, err err
 			chunks = append(chunks, chunk{text: text.String()})
 			text.Reset()
 		}
+	}
+	if rest, ok := strings.CutPrefix(content, byteOrderMark); ok { // some editors write one
+		content = rest
+		text.WriteString(byteOrderMark)
 	}
 	n := 0
 	for line := range strings.Lines(content) {
@@ -156,37 +175,27 @@ func parse(content string) (chunks []chunk, known []string, listed bool, err err
 
 // Merge puts newly generated blocks into a report.md that people may have written into, without losing a byte of theirs:
 // text outside the markers stays as it is, a block that nobody touched is replaced, one that somebody edited stays with the new
-// text offered right after it, and one that somebody deleted stays deleted.
+// text offered right after it, and one that somebody deleted stays deleted. A block that the draft no longer has goes, but not a
+// question that somebody has answered.
 func (d *Draft) Merge(content []byte) ([]byte, error) {
 	return mergeBlocks(string(content), d.blocks())
 }
 
 func mergeBlocks(content string, blocks []block) ([]byte, error) {
-	if strings.TrimSpace(content) == "" {
+	if strings.TrimSpace(strings.TrimPrefix(content, byteOrderMark)) == "" {
 		return freshMarkdown(blocks), nil
 	}
 	chunks, known, listed, err := parse(content)
 	if err != nil {
 		return nil, err
 	}
-	fresh := map[string]*block{}
+	w := &mergeWriter{fresh: map[string]*block{}, main: mainOf(chunks), offers: map[string][]*block{}, words: wordsOf(chunks)}
 	for i := range blocks {
-		fresh[blocks[i].id] = &blocks[i]
+		w.fresh[blocks[i].id] = &blocks[i]
 	}
-	main, offers := map[string]*block{}, map[string][]*block{}
 	for _, c := range chunks {
-		switch {
-		case c.block == nil || c.id == "":
-		case c.offer:
-			offers[c.id] = append(offers[c.id], c.block)
-		default:
-			main[c.id] = c.block
-		}
-	}
-	// An offer that outlived its block was taken up: it is the block now.
-	for id, list := range offers {
-		if main[id] == nil {
-			main[id] = list[0]
+		if c.block != nil && c.offer {
+			w.offers[c.id] = append(w.offers[c.id], c.block)
 		}
 	}
 	if !listed { // without the list nothing is known to be new, so nothing is added
@@ -194,36 +203,65 @@ func mergeBlocks(content string, blocks []block) ([]byte, error) {
 			known = append(known, x.id)
 		}
 	}
-	w := &mergeWriter{fresh: fresh, main: main, offers: offers}
 	added := w.added(blocks, known)
-	for _, x := range blocks {
-		if !slices.Contains(known, x.id) {
-			known = append(known, x.id)
-		}
+	known = w.remember(blocks, known)
+	owners := ownersOf(chunks)
+	if !slices.Contains(owners, "") {
+		w.insert(added[""])
 	}
-	known = slices.DeleteFunc(known, func(id string) bool { // what the machine itself takes out may come back
-		b := main[id]
-		return b != nil && fresh[id] == nil && !b.edited()
-	})
 	for i, c := range chunks {
 		switch {
 		case c.block == nil:
-			w.text(c.text)
+			w.out.WriteString(c.text)
 		case c.id == "":
 			line := list(known)
 			if strings.TrimRight(c.marker, "\r\n") == strings.TrimRight(line, "\n") {
 				line = c.marker
 			}
-			w.text(line)
-			w.insert(added[""])
+			w.out.WriteString(line)
 		default:
 			w.block(c.block)
 		}
-		if c.block != nil && c.id != "" && w.lastOf(chunks, i, c.id) {
-			w.insert(added[c.id])
+		if !slices.Contains(owners[i+1:], owners[i]) { // people's words stay with their block, so what is new comes after them
+			w.insert(added[owners[i]])
 		}
 	}
 	return w.out.Bytes(), nil
+}
+
+// ownersOf says to which block each chunk belongs: text to the block before it, whether or not an offer stands between. What stands
+// before every block belongs to "".
+func ownersOf(chunks []chunk) []string {
+	main := mainOf(chunks)
+	owner := ""
+	var out []string
+	for _, c := range chunks {
+		if c.block != nil && main[c.id] == c.block {
+			owner = c.id
+		}
+		out = append(out, owner)
+	}
+	return out
+}
+
+// mainOf is the block for each id. An offer that outlived its block was taken up: it is the block now.
+func mainOf(chunks []chunk) map[string]*block {
+	main := map[string]*block{}
+	for _, c := range chunks {
+		if c.block != nil && c.id != "" && (main[c.id] == nil || main[c.id].offer && !c.offer) {
+			main[c.id] = c.block
+		}
+	}
+	return main
+}
+
+// wordsOf is what people wrote beneath each block.
+func wordsOf(chunks []chunk) map[string]string {
+	words := map[string]string{}
+	for i, owner := range ownersOf(chunks) {
+		words[owner] += chunks[i].text
+	}
+	return words
 }
 
 type mergeWriter struct {
@@ -231,16 +269,45 @@ type mergeWriter struct {
 	fresh  map[string]*block
 	main   map[string]*block
 	offers map[string][]*block
+	words  map[string]string // what people wrote beneath each block
 }
 
-func (w *mergeWriter) text(s string) { w.out.WriteString(s) }
-
-// machine writes a generated block on lines of its own: what stands before it may have no line end.
-func (w *mergeWriter) machine(b *block) {
+// machine writes generated text on lines of its own: what stands before it may have no line end.
+func (w *mergeWriter) machine(s string) {
 	if n := w.out.Len(); n > 0 && w.out.Bytes()[n-1] != '\n' {
 		w.out.WriteByte('\n')
 	}
-	w.out.WriteString(b.String())
+	w.out.WriteString(s)
+}
+
+// goes says that the machine takes a block of the file out: it has nothing to say there any more, and nobody has edited it, or answered
+// it where it is a question.
+func (w *mergeWriter) goes(b *block) bool {
+	answered := strings.HasPrefix(b.id, questionPrefix) && strings.TrimSpace(w.words[b.id]) != ""
+	return w.fresh[b.id] == nil && !b.edited() && !answered
+}
+
+// remember is the list of the blocks that were ever written, with what is new and what goes now.
+func (w *mergeWriter) remember(blocks []block, known []string) []string {
+	var out []string
+	for _, id := range known {
+		bare := strings.TrimPrefix(id, "~")
+		switch b := w.main[bare]; {
+		case b != nil && w.goes(b):
+			id = "~" + bare
+		case b != nil || w.fresh[bare] != nil:
+			id = bare
+		}
+		if !slices.Contains(out, id) {
+			out = append(out, id)
+		}
+	}
+	for _, x := range blocks {
+		if !slices.Contains(out, x.id) {
+			out = append(out, x.id)
+		}
+	}
+	return out
 }
 
 // block writes a block of the file, or what takes its place.
@@ -253,10 +320,11 @@ func (w *mergeWriter) block(b *block) {
 		return
 	}
 	taken := next != nil && hash(b.body) == hash(next.body) // the person has put the new text in its place
-	if !b.edited() || taken {
-		if next != nil {
-			w.machine(next.generated(false))
-		}
+	switch {
+	case w.goes(b):
+		return
+	case next != nil && (!b.edited() || taken):
+		w.machine(next.generated(false).String())
 		return
 	}
 	w.out.WriteString(b.String())
@@ -272,44 +340,36 @@ func (w *mergeWriter) block(b *block) {
 			return
 		}
 	}
-	w.machine(next.generated(true))
+	w.machine(next.generated(true).String())
 }
 
-// added says after which block of the file each block that was never written before belongs; "" is the top.
-func (w *mergeWriter) added(blocks []block, known []string) map[string][]*block {
-	out := map[string][]*block{}
+// added says after which block of the file each block that it does not have belongs; "" is the top.
+func (w *mergeWriter) added(blocks []block, known []string) map[string][]string {
+	out := map[string][]string{}
 	after := ""
-	for i := range blocks {
-		b := &blocks[i]
+	for _, b := range blocks {
 		switch {
 		case w.main[b.id] != nil:
 			after = b.id
+		case slices.Contains(known, "~"+b.id):
+			out[after] = append(out[after], b.generated(false).String())
 		case !slices.Contains(known, b.id):
-			out[after] = append(out[after], b)
+			out[after] = append(out[after], b.first())
 		}
 	}
 	return out
 }
 
-// insert writes blocks that the file never had before.
-func (w *mergeWriter) insert(blocks []*block) {
+// insert writes blocks that the file has not, with an empty line between them and what is around them.
+func (w *mergeWriter) insert(blocks []string) {
 	for _, b := range blocks {
-		if n := w.out.Len(); n > 0 && w.out.Bytes()[n-1] != '\n' {
-			w.out.WriteByte('\n')
+		if bytes.HasSuffix(w.out.Bytes(), []byte("\n\n")) || bytes.HasSuffix(w.out.Bytes(), []byte("\n\r\n")) {
+			w.out.WriteString(b + "\n")
+			continue
 		}
-		w.out.WriteByte('\n')
-		w.machine(b.generated(false))
+		w.machine("")
+		w.out.WriteString("\n" + b)
 	}
-}
-
-// lastOf says that no further chunk belongs to the block with that id.
-func (w *mergeWriter) lastOf(chunks []chunk, i int, id string) bool {
-	for _, c := range chunks[i+1:] {
-		if c.block != nil && c.id == id {
-			return false
-		}
-	}
-	return true
 }
 
 // writeMarkdown merges the draft into the file, and keeps the version before as .bak. A person may save the file meanwhile: then

@@ -112,110 +112,227 @@ func TestMarkersThatCannotBeRead(t *testing.T) {
 	}
 }
 
-// Whatever people write, change and delete, and however often and with whatever text the draft is rendered again, no byte of
-// theirs is lost.
+// What people wrote stays with the block that it stands beneath, whatever comes and goes around it.
+func TestWordsBelongToTheBlockBefore(t *testing.T) {
+	merge := func(content string, blocks ...block) string {
+		t.Helper()
+		got, err := mergeBlocks(content, blocks)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return string(got)
+	}
+	a, b, c := block{id: "a", version: 1, body: "a\n"}, block{id: "b", version: 1, body: "b\n"}, block{id: "c", version: 1, body: "c\n", seed: "| owner | due |\n"}
+	q := block{id: "q-slow", version: 1, body: "What was it?\n"}
+	end := func(id string) string { return "<!-- gameday:end " + id + " -->\n" }
+
+	content := strings.Replace(string(freshMarkdown([]block{a, b})), end("a"), end("a")+"Ours.\n", 1)
+	got := merge(content, a, c, b)
+	if !strings.Contains(got, end("a")+"Ours.\n\n<!-- gameday:begin c") {
+		t.Errorf("a new block stands between a block and people's words:\n%s", got)
+	}
+	if !strings.Contains(got, end("c")+"\n| owner | due |\n\n<!-- gameday:begin b") {
+		t.Errorf("what people start from is not beneath its block:\n%s", got)
+	}
+	for _, again := range []string{strings.Replace(got, "| owner | due |\n", "", 1), strings.Replace(got, "owner", "team", 1)} {
+		if merged := merge(merge(merge(again, a, c, b), a, b), a, c, b); strings.Contains(merged, "owner") || strings.Count(merged, "gameday:begin") != 3 {
+			t.Errorf("what people start from came again:\n%s", merged)
+		}
+	}
+
+	asked := merge(content, a, q, b)
+	if got := merge(asked, a, b); strings.Contains(got, "What was it") || !strings.HasPrefix(got, "<!-- gameday:draft a b ~q-slow -->") {
+		t.Errorf("a question that nobody answered stays without its trigger:\n%s", got)
+	}
+	if got := merge(merge(asked, a, b), a, q, b); !strings.Contains(got, "What was it") {
+		t.Errorf("a question whose trigger is back does not come back:\n%s", got)
+	}
+	answered := strings.Replace(asked, end("q-slow"), end("q-slow")+"\nThe pool.\n", 1)
+	if got := merge(answered, a, b); got != answered {
+		t.Errorf("an answered question did not stay as it was:\n%s", got)
+	}
+	w, err := readWritten(answered, []block{a, b})
+	if err != nil || w.words["a"] != "Ours.\n\n" || w.words["q-slow"] != "\nThe pool.\n\n" || !slices.Equal(w.kept, []kept{{"q-slow", "a", "What was it?\n"}}) || w.deleted["a"] || len(w.edited) > 0 || !w.wrote("a") || w.wrote("b") {
+		t.Errorf("people's side is read as %+v, %v", w, err)
+	}
+	w, err = readWritten(strings.Replace(strings.Replace(answered, "What was it", "What is it", 1), b.generated(false).String(), "", 1), []block{a, q, b})
+	if err != nil || !w.deleted["b"] || w.edited["q-slow"] != "What is it?\n" || len(w.kept) > 0 {
+		t.Errorf("people's side is read as %+v, %v", w, err)
+	}
+}
+
+// Whatever people write, answer, change and delete, in whatever editor, and however often and with whatever text the draft is
+// rendered again, no byte of theirs is lost, and it stays where they wrote it.
 func TestNoHumanByteIsLost(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
-		ids := []string{"a", "b", "c", "d"}
-		n := rapid.IntRange(1, 4).Draw(t, "sections")
 		draw := func(label string) []block {
 			var out []block
-			for i := range n {
-				out = append(out, block{id: ids[i], version: 1, body: rapid.SampledFrom([]string{"x\n", "y\n", "longer\ntext\n", "| t |\n"}).Draw(t, label)})
+			for i, id := range []string{"a", "q-1", "b", "q-2", "c", "d"} {
+				if i > 0 && rapid.IntRange(0, 4).Draw(t, label+" without "+id) == 0 {
+					continue // the machine has nothing to say there this time
+				}
+				b := block{id: id, version: 1, body: rapid.SampledFrom([]string{"x\n", "y\n", "longer\ntext\n", "| t |\n"}).Draw(t, label)}
+				if id == "b" || id == "c" {
+					b.seed = "seed of " + id + "\n"
+				}
+				out = append(out, b)
 			}
 			return out
 		}
 		content := string(freshMarkdown(draw("first")))
-		var human, deleted []string
 		word := 0
 		for range rapid.IntRange(1, 8).Draw(t, "rounds") {
-			for range rapid.IntRange(0, 3).Draw(t, "edits") {
-				chunks, _, _, err := parse(content)
-				if err != nil {
-					t.Fatal(err)
-				}
-				var blocks []chunk
-				for _, c := range chunks {
-					if c.block != nil && c.id != "" {
-						blocks = append(blocks, c)
-					}
-				}
+			deleted := map[string]bool{}
+			for range rapid.IntRange(0, 4).Draw(t, "edits") {
 				word++
-				text := fmt.Sprintf("human-%d%s", word, rapid.SampledFrom([]string{"", " <!-- gameday:x", "\r", "|", "é", "\t`"}).Draw(t, "odd"))
-				switch kind := rapid.IntRange(0, 3).Draw(t, "kind"); {
-				case kind == 0 || len(blocks) == 0: // a line of their own, before some chunk or at the end
-					i := rapid.IntRange(0, len(chunks)).Draw(t, "where")
-					var b strings.Builder
-					for j, c := range chunks {
-						if j == i {
-							b.WriteString(text + "\n")
-						}
-						b.WriteString(whole(c))
-					}
-					if i == len(chunks) {
-						if s := b.String(); s != "" && !strings.HasSuffix(s, "\n") {
-							b.WriteString("\n")
-						}
-						b.WriteString(text) // without a line end
-					}
-					content = b.String()
-					human = append(human, text)
-				case kind == 1: // inside a block
-					c := blocks[rapid.IntRange(0, len(blocks)-1).Draw(t, "block")]
-					content = strings.Replace(content, c.block.String(), c.marker+c.body+text+"\n"+c.end, 1)
-					human = append(human, text)
-				case kind == 2: // delete a block with all that belongs to it, what they wrote into it too
-					c := blocks[rapid.IntRange(0, len(blocks)-1).Draw(t, "block")]
-					for _, x := range blocks {
-						if x.id == c.id {
-							content = strings.Replace(content, x.block.String(), "", 1)
-						}
-					}
-					deleted = append(deleted, c.id)
-					human = slices.DeleteFunc(human, func(h string) bool { return !strings.Contains(content, h) })
-				case kind == 3: // drop a machine block's line
-					c := blocks[rapid.IntRange(0, len(blocks)-1).Draw(t, "block")]
-					content = strings.Replace(content, c.block.String(), c.marker+c.end, 1)
-					human = slices.DeleteFunc(human, func(h string) bool { return !strings.Contains(content, h) })
-				}
+				content = editAtRandom(t, content, fmt.Sprintf("human-%d", word), deleted)
 			}
-			before, _, _, err := parse(content)
-			if err != nil {
-				t.Fatal(err)
-			}
-			merged, err := mergeBlocks(content, draw("next"))
+			next := draw("next")
+			merged, err := mergeBlocks(content, next)
 			if err != nil {
 				t.Fatalf("%v\n%s", err, content)
 			}
-			after, _, _, err := parse(string(merged))
-			if err != nil {
-				t.Fatalf("the merged draft cannot be read: %v\n%s", err, merged)
+			if again, err := mergeBlocks(string(merged), next); err != nil || !bytes.Equal(again, merged) {
+				t.Fatalf("merging again changes it (%v):\n%s\n---\n%s", err, merged, again)
 			}
-			// Every stretch of people's text and every edited block is still there, byte for byte and in order.
-			rest := string(merged)
-			for _, c := range before {
-				if c.block != nil && (c.id == "" || !c.edited()) {
-					continue
-				}
-				i := strings.Index(rest, whole(c))
-				if i < 0 {
-					t.Fatalf("lost %q\nbefore:\n%s\nafter:\n%s", whole(c), content, merged)
-				}
-				rest = rest[i+len(whole(c)):]
-			}
-			for _, h := range human {
-				if !bytes.Contains(merged, []byte(h)) {
-					t.Fatalf("lost %q\nbefore:\n%s\nafter:\n%s", h, content, merged)
-				}
-			}
-			for _, c := range after {
-				if c.block != nil && slices.Contains(deleted, c.id) {
-					t.Fatalf("the deleted block %s came back\nbefore:\n%s\nafter:\n%s", c.id, content, merged)
-				}
-			}
+			checkHumanBytes(t, content, string(merged), next, deleted)
 			content = string(merged)
 		}
 	})
+}
+
+// editAtRandom does to a draft what somebody might do in an editor.
+func editAtRandom(t *rapid.T, content, text string, deleted map[string]bool) string {
+	chunks, _, _, err := parse(content)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var blocks, texts []int
+	for i, c := range chunks {
+		switch {
+		case c.block == nil:
+			texts = append(texts, i)
+		case c.id != "":
+			blocks = append(blocks, i)
+		}
+	}
+	text += rapid.SampledFrom([]string{"", " <!-- gameday:x", "\r", "|", "é", "\t`", "\n\n", "\r\n\r\nmore"}).Draw(t, "odd")
+	join := func() string {
+		var b strings.Builder
+		for _, c := range chunks {
+			if s := whole(c); s != "" { // a marker begins a line, whatever stood before it
+				if b.Len() > 0 && !strings.HasSuffix(b.String(), "\n") {
+					b.WriteString("\n")
+				}
+				b.WriteString(s)
+			}
+		}
+		return b.String()
+	}
+	any := func(of []int) int { return of[rapid.IntRange(0, len(of)-1).Draw(t, "which")] }
+	switch kind := rapid.IntRange(0, 7).Draw(t, "kind"); {
+	case kind == 0 || len(blocks) == 0: // words somewhere between the blocks
+		i := rapid.IntRange(0, len(chunks)).Draw(t, "where")
+		chunks = slices.Insert(chunks, i, chunk{text: text})
+	case kind == 1: // an answer right beneath a block
+		chunks = slices.Insert(chunks, any(blocks)+1, chunk{text: text})
+	case kind == 2: // something within a block
+		b := *chunks[any(blocks)].block
+		b.body += text + "\n"
+		return strings.Replace(join(), strings.TrimSuffix(b.String(), text+"\n"+b.end), b.marker+b.body, 1)
+	case kind == 3: // the text of a block
+		c := chunks[any(blocks)]
+		c.block.body = ""
+	case kind == 4: // a block, with an offer of it
+		id := chunks[any(blocks)].id
+		deleted[id] = true
+		chunks = slices.DeleteFunc(chunks, func(c chunk) bool { return c.block != nil && c.id == id })
+	case kind == 5 && len(texts) > 0: // their own words
+		chunks[any(texts)].text = ""
+	case kind == 6: // an editor that writes other line ends
+		return strings.ReplaceAll(strings.ReplaceAll(content, "\r\n", "\n"), "\n", "\r\n")
+	case kind == 7 && len(blocks) > 1: // a block is moved
+		from, to := any(blocks), any(blocks)
+		chunks[from], chunks[to] = chunks[to], chunks[from]
+	}
+	return join()
+}
+
+// checkHumanBytes compares a draft before and after it was merged with blocks.
+func checkHumanBytes(t *rapid.T, content, merged string, next []block, deleted map[string]bool) {
+	fail := func(format string, args ...any) {
+		t.Helper()
+		t.Fatalf("%s\nbefore:\n%s\nafter:\n%s", fmt.Sprintf(format, args...), content, merged)
+	}
+	before, known, listed, err := parse(content)
+	if err != nil {
+		t.Fatal(err)
+	}
+	after, _, _, err := parse(merged)
+	if err != nil {
+		fail("the merged draft cannot be read: %v", err)
+	}
+	// Every stretch of people's text and every edited block is still there, byte for byte and in order.
+	rest := merged
+	there := map[string]bool{}
+	for _, c := range before {
+		if c.block != nil && c.id != "" {
+			there[c.id] = true
+		}
+		if c.block != nil && (c.id == "" || !c.edited() || isFresh(c.block, next)) {
+			continue
+		}
+		i := strings.Index(rest, whole(c))
+		if i < 0 {
+			fail("lost %q", whole(c))
+		}
+		rest = rest[i+len(whole(c)):]
+	}
+	old, now := wordsOf(before), wordsOf(after)
+	has := map[string]bool{}
+	for _, c := range after {
+		if c.block != nil && c.id != "" {
+			has[c.id] = true
+		}
+	}
+	for id, words := range old {
+		if (id == "" || has[id]) && !strings.HasPrefix(now[id], words) {
+			fail("beneath %q stood %q, and now %q", id, words, now[id])
+		}
+		if strings.HasPrefix(id, questionPrefix) && strings.TrimSpace(words) != "" && !has[id] {
+			fail("the question %s was answered and is gone", id)
+		}
+	}
+	fresh := map[string]bool{}
+	for _, b := range next {
+		fresh[b.id] = true
+		isNew := listed && !there[b.id] && !slices.Contains(known, b.id) && !slices.Contains(known, "~"+b.id)
+		if strings.TrimSpace(strings.TrimPrefix(content, byteOrderMark)) == "" {
+			isNew = true
+		}
+		if b.seed == "" {
+			continue
+		}
+		if isNew && !strings.HasPrefix(now[b.id], "\n"+b.seed) {
+			fail("%s is new, and people have nothing to start from", b.id)
+		}
+		if was := strings.Count(content, b.seed[:9]); !isNew && strings.Count(merged, b.seed[:9]) != was {
+			fail("what people start from in %s was there %d times, and is not any more", b.id, was)
+		}
+	}
+	for id := range has {
+		if deleted[id] && !there[id] {
+			fail("the deleted block %s came back", id)
+		}
+		if !fresh[id] && !strings.HasPrefix(id, questionPrefix) && !strings.Contains(content, id) {
+			fail("the block %s is from nowhere", id)
+		}
+	}
+}
+
+// isFresh says that people put the new text of a block in its place by hand.
+func isFresh(b *block, next []block) bool {
+	return slices.ContainsFunc(next, func(x block) bool { return x.id == b.id && hash(x.body) == hash(b.body) })
 }
 
 func whole(c chunk) string {

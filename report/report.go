@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
 
 	"gameday/runner/journal"
 )
@@ -47,6 +48,9 @@ func (d *Draft) check() error {
 		return errors.New("the record has no event, so there is nothing to report")
 	}
 	for _, s := range d.Sections {
+		if strings.Contains(s.Seed, "<!-- gameday:") {
+			return fmt.Errorf("section %s: what people start from has a marker of report.md in it", s.ID)
+		}
 		for _, item := range s.Items {
 			for _, x := range sentences(item) {
 				if err := x.check(d.Index); err != nil {

@@ -8,8 +8,9 @@ type Section struct {
 	ID      string
 	Version int    // of what the section says; raised when its form changes
 	Title   string // empty: the section has no heading of its own
-	Under   string // the section that it is a part of, such as a question's; empty: it stands by itself
+	Under   string // the section that it is a part of, such as a question's, whose id begins with "q-"; empty: it stands by itself
 	People  bool   // people write here: what stands in it leads up to their words
+	Seed    string // Markdown that people start from, written beneath the block when it is first put into report.md; theirs from then on
 	Items   []Item
 }
 
