@@ -3,8 +3,10 @@ package runner
 import (
 	"crypto/sha256"
 	"encoding/hex"
+	"encoding/json"
 	"os"
 	"path/filepath"
+	"reflect"
 	"sort"
 	"strings"
 
@@ -49,6 +51,21 @@ func (r *Run) describe() (*journal.RunStarted, *journal.Declared, []*journal.Tar
 		targets = append(targets, tr)
 	}
 	return started, r.declaration(), targets
+}
+
+// describeReport is how the report is to be drawn; nil where the scenario says nothing of it.
+func describeReport(sc *scenarios.Scenario) *journal.ReportDeclared {
+	r := &journal.ReportDeclared{Audience: journal.Audience(sc.Report.Audience), TimeZone: sc.Report.TimeZone, Sections: sc.Report.Sections, Headings: sc.Report.Headings}
+	for _, t := range sc.Report.Templates {
+		r.Templates = append(r.Templates, journal.SectionTemplate{Section: t.Section, File: t.Name, Text: string(t.Text)})
+	}
+	for _, f := range sc.Fields {
+		r.Fields = append(r.Fields, journal.Field{Name: f.Name, Label: f.Label, Description: f.Description, Type: f.Type, Value: json.RawMessage(f.Value), Private: f.Private})
+	}
+	if reflect.ValueOf(*r).IsZero() {
+		return nil
+	}
+	return r
 }
 
 func (r *Run) declaration() *journal.Declared {

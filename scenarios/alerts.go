@@ -107,17 +107,7 @@ func (l *loader) ruleFile(b *block, dir, path string) (RuleFile, bool) {
 		b.failAt("rules", "Rule file cannot be read", fmt.Sprintf("%s has more than %d MiB. Is it a file of rules? Split it if it is.", path, largestFile>>20))
 		return RuleFile{}, false
 	}
-	f := RuleFile{Name: filepath.Base(path), Path: path, Text: text}
-	if rel, err := filepath.Rel(dir, path); err == nil && filepath.IsLocal(rel) {
-		f.Name = filepath.ToSlash(rel)
-	}
-	taken := func(name string) bool {
-		return slices.ContainsFunc(l.rules, func(f RuleFile) bool { return f.Name == name }) ||
-			slices.ContainsFunc(l.files, func(s *source) bool { return filepath.Base(s.path) == name })
-	}
-	for n, ext := 2, filepath.Ext(f.Name); taken(f.Name); n++ {
-		f.Name = fmt.Sprintf("%s-%d%s", strings.TrimSuffix(filepath.Base(path), ext), n, ext)
-	}
+	f := RuleFile{Name: l.nameInRecord(dir, path), Path: path, Text: text}
 	if l.options.CheckRules != nil {
 		alerts, err := l.options.CheckRules(path, text)
 		if err != nil {
@@ -128,6 +118,24 @@ func (l *loader) ruleFile(b *block, dir, path string) (RuleFile, bool) {
 	}
 	l.rules = append(l.rules, f)
 	return f, true
+}
+
+// nameInRecord is under what name a file that scenario files in a directory name is copied into the record: its path from there, as far as
+// that leads down.
+func (l *loader) nameInRecord(dir, path string) string {
+	name := filepath.Base(path)
+	if rel, err := filepath.Rel(dir, path); err == nil && filepath.IsLocal(rel) {
+		name = filepath.ToSlash(rel)
+	}
+	taken := func(name string) bool {
+		return slices.ContainsFunc(l.rules, func(f RuleFile) bool { return f.Name == name }) ||
+			slices.ContainsFunc(l.templates, func(t Template) bool { return t.Name == name }) ||
+			slices.ContainsFunc(l.files, func(s *source) bool { return filepath.Base(s.path) == name })
+	}
+	for n, ext := 2, filepath.Ext(name); taken(name); n++ {
+		name = fmt.Sprintf("%s-%d%s", strings.TrimSuffix(filepath.Base(path), ext), n, ext)
+	}
+	return name
 }
 
 // ruleFiles are the files of rules for the workspace. There are no secrets in rules.

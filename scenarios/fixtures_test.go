@@ -41,7 +41,7 @@ func fixtures(t testing.TB, dir string) []string {
 func TestValidFixturesLoad(t *testing.T) {
 	for _, path := range fixtures(t, "valid") {
 		t.Run(filepath.Base(path), func(t *testing.T) {
-			ws, ds := Load(path, Options{Env: noEnv, CheckRules: metrics.CheckRules})
+			ws, ds := Load(path, Options{Env: noEnv, CheckRules: metrics.CheckRules, Sections: someSections})
 			if len(ds) > 0 || ws == nil {
 				t.Fatalf("unexpected diagnostics:\n%s", view(ds))
 			}
@@ -68,7 +68,7 @@ func TestInvalidFixtures(t *testing.T) {
 					want = append(want, fmt.Sprintf("%4d %s", i+1, strings.TrimSpace(m[1])))
 				}
 			}
-			ws, ds := Load(path, Options{Env: noEnv, CheckRules: metrics.CheckRules})
+			ws, ds := Load(path, Options{Env: noEnv, CheckRules: metrics.CheckRules, Sections: someSections})
 			if ws != nil {
 				t.Error("a file with errors gave a workspace")
 			}
@@ -91,7 +91,7 @@ func TestInvalidFixtures(t *testing.T) {
 // TestDiagnosticGolden pins both views of every invalid fixture.
 func TestDiagnosticGolden(t *testing.T) {
 	for _, path := range fixtures(t, "invalid") {
-		_, ds := Load(path, Options{Env: noEnv, CheckRules: metrics.CheckRules})
+		_, ds := Load(path, Options{Env: noEnv, CheckRules: metrics.CheckRules, Sections: someSections})
 		base := filepath.Join("testdata", "golden", filepath.Base(path))
 		golden(t, base+".txt", []byte(view(ds)))
 		text, err := json.MarshalIndent(ds, "", "  ")
@@ -103,7 +103,7 @@ func TestDiagnosticGolden(t *testing.T) {
 }
 
 func TestColorAddsOnlyColor(t *testing.T) {
-	_, ds := Load("testdata/invalid/names.gameday.hcl", Options{Env: noEnv, CheckRules: metrics.CheckRules})
+	_, ds := Load("testdata/invalid/names.gameday.hcl", Options{Env: noEnv, CheckRules: metrics.CheckRules, Sections: someSections})
 	var plain, colored bytes.Buffer
 	WriteDiagnostics(&plain, ds, false, 60)
 	WriteDiagnostics(&colored, ds, true, 60)
@@ -145,3 +145,6 @@ func golden(t *testing.T, path string, got []byte) {
 		t.Errorf("%s (-golden +got; -update writes it anew):\n%s", path, diff)
 	}
 }
+
+// someSections are those that the fixtures' reports may have.
+var someSections = []ReportSection{{"attention", true}, {"header", true}, {"five-lines", false}, {"expected", false}, {"timeline", false}, {"detection", false}, {"appendix", true}}

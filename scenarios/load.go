@@ -37,6 +37,10 @@ type Options struct {
 	// CheckRules says which alerts a file of rules declares, or what is wrong with it, with the file's lines; nil: rules are not
 	// looked into.
 	CheckRules func(file string, text []byte) (alerts []string, err error)
+	// Sections are those that reports have, in their usual order; nil: their ids are not checked. This package does not know reports.
+	Sections []ReportSection
+	// CheckTemplate says what is wrong with a section template, given the names of the fields; nil: templates are not looked into.
+	CheckTemplate func(text []byte, fields []string) []TemplateProblem
 }
 
 // A source is one file while it is loaded.
@@ -66,6 +70,9 @@ type loader struct {
 	unset     string           // the environment variable that env() missed last
 	secrets   []hcl.Expression // expressions whose literals must not be copied
 	rules     []RuleFile       // all files of rules, each once
+	templates []Template       // all files of section templates, each once
+	defaults  Report           // for the reports of all scenarios
+	fields    []Field          // of the reports of all scenarios
 
 	brokenRules map[string]bool // by source: a file of its rules could not be read
 }
@@ -286,6 +293,8 @@ var topLevel = &hcl.BodySchema{Blocks: []hcl.BlockHeaderSchema{
 	{Type: "locals"},
 	{Type: "prometheus", LabelNames: []string{"name"}},
 	{Type: "target", LabelNames: []string{"name"}},
+	{Type: "report"},
+	{Type: "field", LabelNames: []string{"name"}},
 	{Type: "scenario", LabelNames: []string{"name"}},
 }}
 
@@ -309,6 +318,7 @@ func (l *loader) decode() {
 	l.readLocals(of["locals"])
 	l.readTargets(of["target"])
 	l.readSources(of["prometheus"])
+	l.readReport(of["report"], of["field"])
 	l.readScenarios(of["scenario"])
 	if len(of["scenario"]) == 0 && !l.diags.HasErrors() {
 		l.diags = append(l.diags, fileDiagnostic(l.files[0].path, "No scenario",
@@ -323,7 +333,7 @@ func (l *loader) decode() {
 			Redacted: l.redact(f),
 		})
 	}
-	l.ws.Files = append(l.ws.Files, l.ruleFiles()...)
+	l.ws.Files = append(append(l.ws.Files, l.ruleFiles()...), l.templateFiles()...)
 	l.ws.Variables = l.variablesInForce()
 }
 

@@ -7,7 +7,7 @@ import (
 
 // A Workspace is all that a file or a directory says. Everything in it has been checked.
 type Workspace struct {
-	Files     []File // in name order, and after them the files of rules that they name
+	Files     []File // in name order, and after them the files of rules and of section templates that they name
 	Variables []Variable
 	Sources   []*Source
 	Targets   []*Target
@@ -16,7 +16,7 @@ type Workspace struct {
 
 // A File is one file of the workspace.
 type File struct {
-	Name     string // base name; of a file of rules, its path from the file that names it, as far as that leads down
+	Name     string // base name; of a file of rules or a template, its path from the file that names it, as far as that leads down
 	Path     string // as it was opened
 	Source   []byte // as it stands
 	Redacted []byte // the same with every literal secret replaced: the only form that may be copied
@@ -139,6 +139,8 @@ type Scenario struct {
 	Alerts      []*Alert
 	BlastRadius BlastRadius
 	Faults      []*Fault
+	Report      Report
+	Fields      []Field
 }
 
 // An Assumption is a block `assumption "name"`.

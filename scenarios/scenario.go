@@ -25,6 +25,8 @@ var scenarioSchema = &hcl.BodySchema{
 		{Type: "guardrail", LabelNames: []string{"name"}},
 		{Type: "alert", LabelNames: []string{"name"}},
 		{Type: "blast_radius"},
+		{Type: "report"},
+		{Type: "field", LabelNames: []string{"name"}},
 		{Type: "fault", LabelNames: []string{"kind", "name"}},
 	},
 }
@@ -100,6 +102,7 @@ func (b *block) scenario(name string) *Scenario {
 		radius = l.open(hb, b.path, blastRadiusSchema)
 		s.BlastRadius = radius.blastRadius()
 	}
+	b.reporting(s)
 	faults := b.faults(s)
 	if len(b.blocks.OfType("fault")) == 0 && b.wrong == "" {
 		l.fail(b.missing, b.path, "No fault", `A scenario injects at least one fault. Write a block fault "pause" "name" { … }.`)
