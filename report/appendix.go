@@ -29,7 +29,7 @@ func (f *facts) appendix() Section {
 	}
 	s.Items = append(s.Items, f.allMovements()...)
 	s.Items = append(s.Items, Heading{ID: "evidence", Text: words("Evidence: events")})
-	events := Table{Columns: []string{"Event", "Time (UTC)", "T", "Actor", "Kind", "What"}, Index: true}
+	events := Table{Columns: []string{"Event", f.clock.column(), "T", "Actor", "Kind", "What"}, Index: true}
 	for i, m := range f.moments() {
 		e := f.index.Events[i]
 		events.Rows = append(events.Rows, Row{Evidence: []string{e.ID}, Payload: payload(e.Event), Cells: []Phrase{

@@ -23,8 +23,9 @@ type facts struct {
 	first, last string // evidence ids
 	from, to    time.Time
 
-	started  noted[*journal.RunStarted] // p is never nil; id is empty when the event is missing
-	declared noted[*journal.Declared]   // likewise
+	started  noted[*journal.RunStarted]     // p is never nil; id is empty when the event is missing
+	declared noted[*journal.Declared]       // likewise
+	custom   noted[*journal.ReportDeclared] // likewise
 	targets  []noted[*journal.TargetResolved]
 	phases   []noted[*journal.PhaseStarted]
 	gate     *noted[*journal.BaselineJudged]
@@ -153,7 +154,7 @@ type guardrail struct {
 
 func gather(rec *journal.Record) *facts {
 	f := &facts{rec: rec, index: newIndex(rec)}
-	f.started.p, f.declared.p = &journal.RunStarted{}, &journal.Declared{}
+	f.started.p, f.declared.p, f.custom.p = &journal.RunStarted{}, &journal.Declared{}, &journal.ReportDeclared{}
 	events := f.index.Events
 	if len(events) == 0 {
 		return f
@@ -169,7 +170,7 @@ func gather(rec *journal.Record) *facts {
 		}
 		f.take(e.ID, e.Event)
 	}
-	f.clock = Clock{Zero: f.from, Day: f.from}
+	f.clock = Clock{Zero: f.from, Day: f.from, Zone: zone(f.custom.p.TimeZone)}
 	for _, p := range f.phases {
 		if p.p.Phase == journal.Fault {
 			f.clock.Zero, f.clock.From = p.at, fromPhase
@@ -198,6 +199,10 @@ func (f *facts) take(id string, e journal.Event) {
 		if f.declared.id == "" {
 			f.declared = noted[*journal.Declared]{id, at, p}
 			f.declare(id, p)
+		}
+	case *journal.ReportDeclared:
+		if f.custom.id == "" {
+			f.custom = noted[*journal.ReportDeclared]{id, at, p}
 		}
 	case *journal.TargetResolved:
 		f.targets = append(f.targets, noted[*journal.TargetResolved]{id, at, p})

@@ -11,11 +11,12 @@ import (
 	"unicode/utf8"
 )
 
-// A Clock shows times: by the clock of one declared time zone (UTC), and as the offset from one moment of the run.
+// A Clock shows times: by the clock of one declared time zone, and as the offset from one moment of the run.
 type Clock struct {
-	Zero time.Time // T+0
-	From zero      // what Zero is
-	Day  time.Time // the day of the run: times on it are shown without a date
+	Zero time.Time      // T+0
+	From zero           // what Zero is
+	Day  time.Time      // the day of the run: times on it are shown without a date
+	Zone *time.Location // nil: UTC
 }
 
 // zero is what T+0 stands for in a record.
@@ -27,6 +28,25 @@ const (
 	fromFaults             // the moment from which the starts of the faults count
 )
 
+// in is the time as the zone's clock shows it.
+func (c Clock) in(t time.Time) time.Time {
+	if c.Zone == nil {
+		return t.UTC()
+	}
+	return t.In(c.Zone)
+}
+
+// ZoneName is the name of the time zone.
+func (c Clock) ZoneName() string {
+	if c.Zone == nil {
+		return "UTC"
+	}
+	return c.Zone.String()
+}
+
+// column is the heading of a column of times.
+func (c Clock) column() string { return "Time (" + c.ZoneName() + ")" }
+
 // Time is the time of day, cut to tenths of a second where it has any; with the date where it is not the day of the run.
 func (c Clock) Time(t time.Time) string { return c.time(t, 100*time.Millisecond, "15:04:05.0") }
 
@@ -34,12 +54,12 @@ func (c Clock) Time(t time.Time) string { return c.time(t, 100*time.Millisecond,
 func (c Clock) Exact(t time.Time) string { return c.time(t, time.Millisecond, "15:04:05.000") }
 
 func (c Clock) time(t time.Time, precision time.Duration, layout string) string {
-	t = t.UTC().Truncate(time.Millisecond)
+	t = c.in(t).Truncate(time.Millisecond)
 	if t.Nanosecond() == 0 {
 		layout = "15:04:05"
 	}
 	t = t.Truncate(precision)
-	if day := c.Day.UTC(); t.Year() != day.Year() || t.YearDay() != day.YearDay() {
+	if day := c.in(c.Day); t.Year() != day.Year() || t.YearDay() != day.YearDay() {
 		layout = "2006-01-02 " + layout
 	}
 	return t.Format(layout)

@@ -28,14 +28,19 @@ func (f *facts) header() Section {
 		add("Run before", []string{f.earlier.id}, f.runBefore())
 	}
 	add("Window", cite(f.first, f.last), words("{}, {} to {} ({})", Date(f.from), TimeOfDay(f.from), TimeOfDay(f.to), Dur(f.length())))
+	zone, clock := Value(Word("UTC")), func(ids ...string) []string { return ids }
+	if f.clock.Zone != nil {
+		zone, clock = Name(f.clock.ZoneName()), func(ids ...string) []string { return cite(append(ids, f.custom.id)...) }
+	}
 	switch f.clock.From {
 	case fromFaults:
-		add("Clock", []string{f.faultPhase()}, words("UTC; {} is {}, the moment from which the starts of the faults count", Since(f.clock.Zero), Exact(f.clock.Zero)))
+		add("Clock", clock(f.faultPhase()), words("{}; {} is {}, the moment from which the starts of the faults count", zone, Since(f.clock.Zero), Exact(f.clock.Zero)))
 	case fromPhase:
-		add("Clock", []string{f.faultPhase()}, words("UTC; {} is {}, the beginning of the fault phase", Since(f.clock.Zero), Exact(f.clock.Zero)))
+		add("Clock", clock(f.faultPhase()), words("{}; {} is {}, the beginning of the fault phase", zone, Since(f.clock.Zero), Exact(f.clock.Zero)))
 	default:
-		add("Clock", []string{f.first}, words("UTC; {} is {}, the start of the run; the record has no fault phase", Since(f.clock.Zero), Exact(f.clock.Zero)))
+		add("Clock", clock(f.first), words("{}; {} is {}, the start of the run; the record has no fault phase", zone, Since(f.clock.Zero), Exact(f.clock.Zero)))
 	}
+	facts = append(facts, f.fieldRows()...)
 	for _, t := range f.targets {
 		var chosen List
 		for _, c := range t.p.Chosen {

@@ -21,7 +21,7 @@ func (d *Draft) HTML() ([]byte, error) {
 	}
 	p := &page{d: d, cited: map[string]int{}}
 	p.write()
-	return p.out.Bytes(), nil
+	return d.facts.withoutStrayLinks(p.out.Bytes()), nil
 }
 
 // A page is report.html being written. Everything from outside goes through text.
@@ -74,7 +74,7 @@ func (p *page) hero() {
 	if len(f.open()) > 0 {
 		class = "residue"
 	}
-	p.raw("<header class=\"hero %s\">\n<p class=\"kicker\">%s <span>%s</span> draft</p>\n<h1><bdi>%s</bdi></h1>\n", class, f.kind(), f.from.UTC().Format("2 January 2006"), text(p.d.Title))
+	p.raw("<header class=\"hero %s\">\n<p class=\"kicker\">%s <span>%s</span> draft</p>\n<h1><bdi>%s</bdi></h1>\n", class, f.kind(), f.clock.in(f.from).Format("2 January 2006"), text(p.d.Title))
 	p.raw("<p class=\"outcome\">%s<span>%s</span></p>\n", outcomeIcon(class), text(f.outcomeTitle()))
 	claimed := f.claimed()
 	if len(f.hypotheses)+len(claimed) > 0 {

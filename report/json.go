@@ -28,7 +28,9 @@ type jsonReport struct {
 	Outcome       string            `json:"outcome"`
 	ExitCode      *int              `json:"exit_code"`
 	Seed          uint64            `json:"seed"`
-	Zero          time.Time         `json:"zero"` // T+0
+	Zero          time.Time         `json:"zero"`      // T+0
+	TimeZone      string            `json:"time_zone"` // of the texts; times are in UTC
+	Fields        []jsonField       `json:"fields"`
 	Hypotheses    []jsonHypothesis  `json:"hypotheses"`
 	Faults        []jsonFault       `json:"faults"`
 	Guardrails    []jsonGuardrail   `json:"guardrails"`
@@ -114,7 +116,7 @@ func (d *Draft) JSON() ([]byte, error) {
 	p := f.started.p
 	r := jsonReport{
 		SchemaVersion: SchemaVersion, Run: f.runID(), Gameday: p.Version, Started: f.from.UTC(), Ended: f.to.UTC(), Complete: f.ended != nil && len(f.rec.Damage) == 0,
-		Outcome: outcomeOrUnfinished(f), Seed: p.Seed, Zero: f.clock.Zero.UTC(),
+		Outcome: outcomeOrUnfinished(f), Seed: p.Seed, Zero: f.clock.Zero.UTC(), TimeZone: f.clock.ZoneName(), Fields: f.jsonFields(),
 		Scenario:   jsonScenario{p.Scenario, p.Title, p.Hash, some(p.Tags)},
 		Hypotheses: []jsonHypothesis{}, Faults: []jsonFault{}, Guardrails: []jsonGuardrail{}, Alerts: f.jsonAlerts(), Damage: some(f.rec.Damage), Evidence: []jsonEvidence{},
 	}

@@ -76,6 +76,9 @@ func (d *Draft) JUnit() ([]byte, error) {
 		property("exit_code", strconv.Itoa(f.ended.p.ExitCode))
 	}
 	property("seed", strconv.FormatUint(f.started.p.Seed, 10))
+	for _, x := range f.custom.p.Fields {
+		property("field."+x.Name, words("{}", fieldValue(x)).plainText(d.Clock))
+	}
 	for _, h := range f.hypotheses {
 		if h.judged != nil && h.judged.p.Margin != nil {
 			property("margin."+h.Name, strconv.FormatFloat(float64(h.judged.p.Margin.Distance), 'g', -1, 64))

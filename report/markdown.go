@@ -19,7 +19,7 @@ func (d *Draft) blocks() []block {
 			fmt.Fprintf(&b, "# %s: %s\n\n", d.facts.kind(), escapeMarkdown(visible(d.Title)))
 		}
 		if s.Title != "" {
-			fmt.Fprintf(&b, "## %s\n\n", s.Title)
+			fmt.Fprintf(&b, "## %s\n\n", escapeMarkdown(s.Title))
 		}
 		for _, item := range s.Items {
 			d.markdownItem(&b, item)

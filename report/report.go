@@ -36,8 +36,10 @@ func Build(rec *journal.Record) *Draft {
 	if f.first == "" {
 		return d
 	}
-	for _, p := range order {
-		d.Sections = append(d.Sections, p.make(f)...)
+	for _, p := range f.contents() {
+		for _, s := range p.make(f) {
+			d.Sections = append(d.Sections, f.arranged(s))
+		}
 	}
 	return d
 }

@@ -158,7 +158,7 @@ func (v At) pieces(c Clock) []piece {
 	return one(plain, c.Time(time.Time(v))+" ("+c.Offset(time.Time(v))+")")
 }
 
-func (v Date) pieces(Clock) []piece        { return one(plain, time.Time(v).UTC().Format("2006-01-02")) }
+func (v Date) pieces(c Clock) []piece      { return one(plain, c.in(time.Time(v)).Format("2006-01-02")) }
 func (v TimeOfDay) pieces(c Clock) []piece { return one(plain, c.Time(time.Time(v))) }
 func (v Exact) pieces(c Clock) []piece     { return one(plain, c.Exact(time.Time(v))) }
 func (v Place) pieces(Clock) []piece       { return one(plain, fmt.Sprint(int(v))) }

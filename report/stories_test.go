@@ -34,6 +34,7 @@ func stories() map[string]*journal.Record {
 		"coped":        copedRun(),
 		"rejudged":     rejudgedRun(),
 		"changed":      changedRun(),
+		"custom":       customRun(),
 
 		"alert_held":    alertHeldRun(),
 		"alert_missing": alertMissingRun(),

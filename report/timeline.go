@@ -54,6 +54,8 @@ func (f *facts) describe(e EventEvidence) moment {
 	case *journal.Declared:
 		m.text, m.minor = words("{} {}, {} {} and {} {} were declared", Count{N: len(p.Hypotheses)}, plural(len(p.Hypotheses), "hypothesis", "hypotheses"),
 			Count{N: len(p.Guardrails)}, plural(len(p.Guardrails), "guardrail", "guardrails"), Count{N: len(p.Faults)}, plural(len(p.Faults), "fault", "faults")), true
+	case *journal.ReportDeclared:
+		m.text, m.minor = words("the report was declared, with {} {}", Count{N: len(p.Fields)}, plural(len(p.Fields), "field", "fields")), true
 	case *journal.TargetResolved:
 		m.text, m.minor = words("target {} was resolved to {} {}", Name(p.Target), Count{N: len(p.Chosen)}, plural(len(p.Chosen), "container", "containers")), true
 	case *journal.PhaseStarted:
@@ -270,7 +272,7 @@ func calm(shown []moment) []moment {
 // timeline is what changed, in order of time.
 func (f *facts) timeline() Section {
 	s := Section{ID: "timeline", Version: 1, Title: "Timeline"}
-	t := Table{Columns: []string{"Time (UTC)", "T", "Lane", "What changed"}}
+	t := Table{Columns: []string{f.clock.column(), "T", "Lane", "What changed"}}
 	var shown []moment
 	people := false
 	for _, m := range f.moments() {

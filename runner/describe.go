@@ -60,7 +60,11 @@ func describeReport(sc *scenarios.Scenario) *journal.ReportDeclared {
 		r.Templates = append(r.Templates, journal.SectionTemplate{Section: t.Section, File: t.Name, Text: string(t.Text)})
 	}
 	for _, f := range sc.Fields {
-		r.Fields = append(r.Fields, journal.Field{Name: f.Name, Label: f.Label, Description: f.Description, Type: f.Type, Value: json.RawMessage(f.Value), Private: f.Private})
+		field := journal.Field{Name: f.Name, Label: f.Label, Description: f.Description, Type: f.Type, Private: f.Private}
+		if f.Value != "" {
+			field.Value = json.RawMessage(f.Value)
+		}
+		r.Fields = append(r.Fields, field)
 	}
 	if reflect.ValueOf(*r).IsZero() {
 		return nil

@@ -34,3 +34,6 @@ func PlanGuard(ctx context.Context, s Setup) GuardPlan { return planGuard(ctx, s
 
 // OnHost finds the place on the engine's host of a path in a container.
 func OnHost(c engine.Container, path string) (string, error) { return onHost(c, path) }
+
+// DescribeReport is how the report of a scenario is declared.
+var DescribeReport = describeReport

@@ -16,6 +16,7 @@ import (
 	"golang.org/x/term"
 
 	"gameday/inject/engine"
+	"gameday/report"
 	"gameday/runner"
 	"gameday/scenarios"
 )
@@ -146,9 +147,18 @@ func (s *sources) flags(c *cobra.Command) {
 	c.Flags().StringArrayVar(&s.varFiles, "var-file", nil, "set variables from a `file` (.gamedayvars.hcl; may be repeated; also -var-file)")
 }
 
+// options say how scenarios are loaded: everything in them is checked.
+func (s sources) options() scenarios.Options {
+	o := scenarios.Options{Vars: s.vars, VarFiles: s.varFiles, CheckQuery: runner.CheckQuery, CheckSelector: runner.CheckSelector, CheckRules: runner.CheckRules}
+	for _, x := range report.SectionIDs() {
+		o.Sections = append(o.Sections, scenarios.ReportSection(x))
+	}
+	return o
+}
+
 // load reads scenarios and says what is wrong with them; then the error is already told.
 func (a app) load(path string, s sources, asJSON bool) (*scenarios.Workspace, error) {
-	ws, ds := scenarios.Load(path, scenarios.Options{Vars: s.vars, VarFiles: s.varFiles, CheckQuery: runner.CheckQuery, CheckSelector: runner.CheckSelector, CheckRules: runner.CheckRules})
+	ws, ds := scenarios.Load(path, s.options())
 	if ds.HasErrors() || len(ds) > 0 && !asJSON {
 		if asJSON {
 			a.json(map[string]any{"valid": !ds.HasErrors(), "diagnostics": ds})

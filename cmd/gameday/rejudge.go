@@ -43,7 +43,7 @@ func (a app) rejudge(dir string, j judgeFlags, asJSON bool) error {
 	if j.out != "" && journal.IsRun(j.out) {
 		return fmt.Errorf("--out %s is a run directory, and its report is that of the run: name another directory", j.out)
 	}
-	ws, notes, ds := runner.LoadForRun(j.scenario, rec, scenarios.Options{Vars: j.vars, VarFiles: j.varFiles, CheckQuery: runner.CheckQuery, CheckRules: runner.CheckRules})
+	ws, notes, ds := runner.LoadForRun(j.scenario, rec, j.options())
 	if ds.HasErrors() {
 		if asJSON {
 			a.json(map[string]any{"valid": false, "diagnostics": ds})

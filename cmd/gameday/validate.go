@@ -19,7 +19,7 @@ func (a app) validateCommand() *cobra.Command {
 		Long:  "Check scenario files and name every mistake at once. Neither Docker nor Prometheus is asked. Exit code 2 if there is a mistake.",
 		Args:  oneSource,
 		RunE: func(_ *cobra.Command, args []string) error {
-			ws, ds := scenarios.Load(args[0], scenarios.Options{Vars: s.vars, VarFiles: s.varFiles, CheckQuery: runner.CheckQuery, CheckSelector: runner.CheckSelector, CheckRules: runner.CheckRules})
+			ws, ds := scenarios.Load(args[0], s.options())
 			if asJSON {
 				if ds == nil {
 					ds = scenarios.Diagnostics{}
