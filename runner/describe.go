@@ -45,8 +45,7 @@ func (r *Run) describe() (*journal.RunStarted, *journal.Declared, []*journal.Tar
 	for _, t := range p.Targets {
 		tr := &journal.TargetResolved{Target: t.Target.Name, Selector: t.Target.Selector(), Pick: t.Target.Pick.String(), LeftOut: t.LeftOut}
 		for _, c := range t.Chosen {
-			tr.Chosen = append(tr.Chosen, journal.Container{ID: c.ID, Name: c.Name, Image: c.Image, ImageID: c.ImageID, Service: c.ComposeService(),
-				StartedAt: c.State.StartedAt, RestartPolicy: c.RestartPolicy, Health: c.State.Health})
+			tr.Chosen = append(tr.Chosen, t.describe(c))
 		}
 		targets = append(targets, tr)
 	}

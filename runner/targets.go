@@ -19,6 +19,8 @@ type Resolved struct {
 	Target  *scenarios.Target
 	Chosen  []engine.Container // ordered by name
 	LeftOut []journal.LeftOut  // what nearly was chosen, and why it was not
+
+	replicas map[string]int // of a chosen container's compose service, itself included, by its id: how many run
 }
 
 // resolve finds a target's containers among all. The seeded choice of `pick` is the same for the same seed, target and
@@ -87,7 +89,39 @@ func resolve(t *scenarios.Target, all []engine.Container, seed uint64, self stri
 	}
 	sort.SliceStable(r.LeftOut, func(i, j int) bool { return r.LeftOut[i].Container < r.LeftOut[j].Container })
 	r.Chosen = matching
+	r.replicas = map[string]int{}
+	for _, c := range r.Chosen {
+		for _, other := range all {
+			if c.ComposeService() != "" && other.State.Running && other.ComposeProject() == c.ComposeProject() && other.ComposeService() == c.ComposeService() {
+				r.replicas[c.ID]++
+			}
+		}
+	}
 	return r, nil
+}
+
+// describe is a container as the record has it.
+func (r *Resolved) describe(c engine.Container) journal.Container {
+	d := journal.Container{ID: c.ID, Name: c.Name, Image: c.Image, ImageID: c.ImageID, Service: c.ComposeService(), StartedAt: c.State.StartedAt,
+		RestartPolicy: c.RestartPolicy, Health: c.State.Health, Replicas: r.replicas[c.ID],
+		Limits: &journal.Limits{Memory: c.Limits.Memory, CPUs: journal.Number(cpus(c.Limits)), PIDs: max(0, c.Limits.PidsLimit)}}
+	if h := c.Health; h != nil {
+		d.HealthCheck = &journal.HealthCheck{Interval: journal.Duration(h.Interval), Timeout: journal.Duration(h.Timeout), StartPeriod: journal.Duration(h.StartPeriod), Retries: h.Retries}
+	}
+	return d
+}
+
+// cpus is how many processors a container may use; zero: there is no limit.
+func cpus(l engine.Limits) float64 {
+	switch {
+	case l.NanoCPUs > 0:
+		return float64(l.NanoCPUs) / 1e9
+	case l.CPUQuota > 0 && l.CPUPeriod > 0:
+		return float64(l.CPUQuota) / float64(l.CPUPeriod)
+	case l.CPUQuota > 0:
+		return float64(l.CPUQuota) / 1e5 // the kernel's default period, in microseconds
+	}
+	return 0
 }
 
 func (r *Resolved) leave(c engine.Container, why string) {

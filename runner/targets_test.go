@@ -5,10 +5,12 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"pgregory.net/rapid"
 
 	"gameday/inject/engine"
+	"gameday/runner/journal"
 	"gameday/scenarios"
 )
 
@@ -156,5 +158,29 @@ func TestPickIsFair(t *testing.T) {
 		if seen[name] < 800 || seen[name] > 1200 {
 			t.Errorf("chosen: %v", seen)
 		}
+	}
+}
+
+// The record of a target says how it was set up, and with how many others it shares its work.
+func TestDescribeTarget(t *testing.T) {
+	a := container("shop-api-1", "api")
+	a.Limits = engine.Limits{Memory: 64 << 20, NanoCPUs: 1.5e9, PidsLimit: -1}
+	a.Health = &engine.Health{Interval: 5 * time.Second, Timeout: 2 * time.Second, Retries: 3}
+	b := engine.Container{ID: "b", Name: "alone", State: engine.State{Running: true}, Limits: engine.Limits{CPUQuota: 25000}}
+	all := []engine.Container{a, container("shop-api-2", "api"), asleep(container("shop-api-3", "api")), container("shop-store", "store"), b}
+	r, err := resolve(&scenarios.Target{ContainerName: a.Name}, all, 1, "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	got := r.describe(r.Chosen[0])
+	if got.Replicas != 2 || *got.Limits != (journal.Limits{Memory: 64 << 20, CPUs: 1.5}) ||
+		*got.HealthCheck != (journal.HealthCheck{Interval: journal.Duration(5 * time.Second), Timeout: journal.Duration(2 * time.Second), Retries: 3}) {
+		t.Errorf("%+v, %+v, %+v", got, got.Limits, got.HealthCheck)
+	}
+	if r, err = resolve(&scenarios.Target{ContainerName: "alone"}, all, 1, ""); err != nil {
+		t.Fatal(err)
+	}
+	if got := r.describe(r.Chosen[0]); got.Replicas != 0 || got.HealthCheck != nil || *got.Limits != (journal.Limits{CPUs: 0.25}) {
+		t.Errorf("%+v, %+v", got, got.Limits)
 	}
 }

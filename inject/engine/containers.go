@@ -2,6 +2,7 @@ package engine
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -155,6 +156,7 @@ func fromInspect(in container.InspectResponse) Container {
 	}
 	if in.Config != nil {
 		c.Image, c.Labels, c.TTY, c.User = in.Config.Image, in.Config.Labels, in.Config.Tty, in.Config.User
+		c.Health = health(in.Config.Healthcheck)
 	}
 	if n := in.NetworkSettings; n != nil {
 		c.Networks = endpoints(n.Networks, c)
@@ -165,6 +167,15 @@ func fromInspect(in container.InspectResponse) Container {
 		c.Ports = ports(n.Ports, asked)
 	}
 	return c
+}
+
+// health puts the engine's words for a health check into ours. A time of zero stands for the engine's default.
+func health(h *container.HealthConfig) *Health {
+	if h == nil || len(h.Test) == 0 || h.Test[0] == "NONE" {
+		return nil
+	}
+	return &Health{Cmd: h.Test[1:], Interval: cmp.Or(h.Interval, 30*time.Second), Timeout: cmp.Or(h.Timeout, 30*time.Second),
+		StartPeriod: h.StartPeriod, Retries: cmp.Or(h.Retries, 3)}
 }
 
 // limits puts the engine's words for limits into ours.

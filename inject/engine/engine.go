@@ -158,6 +158,7 @@ type Container struct {
 	SecurityOpt   []string
 	OOMScoreAdj   int
 	Limits        Limits
+	Health        *Health // its health check, with the engine's defaults where it asks for none; nil: it has none
 	Mounts        []Mount // ordered by Destination; tmpfs included
 	Networks      []Endpoint
 	Ports         []Port

@@ -11,6 +11,9 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+	"time"
+
+	"github.com/docker/docker/api/types/container"
 )
 
 func TestDialError(t *testing.T) {
@@ -188,5 +191,18 @@ func TestExecutable(t *testing.T) {
 	cmd.Env = append(os.Environ(), marker+"="+path)
 	if out, err := cmd.CombinedOutput(); err != nil {
 		t.Errorf("%v\n%s", err, out)
+	}
+}
+
+// Times that an image leaves out are the engine's own, and a check that was switched off is none.
+func TestHealthCheckDefaults(t *testing.T) {
+	h := health(&container.HealthConfig{Test: []string{"CMD", "/up"}, Interval: 5 * time.Second})
+	if h == nil || h.Interval != 5*time.Second || h.Timeout != 30*time.Second || h.Retries != 3 || strings.Join(h.Cmd, " ") != "/up" {
+		t.Errorf("%+v", h)
+	}
+	for _, none := range []*container.HealthConfig{nil, {}, {Test: []string{"NONE"}, Interval: time.Second}} {
+		if h := health(none); h != nil {
+			t.Errorf("%+v is %+v", none, h)
+		}
 	}
 }

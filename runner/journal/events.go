@@ -275,6 +275,25 @@ type Container struct {
 	StartedAt     time.Time `json:"started_at"`
 	RestartPolicy string    `json:"restart_policy"`
 	Health        string    `json:"health,omitempty"` // "healthy" …; empty: the image has no health check
+
+	HealthCheck *HealthCheck `json:"health_check,omitempty"` // nil: it has none, or Limits is nil too
+	Limits      *Limits      `json:"limits,omitempty"`       // nil: written by a version that did not look
+	Replicas    int          `json:"replicas,omitempty"`     // running containers of its compose service, itself included; zero: it has none
+}
+
+// A HealthCheck is how the engine finds out whether a container is healthy.
+type HealthCheck struct {
+	Interval    Duration `json:"interval"`
+	Timeout     Duration `json:"timeout"`
+	StartPeriod Duration `json:"start_period,omitempty"` // in which a failure does not count
+	Retries     int      `json:"retries"`                // so many failures in a row make it unhealthy
+}
+
+// Limits are what a container may use. Zero: there is none.
+type Limits struct {
+	Memory int64  `json:"memory,omitempty"` // bytes
+	CPUs   Number `json:"cpus,omitempty"`
+	PIDs   int64  `json:"pids,omitempty"`
 }
 
 // LeftOut is a container that nearly was a target, and why it is not.

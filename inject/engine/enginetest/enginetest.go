@@ -439,6 +439,9 @@ func testHealth(t *testing.T, e engine.Engine) {
 	events, err := e.Events(ctx)
 	must(t, err)
 	c := Workload(t, e, Unique("gameday-health"), HealthCheck())
+	if h := c.Health; h == nil || h.Interval != 200*time.Millisecond || h.Timeout != 10*time.Second || h.Retries != 1 {
+		t.Errorf("its health check is %+v", h)
+	}
 	is := func(health string) func(engine.Container) bool {
 		return func(c engine.Container) bool { return c.State.Health == health }
 	}

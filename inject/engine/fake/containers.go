@@ -37,7 +37,7 @@ func (f *Fake) Create(ctx context.Context, spec engine.Spec) (string, error) {
 		ID: newID(), Name: spec.Name, Image: spec.Image, ImageID: img.id, Created: time.Now().UTC(), Labels: map[string]string{},
 		State: engine.State{Status: "created"}, RestartPolicy: cmp.Or(spec.RestartPolicy, "no"), AutoRemove: spec.AutoRemove,
 		NetworkMode: cmp.Or(spec.Network, "bridge"), PIDMode: spec.PIDMode, CgroupnsMode: cmp.Or(spec.CgroupnsMode, "private"), Runtime: "runc",
-		ReadOnly: spec.ReadOnly, User: spec.User, OOMScoreAdj: spec.OOMScoreAdj, Limits: limits(spec),
+		ReadOnly: spec.ReadOnly, User: spec.User, OOMScoreAdj: spec.OOMScoreAdj, Limits: limits(spec), Health: spec.Health,
 		CapAdd: slices.Clone(spec.CapAdd), CapDrop: slices.Clone(spec.CapDrop), SecurityOpt: slices.Clone(spec.SecurityOpt),
 	}
 	if err := f.mount(&c, spec); err != nil {
