@@ -9,6 +9,10 @@ import (
 // detection says whether anybody would have been told, and how soon.
 func (f *facts) detection() Section {
 	s := Section{ID: "detection", Version: 1, Title: "Detection"}
+	if !f.watched() {
+		s.Items = append(s.Items, append(Para{f.alertLine()}, f.firstNoted()...))
+		return s
+	}
 	s.Items = append(s.Items, f.howAlertsAreKnown())
 	if t := f.alertTable(); len(t.Rows) > 0 {
 		s.Items = append(s.Items, t)
@@ -37,7 +41,24 @@ func (f *facts) detection() Section {
 	if p := f.otherAlerts(); len(p) > 0 {
 		s.Items = append(s.Items, p)
 	}
+	if p := f.firstNoted(); len(p) > 0 {
+		s.Items = append(s.Items, Para(p))
+	}
 	return s
+}
+
+// firstNoted is the first that people noted of what they saw, from the first effect on.
+func (f *facts) firstNoted() []Sentence {
+	from, _, ids := f.harm()
+	if from.IsZero() {
+		return nil
+	}
+	for _, n := range f.notes {
+		if at := about(n); (n.p.As == journal.NoteObservation || n.p.As == journal.NoteSurprise) && !at.Before(from) && !at.After(f.to) {
+			return []Sentence{say(cite(n.id, ids[0]), "The first that people noted was {}, by {}, {} after the first effect.", Quote(n.p.Text), roleName(n.role), Dur(at.Sub(from)))}
+		}
+	}
+	return nil
 }
 
 // howAlertsAreKnown says how the times of alerts came about, and how exact they are.

@@ -45,6 +45,7 @@ type facts struct {
 	guardrails []*guardrail
 	alerts     alertFacts
 	peopleFacts
+	questions []Question
 }
 
 // A fault on one container, from intent to undo.

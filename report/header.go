@@ -80,13 +80,6 @@ func (f *facts) header() Section {
 	if p.Description != "" {
 		s.Items = append(s.Items, Para{say(start, "Why this was rehearsed, in the scenario's words: {}", Prose(strings.Join(strings.Fields(p.Description), " ")))})
 	}
-	if list := f.declared.p.Assumptions; len(list) > 0 {
-		points := Points{}
-		for _, a := range list {
-			points = append(points, []Sentence{say([]string{f.declared.id}, "Relied on without a check: {}. {}", Name(a.Name), Prose(a.Description))})
-		}
-		s.Items = append(s.Items, points)
-	}
 	s.Items = append(s.Items, Para{say(start, "Shaded text (in report.md: text between gameday's markers) was assembled from evidence; plain text is people's.")})
 	return s
 }

@@ -55,7 +55,10 @@ func (p *page) write() {
 	}
 	p.hero()
 	for i, s := range rest {
-		p.raw("<section class=\"machine\" id=\"%s\">\n<h2>%s</h2>\n", s.ID, text(s.Title))
+		p.raw("<section class=\"machine\" id=\"%s\">\n", s.ID)
+		if s.Title != "" {
+			p.raw("<h2>%s</h2>\n", text(s.Title))
+		}
 		p.items(s.Items)
 		p.raw("</section>\n")
 		if i == 0 { // the outcome and the five lines come first, then what was run
@@ -105,6 +108,8 @@ func (p *page) items(items []Item) {
 			p.raw("</h3>\n")
 		case Para:
 			p.raw("<p>%s</p>\n", p.sentences(i))
+		case Ask:
+			p.raw("<p class=\"question\"><strong>Question.</strong> %s</p>\n", p.sentences([]Sentence{Sentence(i)}))
 		case Points:
 			p.raw("<ul class=\"points\">\n")
 			for _, s := range i {

@@ -40,6 +40,9 @@ type jsonReport struct {
 	BlindSpots    []jsonBlindSpot   `json:"blind_spots,omitempty"`
 	Residue       jsonResidue       `json:"residue"`
 	Damage        []journal.Damage  `json:"damage"`
+	Questions     []jsonQuestion    `json:"questions"`
+	Surprises     []jsonSentence    `json:"surprises"`          // what was not as declared
+	Next          []jsonSentence    `json:"next"`               // proposed experiments
 	Rejudged      *journal.Rejudged `json:"rejudged,omitempty"` // the verdicts are not the run's own
 	Evidence      []jsonEvidence    `json:"evidence"`
 
@@ -89,6 +92,28 @@ type jsonGuardrail struct {
 	Blind     bool            `json:"blind"`
 	Closest   *journal.Margin `json:"closest"`
 	Evidence  []string        `json:"evidence"`
+}
+
+type jsonQuestion struct {
+	ID       string    `json:"id"`
+	Trigger  string    `json:"trigger"`
+	Of       string    `json:"of,omitempty"`
+	Time     time.Time `json:"time,omitzero"` // the moment that it is about
+	Text     string    `json:"text"`
+	Evidence []string  `json:"evidence"`
+}
+
+type jsonSentence struct {
+	Text     string   `json:"text"`
+	Evidence []string `json:"evidence"`
+}
+
+func (f *facts) jsonSentences(list []Sentence) []jsonSentence {
+	out := []jsonSentence{}
+	for _, s := range list {
+		out = append(out, jsonSentence{s.phrase().plainText(f.clock), s.Evidence})
+	}
+	return out
 }
 
 type jsonResidue struct {
@@ -173,6 +198,11 @@ func (d *Draft) JSON() ([]byte, error) {
 	if f.earlier != nil {
 		r.Earlier = f.earlier.p
 	}
+	r.Questions = []jsonQuestion{}
+	for _, q := range f.questions {
+		r.Questions = append(r.Questions, jsonQuestion{ID: q.ID, Trigger: q.Trigger, Of: q.Of, Time: q.At.UTC(), Text: q.Text.phrase().plainText(f.clock), Evidence: q.Text.Evidence})
+	}
+	r.Surprises, r.Next = f.jsonSentences(f.surprises()), f.jsonSentences(f.proposals())
 	r.Sham = f.sham()
 	r.Moved, r.BlindSpots = f.jsonMoved()
 	for i, m := range f.moments() {

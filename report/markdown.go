@@ -49,6 +49,8 @@ func (d *Draft) markdownItem(b *bytes.Buffer, item Item) {
 		b.WriteString("\n\n")
 	case Para:
 		b.WriteString(d.mdSentences(i) + "\n\n")
+	case Ask:
+		b.WriteString("**Question.** " + d.mdSentences([]Sentence{Sentence(i)}) + "\n\n")
 	case Points:
 		for _, p := range i {
 			b.WriteString("- " + d.mdSentences(p) + "\n")

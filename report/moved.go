@@ -165,24 +165,18 @@ func describeMoved(m *journal.Moved) Phrase {
 	return words("{} series were compared; {} {} kept", Count{N: m.Compared}, Count{N: len(m.Findings)}, plural(len(m.Findings), "movement is", "movements are"))
 }
 
-// unseen is the section about what could not have been seen. It is there when something is known of it.
-func (f *facts) unseen() []Section {
-	s := Section{ID: "unseen", Version: 1, Title: "What could not have been seen"}
+// unseen is what could not have been seen, a point each, when something is known of it.
+func (f *facts) unseen() Points {
 	points := Points{}
 	for _, b := range f.blind {
 		for _, spot := range b.p.Spots {
 			points = append(points, []Sentence{f.blindSentence(b.id, spot)})
 		}
 	}
-	switch {
-	case len(points) > 0:
-		s.Items = append(s.Items, points)
-	case f.moved != nil && f.moved.p.Why == "":
-		s.Items = append(s.Items, Para{say([]string{f.moved.id}, "No blind spot is in the record.")})
-	default:
-		return nil
+	if len(points) == 0 && f.moved != nil && f.moved.p.Why == "" {
+		points = append(points, []Sentence{say([]string{f.moved.id}, "No blind spot is in the record.")})
 	}
-	return []Section{s}
+	return points
 }
 
 // blindSentence says what could not have been seen, and why.

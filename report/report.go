@@ -17,6 +17,8 @@ type Draft struct {
 	Index    *Index
 	Clock    Clock
 
+	Questions []Question // to the people of the rehearsal, the most telling first; they stand in sections of their own too
+
 	facts *facts
 }
 
@@ -36,6 +38,8 @@ func Build(rec *journal.Record) *Draft {
 	if f.first == "" {
 		return d
 	}
+	f.questions = f.ask()
+	d.Questions = f.questions
 	for _, p := range f.contents() {
 		for _, s := range p.make(f) {
 			d.Sections = append(d.Sections, f.arranged(s))

@@ -6,6 +6,7 @@ import (
 	"math"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -38,6 +39,9 @@ func (k *known) read(v any) {
 			k.times = append(k.times, t)
 		} else if d, err := time.ParseDuration(v); err == nil {
 			k.spans = append(k.spans, d)
+		}
+		if x, err := strconv.ParseFloat(v, 64); err == nil { // an argument of a fault
+			k.numbers = append(k.numbers, x)
 		}
 		switch v {
 		case "NaN":
@@ -148,6 +152,17 @@ func (k *known) values(d *Draft, args []Value, ids []string) []Value {
 			ok = k.span(v.AtLeast) && k.span(v.AtMost)
 		case Against:
 			ok = k.number(float64(v.Value)) && (v.Bound == nil || k.number(float64(*v.Bound)))
+		case Halfway:
+			text, least, most := words("{}", v).plainText(d.Clock), min(v.Value, v.Bound), max(v.Value, v.Bound)
+			x, err := strconv.ParseFloat(strings.ReplaceAll(text, "−", "-"), 64)
+			middle := float64(v.Value)/2 + float64(v.Bound)/2
+			ok = k.number(float64(v.Value)) && k.number(float64(v.Bound)) && err == nil && float64(least) < x && x < float64(most) && math.Abs(x-middle) <= 0.051*math.Abs(middle)
+		case Doubled:
+			ok = k.span(time.Duration(v)) && words("{}", v).plainText(d.Clock) == words("{}", Dur(2*v)).plainText(d.Clock)
+		case DoubledPercent:
+			ok = k.number(float64(v)) && words("{}", v).plainText(d.Clock) == words("{}", Num(min(100, 2*v))).plainText(d.Clock)
+		case Bytes:
+			ok = k.number(float64(v))
 		case Word:
 			ok = !strings.ContainsAny(string(v), "0123456789")
 		case List:
@@ -202,6 +217,9 @@ func TestRulesCatchWhatBreaksThem(t *testing.T) {
 		"a wrong sample":        say([]string{"Q2"}, "It was {}.", Between{nil, wrong}),
 		"wrong limits":          say([]string{"E1"}, "It took {}.", Lasting{0, 7 * time.Second}),
 		"a wrong share":         say([]string{"E1"}, "It was {}.", Percent(0.123)),
+		"a wrong proposal":      say([]string{"Q2"}, "Then {}.", Halfway{Value: rec.Queries["Q2"].Samples[3].Series[0].Value, Bound: 0.7}),
+		"a wrong dose":          say([]string{"E1"}, "Then {}.", Doubled(7*time.Second)),
+		"a wrong share of dose": say([]string{"E1"}, "Then {}.", DoubledPercent(31)),
 		"a missing value":       say([]string{"E1"}, "It was {}."),
 	} {
 		d := Build(rec)
@@ -219,6 +237,35 @@ func TestRulesCatchWhatBreaksThem(t *testing.T) {
 		if len(breaches(t, d)) == 0 {
 			t.Errorf("%s passes", what)
 		}
+	}
+	good := Ask(say([]string{"E1"}, "It ran on {}. What was different?", Name("build-7")))
+	for what, s := range map[string]Section{
+		"a question that asks why":    {ID: "q-x", Under: "known", People: true, Items: []Item{Ask(say([]string{"E1"}, "Why did {} run?", Name("x")))}},
+		"a question without a value":  {ID: "q-x", Under: "known", People: true, Items: []Item{Ask(say([]string{"E1"}, "What happened?"))}},
+		"a question inside a section": {ID: "q-x", Under: "known", Items: []Item{good}},
+		"a question under nothing":    {ID: "q-x", Under: "nowhere", People: true, Items: []Item{good}},
+		"a section twice":             {ID: "known", Title: "Again", Items: []Item{Para{Sentence(good)}}},
+		"a section without a heading": {ID: "more", Items: []Item{Para{Sentence(good)}}},
+	} {
+		d := Build(rec)
+		d.Sections = append(d.Sections, s)
+		d.Questions = append(d.Questions, Question{})
+		if len(breaches(t, d)) == 0 {
+			t.Errorf("%s passes", what)
+		}
+	}
+	d := Build(rec)
+	for i := range 12 {
+		d.Sections = append(d.Sections, Section{ID: fmt.Sprintf("q-x-%d", i), Under: "known", People: true, Items: []Item{good}})
+		d.Questions = append(d.Questions, Question{})
+	}
+	if len(breaches(t, d)) == 0 {
+		t.Error("more than twelve questions pass")
+	}
+	d = Build(rec)
+	d.Sections = slices.DeleteFunc(d.Sections, func(s Section) bool { return s.ID == "held" })
+	if len(breaches(t, d)) == 0 {
+		t.Error("a missing section passes")
 	}
 }
 
@@ -246,7 +293,38 @@ func breaches(t *testing.T, d *Draft) []string {
 			bad("%s: %q: %#v is not in the evidence %v", section, text, wrong, ids)
 		}
 	}
+	asked := 0
+	for _, id := range []string{"header", "five-lines", "known", "expected", "surprised", "timeline", "detection", "response", "impact", "contributors", "held",
+		"near-misses", "unverified", "next", "debrief", "appendix"} {
+		if !d.has(id) && len(d.facts.custom.p.Sections) == 0 {
+			bad("section %s is missing", id)
+		}
+	}
+	ids := map[string]bool{}
 	for _, s := range d.Sections {
+		if ids[s.ID] {
+			bad("two sections are called %s", s.ID)
+		}
+		ids[s.ID] = true
+		if s.Under != "" && !ids[s.Under] {
+			bad("section %s stands before %s, which it is a part of", s.ID, s.Under)
+		}
+		if (s.Title == "") != (s.Under != "" || s.ID == "header" || s.ID == "attention") {
+			bad("section %s has the heading %q", s.ID, s.Title)
+		}
+		for _, item := range s.Items {
+			q, is := item.(Ask)
+			if !is {
+				continue
+			}
+			asked++
+			if text := q.Template; !strings.HasSuffix(text, "?") || len(q.Args) == 0 || prying.MatchString(text) {
+				bad("the question %q of %s holds no value, or does not ask what or how", text, s.ID)
+			}
+			if !sectionID.MatchString(s.ID) || s.Under == "" || !s.People {
+				bad("the question %s has no block of its own, beneath which people answer", s.ID)
+			}
+		}
 		if len(s.Items) == 0 {
 			bad("section %s is empty", s.ID)
 		}
@@ -281,8 +359,17 @@ func breaches(t *testing.T, d *Draft) []string {
 			}
 		}
 	}
+	if asked > 12 || asked > len(d.Questions) || asked < len(d.Questions) && len(d.facts.custom.p.Sections) == 0 {
+		bad("%d questions are asked, and %d were computed", asked, len(d.Questions))
+	}
 	return out
 }
+
+// prying is what no question begins with; "by whom" it may ask.
+var (
+	prying    = regexp.MustCompile(`(?i)\b(why|who|whose)\b`)
+	sectionID = regexp.MustCompile(`^q(-[a-z0-9]+)+$`)
+)
 
 // ourWords are all templates and words in a phrase that are ours and not from outside.
 func ourWords(p Phrase) []string {

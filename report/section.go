@@ -14,11 +14,14 @@ type Section struct {
 	Items   []Item
 }
 
-// An Item is one part of a section: a Para, a Points, a Facts, a Table, a Heading, a Chart or a Lanes.
+// An Item is one part of a section: a Para, an Ask, a Points, a Facts, a Table, a Heading, a Chart or a Lanes.
 type Item interface{ item() }
 
 // Para is a paragraph.
 type Para []Sentence
+
+// An Ask is a question to the people of the rehearsal: what was seen, and then what only they can say.
+type Ask Sentence
 
 // Points is a list, one sentence or a few to each point.
 type Points [][]Sentence
@@ -55,6 +58,7 @@ type Heading struct {
 }
 
 func (Para) item()    {}
+func (Ask) item()     {}
 func (Points) item()  {}
 func (Alarm) item()   {}
 func (Facts) item()   {}
@@ -85,6 +89,8 @@ func sentences(i Item) []Sentence {
 	switch i := i.(type) {
 	case Para:
 		return i
+	case Ask:
+		return []Sentence{Sentence(i)}
 	case Points:
 		var out []Sentence
 		for _, p := range i {
