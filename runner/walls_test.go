@@ -88,6 +88,7 @@ var walls = map[string][]string{
 	"gameday/inject/engine":    {},
 	"gameday/inject/sidecar":   {},
 	"gameday/runner/journal":   {},
+	"gameday/runner/chat":      {},
 	"gameday/runner/metrics":   {},
 	"gameday/runner/moved":     {},
 	"gameday/runner":           {"gameday/scenarios", "gameday/inject", "gameday/inject/engine"},

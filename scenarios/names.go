@@ -35,6 +35,9 @@ func nearest(given string, names []string) string {
 	return best
 }
 
+// DidYouMean is a sentence with the nearest of several names, or else with all of them.
+func DidYouMean(given string, names []string) string { return didYouMean(given, "", names) }
+
 // didYouMean is a sentence with the nearest name, or else with all of them.
 func didYouMean(given, prefix string, names []string) string {
 	if n := nearest(given, names); n != "" {

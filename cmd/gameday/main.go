@@ -108,7 +108,7 @@ Begin:      gameday init -o first.gameday.hcl
 	}
 	root.AddCommand(a.initCommand(), a.faultsCommand(), a.validateCommand(), a.fmtCommand(), a.planCommand(), a.runCommand(), a.reportCommand(),
 		a.queryCommand(), a.compareCommand(),
-		a.statusCommand(), a.recoverCommand(), a.abortCommand(), a.lintCommand(), a.demoCommand(), a.versionCommand())
+		a.statusCommand(), a.recoverCommand(), a.abortCommand(), a.noteCommand(), a.predictCommand(), a.confirmCommand(), a.lintCommand(), a.demoCommand(), a.versionCommand())
 	settle(root)
 	return root
 }

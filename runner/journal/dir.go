@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"sort"
 	"strings"
 	"time"
@@ -96,6 +97,20 @@ func Find(root, name string) (string, error) {
 	}
 	return "", fmt.Errorf("%q fits %d runs below %s, among them %s and %s; name more of it", name, len(found), root,
 		filepath.Base(found[0]), filepath.Base(found[1]))
+}
+
+// Current returns the newest run directory below root whose run is going on, or "".
+func Current(root string) (string, error) {
+	dirs, err := Runs(root)
+	if err != nil {
+		return "", err
+	}
+	for _, dir := range slices.Backward(dirs) {
+		if is, err := Busy(dir); err == nil && is {
+			return dir, nil
+		}
+	}
+	return "", nil
 }
 
 // RecoverCommand is what a person types to undo what a run directory holds open.

@@ -2,7 +2,6 @@ package journal
 
 import (
 	"bytes"
-	"context"
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
@@ -39,6 +38,32 @@ const (
 // NoteKinds are the kinds of notes, in the order in which they are offered.
 var NoteKinds = []string{NoteAction, NoteObservation, NoteExpectation, NoteAssumption, NoteDecision, NoteQuestion, NoteSurprise}
 
+// NoteKind returns the kind that a word stands for: the kind itself, or the beginning of one kind alone.
+func NoteKind(word string) (kind string, ok bool) {
+	word = strings.ToLower(word)
+	for _, k := range NoteKinds {
+		switch {
+		case k == word:
+			return k, true
+		case word != "" && strings.HasPrefix(k, word) && kind != "":
+			return "", false
+		case word != "" && strings.HasPrefix(k, word):
+			kind = k
+		}
+	}
+	return kind, kind != ""
+}
+
+// SplitKind takes the kind off a text that begins with one, such as "!surprise the queue is empty"; without one it is an observation.
+func SplitKind(text string) (kind, rest string) {
+	if word, rest, found := strings.Cut(strings.TrimSpace(text), " "); found && strings.HasPrefix(word, "!") {
+		if k, ok := NoteKind(word[1:]); ok {
+			return k, strings.TrimSpace(rest)
+		}
+	}
+	return NoteObservation, strings.TrimSpace(text)
+}
+
 // A Note is what somebody said during the run or afterwards, verbatim. The event's time is when it was written down, and its actor
 // is the role that says it: "role:<name>".
 type Note struct {
@@ -46,7 +71,8 @@ type Note struct {
 	As    string    `json:"as"`             // one of NoteKinds
 	About time.Time `json:"about"`          // the time that it speaks of
 	On    string    `json:"on,omitempty"`   // the evidence that it speaks of, such as "E17"
-	From  string    `json:"from,omitempty"` // the file that it was taken from; empty: it was noted by hand
+	From  string    `json:"from,omitempty"` // the kind of chat that it was taken from; empty: it was noted by hand
+	Key   string    `json:"key,omitempty"`  // tells it from others of that chat: the same message, taken again, has the same
 }
 
 // Kind returns "people.note".
@@ -133,11 +159,11 @@ func Say(dir, actor string, said ...Payload) ([]Event, error) {
 // SayAll is Say for what depends on what has been said already: while choose looks at the record nobody else adds to it. The people's file is
 // apart from the journal, whose lock the runner holds for as long as it lives.
 func SayAll(dir string, choose func(*Record) ([]Said, error)) ([]Event, error) {
-	l := peopleLock(dir)
-	if err := l.Lock(); err != nil {
+	unlock, err := lockPeople(dir)
+	if err != nil {
 		return nil, fmt.Errorf("cannot note anything in %s: %w", dir, err)
 	}
-	defer l.Close()
+	defer unlock()
 	rec, err := ReadEvents(dir)
 	if err != nil {
 		return nil, err
@@ -189,8 +215,25 @@ func SayAll(dir string, choose func(*Record) ([]Said, error)) ([]Event, error) {
 	return out, nil
 }
 
-// peopleLock keeps writers of the people's file and the seal apart. It is on the directory: a lock of its own would be one more file in it.
-func peopleLock(dir string) *flock.Flock { return flock.New(dir, flock.SetFlag(os.O_RDONLY)) }
+// peoplePatience is how long to wait for another process that adds to the people's file.
+const peoplePatience = 3 * time.Second
+
+// lockPeople keeps writers of the people's file and the seal apart. The lock is on the directory: one of its own would be one more file in it.
+func lockPeople(dir string) (unlock func(), err error) {
+	l := flock.New(dir, flock.SetFlag(os.O_RDONLY))
+	locked := make(chan error, 1)
+	go func() { locked <- l.Lock() }() // in its turn: whoever asks again and again may never get it
+	select {
+	case err := <-locked:
+		return func() { l.Close() }, err
+	case <-time.After(peoplePatience):
+		go func() {
+			<-locked
+			l.Close()
+		}()
+		return func() {}, fmt.Errorf("another process has been adding to it for %s", peoplePatience)
+	}
+}
 
 func lastSeq(events []Event) int {
 	seq := 0
@@ -200,16 +243,11 @@ func lastSeq(events []Event) int {
 	return seq
 }
 
-// sealPatience is how long the seal waits for somebody who is writing; a run is not held up by a process that hangs.
-const sealPatience = time.Second
-
-// SealPredictions makes the seal over what has been predicted by now and has write put it into the journal. Nobody predicts meanwhile.
+// SealPredictions makes the seal over what has been predicted by now and has write put it into the journal. Nobody predicts meanwhile; but a run
+// is not held up for good by a process that hangs.
 func (w *Writer) SealPredictions(write func(*PredictionsSealed) error) error {
-	l := peopleLock(w.dir)
-	ctx, cancel := context.WithTimeout(context.Background(), sealPatience)
-	defer cancel()
-	_, _ = l.TryLockContext(ctx, lockPause)
-	defer l.Close()
+	unlock, _ := lockPeople(w.dir)
+	defer unlock()
 	seal := &PredictionsSealed{}
 	b, err := os.ReadFile(filepath.Join(w.dir, PeopleFile))
 	if err == nil {

@@ -197,6 +197,28 @@ func (r *Record) sampling() bool {
 	return false
 }
 
+// Event returns the event that is cited as id.
+func (r *Record) Event(id string) (Event, bool) {
+	for _, list := range [][]Event{r.Events, r.People} {
+		for _, e := range list {
+			if e.ID() == id {
+				return e, true
+			}
+		}
+	}
+	return Event{}, false
+}
+
+// Declared returns what was declared, or nothing in particular where the record has lost it.
+func (r *Record) Declared() *Declared {
+	for _, e := range r.Events {
+		if d, ok := e.Payload.(*Declared); ok {
+			return d
+		}
+	}
+	return &Declared{}
+}
+
 // Ended returns the last RunEnded, or nil when the record ends before the run did.
 func (r *Record) Ended() *RunEnded {
 	for i := len(r.Events) - 1; i >= 0; i-- {

@@ -1,6 +1,9 @@
 package journal
 
-import "time"
+import (
+	"slices"
+	"time"
+)
 
 var (
 	_ = register[StepBegun]()
@@ -60,3 +63,54 @@ type StepTimedOut struct {
 
 // Kind returns "step.timed_out".
 func (*StepTimedOut) Kind() string { return "step.timed_out" }
+
+// WaitingSteps are the names of the manual steps that have begun and wait for a confirmation, in the order in which they began.
+func (r *Record) WaitingSteps() []string {
+	confirm := map[string]bool{}
+	for _, s := range r.Declared().Steps {
+		confirm[s.Name] = s.Confirm
+	}
+	var waiting []string
+	over := func(name string) { waiting = slices.DeleteFunc(waiting, func(w string) bool { return w == name }) }
+	for _, e := range slices.Concat(r.Events, r.People) {
+		switch p := e.Payload.(type) {
+		case *StepBegun:
+			if confirm[p.Step] {
+				waiting = append(waiting, p.Step)
+			}
+		case *StepConfirmed:
+			over(p.Step)
+		case *StepTimedOut:
+			over(p.Step)
+		case *Confirmation: // on its way into the journal
+			over(p.Step)
+		}
+	}
+	return waiting
+}
+
+// StateOfStep says in words where a manual step stands.
+func (r *Record) StateOfStep(name string) string {
+	state := "it has not begun"
+	for _, e := range slices.Concat(r.Events, r.People) {
+		switch p := e.Payload.(type) {
+		case *StepBegun:
+			if p.Step == name {
+				state = "it asks for none"
+			}
+		case *StepConfirmed:
+			if p.Step == name {
+				return "it is confirmed already"
+			}
+		case *StepTimedOut:
+			if p.Step == name {
+				return "its timeout is over"
+			}
+		case *Confirmation:
+			if p.Step == name {
+				return "it is confirmed already"
+			}
+		}
+	}
+	return state
+}

@@ -1,0 +1,143 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"gameday/runner/chat"
+	"gameday/runner/journal"
+	"gameday/scenarios"
+)
+
+type chatFlags struct {
+	file, format, roles, zone string
+	margin                    time.Duration
+}
+
+func (f *chatFlags) flags(c *cobra.Command) {
+	c.Flags().StringVar(&f.file, "import", "", "take the messages of a chat from a `file` as notes; - is stdin")
+	c.Flags().StringVar(&f.format, "format", "", "the `format` of that file: "+strings.Join(chat.Formats, " or "))
+	c.Flags().StringVar(&f.roles, "roles", "", "a `file` of lines name<tab>role: the roles of the people in the chat")
+	c.Flags().StringVar(&f.zone, "zone", "UTC", "the time `zone` of times in the chat that have none, such as Europe/Berlin")
+	c.Flags().DurationVar(&f.margin, "margin", 5*time.Minute, "how long before and after the run messages count, too")
+}
+
+// importChat takes the messages of a chat as notes of a run.
+func (a app) importChat(args []string, f noteFlags) error {
+	o := chat.Options{Format: f.chat.format}
+	if o.Format == "" {
+		return fmt.Errorf("say which format the chat has: --format %s", strings.Join(chat.Formats, " or "))
+	}
+	known := false
+	for _, name := range chat.Formats {
+		known = known || name == o.Format
+	}
+	if !known {
+		return fmt.Errorf("--format: there is no format %q. %s", clean(o.Format), scenarios.DidYouMean(o.Format, chat.Formats))
+	}
+	var err error
+	if o.Zone, err = time.LoadLocation(f.chat.zone); err != nil {
+		return fmt.Errorf("--zone: %q is no time zone that this machine knows; write one like Europe/Berlin or UTC", clean(f.chat.zone))
+	}
+	if f.chat.roles != "" {
+		b, err := os.ReadFile(f.chat.roles)
+		if err != nil {
+			return fmt.Errorf("--roles: %w", err)
+		}
+		if o.Roles, err = chat.ReadRoles(b); err != nil {
+			return fmt.Errorf("--roles: %s: %w", f.chat.roles, err)
+		}
+		for name, role := range o.Roles {
+			if !validRole.MatchString(role) {
+				return fmt.Errorf("--roles: %s: %q, which stands for %q, is no role: write up to 40 letters, digits, blanks, dots, dashes or underscores",
+					f.chat.roles, clean(role), clean(name))
+			}
+		}
+	}
+	b, err := a.chatFile(f.chat.file)
+	if err != nil {
+		return err
+	}
+	dir, err := currentRun(f.runs, args)
+	if err != nil {
+		return err
+	}
+	var rec *journal.Record
+	var read chat.Result
+	said, err := journal.SayAll(dir, func(r *journal.Record) ([]journal.Said, error) {
+		rec = r
+		began, end := r.Events[0].Time, r.Events[len(r.Events)-1].Time
+		if going, err := journal.Busy(dir); err == nil && going {
+			end = time.Now()
+		}
+		o.Day, o.From, o.To = began, began.Add(-f.chat.margin), end.Add(f.chat.margin)
+		if read, err = chat.Read(b, o); err != nil {
+			return nil, fmt.Errorf("%s: %w", f.chat.file, err)
+		}
+		have := map[string]bool{}
+		for _, e := range r.People {
+			if n, ok := e.Payload.(*journal.Note); ok && n.From == o.Format {
+				have[n.Key] = true
+			}
+		}
+		var out []journal.Said
+		for _, m := range read.Messages {
+			if have[m.Key] {
+				continue
+			}
+			n := &journal.Note{About: m.At, From: o.Format, Key: m.Key}
+			n.As, n.Text = journal.SplitKind(m.Text)
+			out = append(out, journal.Said{Actor: journal.Actor(m.Role), At: m.At, Payload: n})
+		}
+		return out, nil
+	})
+	if err != nil {
+		return err
+	}
+	if f.asJSON {
+		notes := []noteJSON{}
+		for _, e := range said {
+			notes = append(notes, newNoteJSON(rec, e))
+		}
+		return a.json(map[string]any{"notes": notes, "known": len(read.Messages) - len(said), "outside": read.Outside, "skipped": read.Skipped})
+	}
+	for _, e := range said {
+		n := e.Payload.(*journal.Note)
+		fmt.Fprintf(a.stdout, "%s %s (%s, %s): %s\n", e.ID(), n.About.Format("15:04:05Z"), e.Role(), n.As, oneLine(n.Text))
+	}
+	fmt.Fprintf(a.stderr, "%s imported into %s; %d imported before, %d of another time, %d that no person wrote.\n", plural(len(said), "message"), dir,
+		len(read.Messages)-len(said), read.Outside, read.Skipped)
+	if len(said) == 0 && read.Outside > 0 && len(read.Messages) == 0 {
+		return errors.New("no message is of the time of this run; is it the right run, and --zone the chat's time zone?")
+	}
+	return nil
+}
+
+// largestChat bounds what is read of a chat, in bytes.
+const largestChat = 64 << 20
+
+func (a app) chatFile(path string) ([]byte, error) {
+	var in io.Reader = a.stdin
+	if path != "-" {
+		f, err := os.Open(path)
+		if err != nil {
+			return nil, fmt.Errorf("--import: %w", err)
+		}
+		defer f.Close()
+		in = f
+	}
+	b, err := io.ReadAll(io.LimitReader(in, largestChat+1))
+	switch {
+	case err != nil:
+		return nil, fmt.Errorf("--import: %w", err)
+	case len(b) > largestChat:
+		return nil, fmt.Errorf("--import: %s is larger than %d MiB; export the day of the run alone", path, largestChat>>20)
+	}
+	return b, nil
+}

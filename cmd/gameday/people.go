@@ -1,0 +1,143 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"regexp"
+	"strings"
+	"time"
+	"unicode/utf8"
+
+	"github.com/spf13/cobra"
+
+	"gameday/runner"
+	"gameday/runner/journal"
+	"gameday/scenarios"
+)
+
+// roleVariable gives the role of whoever types, so that it need not be typed each time.
+const roleVariable = "GAMEDAY_ROLE"
+
+// anyRole is who speaks without having said in which role.
+const anyRole = "participant"
+
+// A speaker is the flag that says in which role somebody speaks.
+type speaker struct{ role string }
+
+func (s *speaker) flag(c *cobra.Command) {
+	c.Flags().StringVar(&s.role, "role", "", "the `role` that says so, not a name (default: $"+roleVariable+")")
+}
+
+var validRole = regexp.MustCompile(`^[\p{L}\p{N}][\p{L}\p{N} ._-]{0,39}$`)
+
+// given is the role, or "" where none was given.
+func (s speaker) given() (string, error) {
+	role := strings.TrimSpace(s.role)
+	if role == "" {
+		role = strings.TrimSpace(os.Getenv(roleVariable))
+	}
+	if role != "" && !validRole.MatchString(role) {
+		return "", fmt.Errorf("%q is no role: write up to 40 letters, digits, blanks, dots, dashes or underscores, such as sre or on-call", clean(role))
+	}
+	return role, nil
+}
+
+// currentRun is the run directory that is named, else that of the run in progress, else the latest.
+func currentRun(runs string, args []string) (string, error) {
+	if len(args) > 0 {
+		return journal.Find(runs, args[0])
+	}
+	dir, err := journal.Current(runs)
+	if err != nil || dir != "" {
+		return dir, err
+	}
+	return journal.Find(runs, "latest")
+}
+
+// longestNote bounds what can be said at once, in bytes.
+const longestNote = 20 << 10
+
+// spokenText is what somebody says: the words given, or stdin for "-".
+func (a app) spokenText(words string) (string, error) {
+	if words == "-" {
+		b, err := io.ReadAll(io.LimitReader(a.stdin, longestNote+1))
+		if err != nil {
+			return "", fmt.Errorf("cannot read what to note: %w", err)
+		}
+		words = string(b)
+	}
+	words = strings.TrimSpace(words)
+	switch {
+	case words == "":
+		return "", errors.New(`there is nothing to note; write it in quotes: gameday note "the queue is empty"`)
+	case len(words) > longestNote:
+		return "", fmt.Errorf("this is longer than %d bytes; note what matters, and keep the rest elsewhere", longestNote)
+	case !utf8.ValidString(words):
+		return "", errors.New("this is no text: it is not UTF-8")
+	}
+	return words, nil
+}
+
+// spokenTime is the time that is meant: an offset counts back from now, everything else is read as `gameday query` does. It has to lie in the run.
+func spokenTime(rec *journal.Record, going bool, text string, now time.Time) (time.Time, error) {
+	m := runner.MomentsOf(rec)
+	at := now
+	if text != "" {
+		var err error
+		if d, derr := time.ParseDuration(strings.ReplaceAll(text, "−", "-")); derr == nil && strings.ContainsAny(text, "-−+") {
+			at = now.Add(d)
+		} else if at, err = m.Parse(text); err != nil {
+			return at, fmt.Errorf("--at: %w; or how long ago it was, such as -90s", err)
+		}
+	}
+	at = at.UTC().Round(0)
+	began, end := rec.Events[0].Time, now
+	if !going {
+		for _, e := range rec.Events {
+			if e.Time.After(m.Start) {
+				end = e.Time
+			}
+		}
+	}
+	switch {
+	case text == "":
+	case at.Before(began):
+		return at, fmt.Errorf("--at: %s is before the run: it began at %s", at.Format(time.RFC3339), began.Format(time.RFC3339))
+	case at.After(end) && going:
+		return at, fmt.Errorf("--at: %s is in the future", at.Format(time.RFC3339))
+	case at.After(end):
+		return at, fmt.Errorf("--at: %s is after the run: it ended at %s", at.Format(time.RFC3339), end.Format(time.RFC3339))
+	}
+	return at, nil
+}
+
+// evidenceTime is when the evidence was that a note is keyed to; zero for a query, which has no time of its own.
+func evidenceTime(rec *journal.Record, id string) (time.Time, error) {
+	if e, ok := rec.Event(id); ok {
+		return e.Time, nil
+	}
+	d := rec.Declared()
+	for _, h := range d.Hypotheses {
+		if h.QueryID == id {
+			return time.Time{}, nil
+		}
+	}
+	for _, g := range d.Guardrails {
+		if g.QueryID == id {
+			return time.Time{}, nil
+		}
+	}
+	return time.Time{}, fmt.Errorf("--on: there is no evidence %s in this run; it has E1 to E%d so far: `gameday report` lists them at the end of the draft",
+		clean(id), rec.Events[len(rec.Events)-1].Seq)
+}
+
+// noteKind is the kind that is meant.
+func noteKind(word string) (string, error) {
+	kind, ok := journal.NoteKind(word)
+	if !ok {
+		return "", fmt.Errorf("--kind: there is no kind %q. %s The kinds are %s", clean(word), scenarios.DidYouMean(word, journal.NoteKinds), strings.Join(journal.NoteKinds, ", "))
+	}
+	return kind, nil
+}

@@ -1,0 +1,173 @@
+package journal
+
+import (
+	"errors"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+)
+
+// goingOn begins a run that goes on until the test ends.
+func goingOn(t *testing.T) (root string, w *Writer) {
+	t.Helper()
+	root = t.TempDir()
+	w, err := Create(root, NewID("freezes", time.Now()), time.Now())
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { w.Close() })
+	if _, err := w.Append(&RunStarted{Run: filepath.Base(w.Dir()), Scenario: "freezes"}); err != nil {
+		t.Fatal(err)
+	}
+	return root, w
+}
+
+func TestPeopleSpeakWhileTheRunGoesOn(t *testing.T) {
+	root, w := goingOn(t)
+	if dir, err := Current(root); err != nil || dir != w.Dir() {
+		t.Fatalf("the run in progress is %q, %v", dir, err)
+	}
+	var wg sync.WaitGroup
+	for range 8 {
+		wg.Go(func() {
+			for range 5 {
+				if _, err := Say(w.Dir(), Actor("sre"), &Note{Text: "a", As: NoteAction}, &Note{Text: "b", As: NoteAction}); err != nil {
+					t.Error(err)
+				}
+			}
+		})
+	}
+	wg.Wait()
+	rec, err := Read(w.Dir())
+	if err != nil || len(rec.Damage) > 0 || len(rec.People) != 80 {
+		t.Fatalf("%d events, %v, %v", len(rec.People), rec.Damage, err)
+	}
+	for i, e := range rec.People {
+		if e.Seq != i+1 || e.Role() != "sre" || e.Payload.(*Note).Text != map[bool]string{true: "a", false: "b"}[i%2 == 0] {
+			t.Errorf("event %d is %+v", i, e)
+		}
+	}
+	if e, ok := rec.Event("N3"); !ok || e.Seq != 3 {
+		t.Errorf("N3 is %+v", e)
+	}
+}
+
+// A line that was cut off stays as it is, and what is said next stands on a line of its own.
+func TestPeopleSpeakOnAfterACutLine(t *testing.T) {
+	_, w := goingOn(t)
+	if _, err := Say(w.Dir(), Actor("sre"), &Note{Text: "a"}); err != nil {
+		t.Fatal(err)
+	}
+	path := filepath.Join(w.Dir(), PeopleFile)
+	b, _ := os.ReadFile(path)
+	if err := os.WriteFile(path, append(b, `{"seq":2,"ti`...), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := Say(w.Dir(), Actor("sre"), &Note{Text: "b"}); err != nil {
+		t.Fatal(err)
+	}
+	rec, err := Read(w.Dir())
+	if err != nil || len(rec.People) != 2 || rec.People[1].Payload.(*Note).Text != "b" {
+		t.Fatalf("%+v, %v", rec, err)
+	}
+}
+
+func TestTheSealEndsPredictions(t *testing.T) {
+	_, w := goingOn(t)
+	p := &Prediction{Of: "quick", Expects: Held}
+	if _, err := Say(w.Dir(), Actor("sre"), p, p, &Note{Text: "a"}); err != nil {
+		t.Fatal(err)
+	}
+	if err := w.SealPredictions(func(s *PredictionsSealed) error {
+		if s.Predictions != 2 || s.Last != 3 || s.SHA256 == "" {
+			t.Errorf("the seal is %+v", s)
+		}
+		_, err := w.Commit(s)
+		return err
+	}); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := Say(w.Dir(), Actor("sre"), p); !errors.Is(err, ErrSealed) {
+		t.Errorf("a prediction after the seal: %v", err)
+	}
+	if _, err := Say(w.Dir(), Actor("sre"), &Note{Text: "b"}); err != nil {
+		t.Errorf("a note after the seal: %v", err)
+	}
+	rec, _ := Read(w.Dir())
+	if len(rec.Damage) > 0 || Sealed(rec.Events) == nil {
+		t.Errorf("%v", rec.Damage)
+	}
+	path := filepath.Join(w.Dir(), PeopleFile)
+	b, _ := os.ReadFile(path)
+	if err := os.WriteFile(path, []byte(strings.Replace(string(b), `"held"`, `"refuted"`, 1)), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	if rec, _ = Read(w.Dir()); len(rec.Damage) != 1 || rec.Damage[0].File != PeopleFile {
+		t.Errorf("changed after the seal: %v", rec.Damage)
+	}
+}
+
+// Nobody predicts while the seal is made: each prediction is under it or refused.
+func TestSealAndPredictionsRace(t *testing.T) {
+	_, w := goingOn(t)
+	var wg sync.WaitGroup
+	for range 4 {
+		wg.Go(func() {
+			for {
+				if _, err := Say(w.Dir(), Actor("sre"), &Prediction{Of: "quick", Expects: Held}); err != nil {
+					if !errors.Is(err, ErrSealed) {
+						t.Error(err)
+					}
+					return
+				}
+			}
+		})
+	}
+	if err := w.SealPredictions(func(s *PredictionsSealed) error { _, err := w.Commit(s); return err }); err != nil {
+		t.Fatal(err)
+	}
+	wg.Wait()
+	rec, _ := Read(w.Dir())
+	if s := Sealed(rec.Events); len(rec.People) != s.Predictions || len(rec.Damage) > 0 {
+		t.Errorf("%d predictions, sealed %d, %v", len(rec.People), s.Predictions, rec.Damage)
+	}
+}
+
+func TestPredictionsWait(t *testing.T) {
+	root, w := goingOn(t)
+	sure := Number(0.7)
+	for _, expects := range []Verdict{Held, Refuted} {
+		if err := Predict(root, "freezes", Actor("sre"), &Prediction{Of: "quick", Expects: expects, Confidence: &sure}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := Predict(root, "other", Actor("sre"), &Prediction{Of: "quick", Expects: Held}); err != nil {
+		t.Fatal(err)
+	}
+	for range 2 {
+		if err := TakePredictions(root, "freezes", w.Dir()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	rec, _ := Read(w.Dir())
+	if len(rec.People) != 2 || rec.People[1].Payload.(*Prediction).Expects != Refuted || *rec.People[1].Payload.(*Prediction).Confidence != sure {
+		t.Errorf("%+v", rec.People)
+	}
+	if dirs, _ := Runs(root); len(dirs) != 1 {
+		t.Errorf("runs: %v", dirs)
+	}
+}
+
+func TestKindsOfNotes(t *testing.T) {
+	for in, want := range map[string][2]string{
+		"!surprise it holds": {NoteSurprise, "it holds"}, "!q who asks?": {NoteQuestion, "who asks?"}, "!OBS x": {NoteObservation, "x"},
+		"!a x": {NoteObservation, "!a x"}, "!nope x": {NoteObservation, "!nope x"}, "!action": {NoteObservation, "!action"}, " x ": {NoteObservation, "x"},
+	} {
+		if kind, rest := SplitKind(in); kind != want[0] || rest != want[1] {
+			t.Errorf("%q: %q, %q", in, kind, rest)
+		}
+	}
+}
