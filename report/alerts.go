@@ -176,7 +176,7 @@ func (f *facts) alertReason(x *alert) Sentence {
 	case j.Reason == journal.AlertFired && e.Firing != nil && replay:
 		return say(ids, "{} {}: it would fire {}, {} after the first effect, within {}.", name, v, in, alertDelay(e.Firing), within)
 	case j.Reason == journal.AlertFired && e.Firing != nil:
-		return say(ids, "{} {}: by the server's own record it fired {} after the first effect, within {}.", name, v, alertDelay(e.Firing), within)
+		return otherPhases(e, say(ids, "{} {}: by the server's own record it fired {} after the first effect, within {}", name, v, firedAfter(e), within))
 	case j.Reason == journal.AlertFired:
 		return say(ids, "{} {}: it fired in time.", name, v)
 	case j.Reason == journal.AlertQuiet && replay:
@@ -196,10 +196,20 @@ func (f *facts) alertReason(x *alert) Sentence {
 		}
 		s.Template += "."
 		return s
+	case j.Reason == journal.AlertLate && e.Firing != nil && !replay:
+		return otherPhases(e, say(ids, "{} was {}: by the server's own record it fired {} after the first effect, and not within {}", name, v, firedAfter(e), within))
 	case j.Reason == journal.AlertLate && e.Firing != nil:
 		return say(ids, "{} was {}: it fires {} after the first effect, and no phase has it firing within {}.", name, v, alertDelay(e.Firing), within)
+	case j.Reason == journal.AlertUnwanted && e.Firing != nil && !replay:
+		return otherPhases(e, say(ids, "{} was {}: by the server's own record it fired {} after the first effect, and the claim is that it does not", name, v, firedAfter(e)))
 	case j.Reason == journal.AlertUnwanted && e.Firing != nil:
 		return say(ids, "{} was {}: it fires {}, {} after the first effect, and the claim is that it does not.", name, v, in, alertDelay(e.Firing))
+	case j.Reason == journal.AlertByPhase && !replay && e.Firing != nil:
+		return otherPhases(e, say(ids, "{} is {}: by the server's own record it fired {} after the first effect, and whether that is within {} hangs on the phase of its evaluation alone", name, v,
+			firedAfter(e), within))
+	case j.Reason == journal.AlertByPhase && !replay:
+		return say(ids, "{} is {}: by the server's own record it was pending for {} of the {} that its rule asks for; the rule is evaluated every {}, and in another phase it might have fired.", name, v,
+			Dur(e.Longest), Dur(e.For), Dur(e.Step))
 	case j.Reason == journal.AlertByPhase:
 		return say(ids, "{} is {}: it would fire within {} {}, by phase alone.", name, v, within, in)
 	case j.Reason == journal.AlertAlready:
@@ -231,6 +241,24 @@ func (f *facts) alertReason(x *alert) Sentence {
 		return say(ids, "{} is {}: the run ended before its time.", name, v)
 	}
 	return detail("{} is {}.", name, v)
+}
+
+// firedAfter is how long after the first effect a server recorded that an alert fired.
+func firedAfter(e journal.AlertSeen) Value {
+	if len(e.Phases) == 1 && e.Phases[0].Firing != nil {
+		return Dur(max(0, e.Phases[0].Firing.Sub(e.Effect)))
+	}
+	return alertDelay(e.Firing)
+}
+
+// otherPhases ends a sentence about what a server recorded with what another phase of its evaluation could have shown.
+func otherPhases(e journal.AlertSeen, s Sentence) Sentence {
+	if e.Firing.AtLeast < e.Firing.AtMost {
+		s.Template += "; the rule is evaluated every {}, and another phase could have had it {} after the effect"
+		s.Args = append(s.Args, Dur(e.Step), alertDelay(e.Firing))
+	}
+	s.Template += "."
+	return s
 }
 
 // alertLine is what the five lines say of alerts.
@@ -267,6 +295,10 @@ func (f *facts) alertLine() Sentence {
 		template += "; {} fired that no block of the scenario names"
 		args = append(args, Count{N: n})
 	}
+	if n := unknown(s.p); n > 0 {
+		template += "; what {} {} would have done is not known"
+		args = append(args, Tally(n), plural(n, "other", "others"))
+	}
 	return say(ids, template+".", args...)
 }
 
@@ -287,6 +319,15 @@ func (f *facts) firstToFire() *alert {
 // mostTicks of alerts are drawn into a chart.
 const mostTicks = 5
 
+// unknown is of how many alerts nobody can tell whether they would have fired.
+func unknown(s *journal.AlertsSummed) int {
+	n := 0
+	for _, u := range s.Unknown {
+		n += len(u.Alerts)
+	}
+	return n
+}
+
 // alertTicks is when alerts fire, within a window: those that the scenario names, and those that nobody expected.
 func (f *facts) alertTicks(from, to time.Time) []AlertTick {
 	var out []AlertTick
@@ -294,7 +335,11 @@ func (f *facts) alertTicks(from, to time.Time) []AlertTick {
 		if x.seen == nil || x.seen.p.Firing == nil || len(out) == mostTicks {
 			continue
 		}
-		if at := x.seen.p.Firing.First; !at.Before(from) && !at.After(to) {
+		at := x.seen.p.Firing.First
+		if !f.replayed() && len(x.seen.p.Phases) == 1 && x.seen.p.Phases[0].Firing != nil {
+			at = *x.seen.p.Phases[0].Firing
+		}
+		if !at.Before(from) && !at.After(to) {
 			out = append(out, AlertTick{at, x.name})
 		}
 	}
@@ -314,6 +359,9 @@ func describeAlert(m moment, payload journal.Payload) (moment, bool) {
 			m.at = p.At
 		}
 		m.text = words("alert {} went from {} to {}", Name(p.Alert), Name(p.From), Name(p.To))
+		if !p.After.IsZero() {
+			m.text = words("alert {} went from {} to {} {}", Name(p.Alert), Name(p.From), Name(p.To), Between{After: &p.After, First: p.At})
+		}
 		if labels := instanceLabels(p.Labels); len(labels) > 0 {
 			m.text.Template += " ({})"
 			m.text.Args = append(m.text.Args, labels)

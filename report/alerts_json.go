@@ -53,3 +53,18 @@ func (f *facts) jsonAlerts() []jsonAlert {
 	}
 	return out
 }
+
+// jsonUnknown are alerts that no block of the scenario names, and of which it is not known whether they would have fired.
+type jsonUnknown struct {
+	journal.AlertsUnknown
+	Evidence []string `json:"evidence"`
+}
+
+func (f *facts) jsonUnknown() (out []jsonUnknown) {
+	if s := f.alerts.summed; s != nil {
+		for _, u := range s.p.Unknown {
+			out = append(out, jsonUnknown{u, []string{s.id}})
+		}
+	}
+	return out
+}

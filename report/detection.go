@@ -76,7 +76,7 @@ func (f *facts) howAlertsAreKnown() Para {
 		return Para{say(cite(append(ids, s.id)...), "After the run the rules of {} {} were evaluated over the recorded samples in {} phases of their interval: {} evaluations.",
 			Count{N: s.p.Alerts}, plural(s.p.Alerts, "alert", "alerts"), Count{N: s.p.Phases}, Count{N: s.p.Evaluations})}
 	}
-	return Para{say(cite(append(ids, s.id)...), "The server evaluates the rules of {} {}; the times are those that it recorded, in the one phase that it has.",
+	return Para{say(cite(append(ids, s.id)...), "The server evaluates the rules of {} {}; the times are those that it recorded, in the one phase that it has, and an interval of the rule on either side of them.",
 		Count{N: s.p.Alerts}, plural(s.p.Alerts, "alert", "alerts"))}
 }
 
@@ -124,8 +124,8 @@ func (f *facts) alertPoints(x *alert) Points {
 	e, ids := x.seen.p, []string{x.seen.id}
 	if e.Firing != nil && e.Fired > 0 {
 		p := []Sentence{say(ids, "In the phase in which it fires first, it fires at {}; in the one in which it fires last, at {}.", At(e.Firing.First), At(e.Firing.Last))}
-		if len(e.Phases) == 1 {
-			p = []Sentence{say(ids, "It fired at {}.", At(e.Firing.First))}
+		if len(e.Phases) == 1 && e.Phases[0].Firing != nil {
+			p = []Sentence{say(ids, "It fired at {}.", At(*e.Phases[0].Firing))}
 		}
 		for _, l := range e.Labels[:min(len(e.Labels), mostInstances)] {
 			if labels := instanceLabels(l); len(labels) > 0 {
@@ -155,10 +155,13 @@ func (f *facts) alertPoints(x *alert) Points {
 	return out
 }
 
+// mostNamed alerts are written out of those that have one thing in common; the record has the others.
+const mostNamed = 12
+
 // mostInstances of one alert are written out.
 const mostInstances = 3
 
-// otherAlerts says what fired that nobody expected, and what was no rest before the fault.
+// otherAlerts says what fired that nobody expected, of which alerts it is not known, and what was no rest before the fault.
 func (f *facts) otherAlerts() Points {
 	s := f.alerts.summed
 	if s == nil || s.p.Error != "" {
@@ -170,8 +173,22 @@ func (f *facts) otherAlerts() Points {
 		out = append(out, []Sentence{say([]string{x.seen.id}, "{} fires in {} of {} phases, {} after the first effect, and no block of the scenario names it.", Name(x.name), Count{N: e.Fired},
 			phasesOf(e), alertDelay(e.Firing))})
 	}
-	if len(out) == 0 {
+	switch n := unknown(s.p); {
+	case n > 0 && len(out) == 0:
+		out = append(out, []Sentence{say([]string{s.id}, "No unexpected alert was seen to fire; what {} {} would have done is not known.", Tally(n), plural(n, "alert", "alerts"))})
+	case len(out) == 0:
 		out = append(out, []Sentence{say([]string{s.id}, "No unexpected alert fired.")})
+	}
+	for _, u := range s.p.Unknown {
+		var names List
+		for _, name := range u.Alerts[:min(len(u.Alerts), mostNamed)] {
+			names = append(names, Name(name))
+		}
+		template, args := "Whether {}", []Value{names}
+		if more := len(u.Alerts) - len(names); more > 0 {
+			template, args = template+" and {} more", append(args, Tally(more))
+		}
+		out = append(out, []Sentence{say([]string{s.id}, template+" would have fired is not known: {}.", append(args, Quote(u.Why))...)})
 	}
 	noise := 0
 	for _, x := range f.alerts.all {

@@ -35,6 +35,7 @@ type jsonReport struct {
 	Faults        []jsonFault       `json:"faults"`
 	Guardrails    []jsonGuardrail   `json:"guardrails"`
 	Alerts        []jsonAlert       `json:"alerts"`
+	AlertsUnknown []jsonUnknown     `json:"alerts_unknown,omitempty"`
 	Sham          bool              `json:"sham,omitempty"`
 	Moved         *jsonMoved        `json:"moved,omitempty"`
 	BlindSpots    []jsonBlindSpot   `json:"blind_spots,omitempty"`
@@ -203,6 +204,7 @@ func (d *Draft) JSON() ([]byte, error) {
 		r.Questions = append(r.Questions, jsonQuestion{ID: q.ID, Trigger: q.Trigger, Of: q.Of, Time: q.At.UTC(), Text: q.Text.phrase().plainText(f.clock), Evidence: q.Text.Evidence})
 	}
 	r.Surprises, r.Next = f.jsonSentences(f.surprises()), f.jsonSentences(f.proposals())
+	r.AlertsUnknown = f.jsonUnknown()
 	r.Sham = f.sham()
 	r.Moved, r.BlindSpots = f.jsonMoved()
 	for i, m := range f.moments() {

@@ -40,7 +40,7 @@ func TestServerAlertsInDoubt(t *testing.T) {
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
-			w := &alertWatch{looks: map[ruleKey]*ruleLook{}}
+			w := &serverAlerts{looks: map[ruleKey]*ruleLook{}, tell: func(metrics.AlertChange) {}}
 			for i, e := range test.evaluated {
 				r := metrics.ServerRule{AlertRule: rule, State: "inactive", Evaluated: e, Error: test.failed[i]}
 				if s := test.state[i]; s != "" {

@@ -1,9 +1,9 @@
 package runner
 
 import (
+	"cmp"
 	"context"
 	"fmt"
-	"path/filepath"
 	"slices"
 	"strings"
 	"sync"
@@ -97,17 +97,14 @@ func (p *Plan) planAlerts(refuse, warn report) {
 // An alertWatch follows the alerts of a run while it goes on. A nil one does nothing.
 type alertWatch struct {
 	run     *Run
-	by      journal.AlertSource
-	rules   []metrics.AlertRule
-	detail  string // why a server told no rules
-	server  *metrics.Server
-	manager *metrics.Alertmanager
+	source  alertSource
+	rules   []metrics.AlertRule // as they were told at the start
+	untold  string              // why they were not
+	manager *managerWatch       // nil: nobody is asked whom alerts reach
+	mute    string              // why the Alertmanager cannot be asked at all
 
-	mu     sync.Mutex
-	live   map[ruleKey]*liveAlert
-	looks  map[ruleKey]*ruleLook  // of a server
-	told   map[string][]toldAlert // by alert: each that was seen at the Alertmanager since the run began, in order
-	failed string                 // why the Alertmanager does not answer
+	mu   sync.Mutex
+	live map[ruleKey]*liveAlert
 }
 
 // A ruleKey tells rules apart whose alerts have one name.
@@ -122,47 +119,40 @@ type liveAlert struct {
 	detail string // why the rule could not be evaluated
 }
 
-// toldAlert says between which two answers an alert reached the Alertmanager.
-type toldAlert struct{ after, at time.Time }
-
 // watchAlerts prepares to follow alerts. It asks nobody yet.
 func (r *Run) watchAlerts(src metrics.Source) *alertWatch {
 	if !r.plan.watchesAlerts() {
 		return nil
 	}
-	w := &alertWatch{run: r, by: journal.AlertReplay, rules: r.plan.Alerts, live: map[ruleKey]*liveAlert{}, looks: map[ruleKey]*ruleLook{}, told: map[string][]toldAlert{}}
-	switch src := src.(type) {
-	case *metrics.Embedded:
-		src.OnAlert(w.changed)
-	case *metrics.Server:
-		w.by, w.server = journal.AlertServer, src
-	}
+	w := &alertWatch{run: r, live: map[ruleKey]*liveAlert{}}
+	w.source = alertsOf(src, r.plan.Scenario.Source, w.changed)
 	return w
 }
 
-// askRules asks a server which rules it has. That it has no answer makes verdicts inconclusive; it does not end the run.
+// askRules asks which rules there are. That there is no answer makes verdicts inconclusive; it does not end the run.
 func (w *alertWatch) askRules(ctx context.Context) {
-	if w == nil || w.server == nil {
+	if w == nil {
 		return
 	}
-	rules, err := w.server.Rules(ctx)
+	var err error
+	if w.rules, err = w.source.rules(ctx); err != nil {
+		w.untold = err.Error()
+	}
+	am := w.run.plan.Scenario.Source.Alertmanager
+	if am == nil {
+		return
+	}
+	manager, err := metrics.NewAlertmanager(serverConfig(am))
 	if err != nil {
-		w.detail = err.Error()
+		w.mute = err.Error()
+		return
 	}
-	for _, r := range rules {
-		r.File = filepath.Base(r.File)
-		w.rules = append(w.rules, r.AlertRule)
-	}
-	if am := w.run.plan.Scenario.Source.Alertmanager; am != nil {
-		if w.manager, err = metrics.NewAlertmanager(serverConfig(am)); err != nil {
-			w.failed = err.Error()
-		}
-	}
+	w.manager = &managerWatch{manager: manager, told: map[string][]toldAlert{}, write: func(n *journal.AlertNotified) { w.run.writeBy("alertmanager", n) }}
 }
 
 func (w *alertWatch) close() {
-	if w != nil && w.manager != nil {
-		w.manager.Close()
+	if w != nil {
+		w.manager.close()
 	}
 }
 
@@ -172,111 +162,47 @@ func (r *Run) declareAlerts() error {
 	if w == nil {
 		return nil
 	}
-	d := &journal.AlertsDeclared{By: w.by, Detail: w.detail, Expected: alertClaims(r.plan.Scenario.Alerts), Rules: alertRules(w.rules)}
+	d := &journal.AlertsDeclared{By: w.source.by(), Detail: w.untold, Expected: alertClaims(r.plan.Scenario.Alerts), Rules: alertRules(w.rules)}
 	if w.manager != nil {
-		d.Notifier = &journal.AlertManager{URL: w.manager.URL(), Every: journal.Duration(alertsEvery)}
+		d.Notifier = &journal.AlertManager{URL: w.manager.manager.URL(), Every: journal.Duration(alertsEvery)}
 	}
 	return r.write(d)
 }
 
-// changed notes a change of the embedded engine's alerts.
+// changed writes down what a source tells of a rule, if its state is another one than before.
 func (w *alertWatch) changed(c metrics.AlertChange) {
-	w.note(c.Rule, journal.AlertState(c.To), c.At, c.Labels, c.Active, c.Error)
-}
-
-// note writes a change down, if it is one.
-func (w *alertWatch) note(r metrics.AlertRule, to journal.AlertState, at time.Time, labels map[string]string, active int, failed string) {
-	if failed != "" {
+	to := journal.AlertState(c.To)
+	if c.Error != "" {
 		to = journal.AlertUnknown
 	}
 	w.mu.Lock()
-	l := w.live[keyOf(r)]
+	l := w.live[keyOf(c.Rule)]
 	if l == nil {
 		l = &liveAlert{state: journal.AlertInactive}
-		w.live[keyOf(r)] = l
+		w.live[keyOf(c.Rule)] = l
 	}
 	from := l.state
 	if from != to {
-		l.since = at
+		l.since = c.At
 	}
-	l.state, l.active, l.detail = to, active, failed
+	l.state, l.active, l.detail = to, c.Active, c.Error
 	w.mu.Unlock()
 	if from == to {
 		return
 	}
-	w.run.writeBy("prometheus", &journal.AlertChanged{Alert: r.Alert, Group: r.Group, Phase: w.run.currentPhase(), From: from, To: to, At: at.UTC(), Labels: labels,
-		Active: active, Detail: failed})
+	w.run.writeBy("prometheus", &journal.AlertChanged{Alert: c.Rule.Alert, Group: c.Rule.Group, Phase: w.run.currentPhase(), From: from, To: to, After: c.After.UTC(), At: c.At.UTC(),
+		Labels: c.Labels, Active: c.Active, Detail: c.Error})
 }
 
-// follow asks a server, and the Alertmanager where there is one, until ctx ends.
+// follow follows the rules, and whom their alerts reach, until ctx ends.
 func (w *alertWatch) follow(ctx context.Context) {
-	if w == nil || w.server == nil && w.manager == nil {
+	if w == nil {
 		return
 	}
-	tick := time.NewTicker(alertsEvery)
-	defer tick.Stop()
-	var last time.Time // answer of the Alertmanager
-	seen := map[string]bool{}
-	for {
-		if w.server != nil && w.detail == "" {
-			if rules, err := w.server.Rules(ctx); err == nil {
-				now := time.Now()
-				for i := range rules {
-					rules[i].File = filepath.Base(rules[i].File)
-				}
-				w.mu.Lock()
-				w.looked(rules, now)
-				w.mu.Unlock()
-				for _, r := range rules {
-					w.note(r.AlertRule, journal.AlertState(r.State), now, r.Oldest, r.Active, r.Error)
-				}
-			}
-		}
-		if w.manager != nil {
-			last = w.askManager(ctx, last, seen)
-		}
-		select {
-		case <-ctx.Done():
-			return
-		case <-tick.C:
-		}
-	}
-}
-
-// askManager notes which alerts have reached the Alertmanager since the last answer, and returns the time of this one.
-func (w *alertWatch) askManager(ctx context.Context, last time.Time, seen map[string]bool) time.Time {
-	list, err := w.manager.Active(ctx)
-	if err != nil {
-		if ctx.Err() == nil {
-			w.mu.Lock()
-			w.failed = err.Error()
-			w.mu.Unlock()
-		}
-		return last
-	}
-	now := time.Now()
-	there := map[string]bool{}
-	for _, n := range list {
-		there[n.Key()] = true
-		if seen[n.Key()] {
-			continue
-		}
-		w.run.writeBy("alertmanager", &journal.AlertNotified{Alert: n.Alert(), Labels: n.Labels, Receivers: n.Receivers, Muted: n.Muted, StartsAt: n.StartsAt.UTC(),
-			After: last.UTC(), At: now.UTC()})
-		w.mu.Lock()
-		if !last.IsZero() && n.Muted == "" && len(n.Receivers) > 0 {
-			w.told[n.Alert()] = append(w.told[n.Alert()], toldAlert{last, now})
-		}
-		w.mu.Unlock()
-	}
-	clear(seen)
-	for k := range there {
-		seen[k] = true
-	}
-	w.mu.Lock()
-	w.failed = ""
-	w.mu.Unlock()
-	return now
+	var wg sync.WaitGroup
+	wg.Go(func() { w.source.follow(ctx) })
+	wg.Go(func() { w.manager.follow(ctx) })
+	wg.Wait()
 }
 
 // AlertStatus is an alert as it is now, in the phase in which it is evaluated live.
@@ -348,21 +274,21 @@ func (r *Run) judgeAlerts(h History, notDone string) journal.Verdict {
 	}
 	a := alertHistory{History: h}
 	if w != nil {
-		a.by = w.by
+		a.by = w.source.by()
 		if !h.FaultStart.IsZero() {
 			w.look(&a)
 		}
 	}
-	var all []*journal.AlertSeen
+	var all []alertSeen
 	for _, name := range a.names(claims) {
 		i := slices.IndexFunc(claims, func(c *scenarios.Alert) bool { return c.Name == name })
 		seen := a.see(name, i >= 0)
 		if w != nil {
-			seen.event.Told = w.toldDelay(name, a.effect())
+			seen.event.Told = w.manager.delay(name, a.effect())
 		}
+		all = append(all, seen)
 		if i >= 0 && !h.FaultStart.IsZero() || seen.restless() {
 			r.write(seen.event)
-			all = append(all, seen.event)
 		}
 		if i < 0 {
 			continue
@@ -378,16 +304,11 @@ func (r *Run) judgeAlerts(h History, notDone string) journal.Verdict {
 	}
 	if w != nil && !h.FaultStart.IsZero() {
 		sum := a.sum(claims, all)
-		w.mu.Lock()
-		sum.Unasked = w.failed
-		w.mu.Unlock()
+		sum.Unasked = cmp.Or(w.mute, w.manager.unasked())
 		r.write(sum)
 	}
 	return worst
 }
-
-// longestGap is how long nothing may be scraped until a rule may have missed something.
-func longestGap(s *scenarios.Source) time.Duration { return max(5*s.Interval, 5*time.Second) }
 
 // look fills in what the alerts did.
 func (w *alertWatch) look(a *alertHistory) {
@@ -402,40 +323,7 @@ func (w *alertWatch) look(a *alertHistory) {
 		ctx, cancelStop = w.run.untilStopped(ctx)
 		defer cancelStop()
 	}
-	from, to := a.Start, a.End
-	var err error
-	switch src := w.run.source.(type) {
-	case *metrics.Embedded:
-		if a.replayed, err = src.Replay(ctx, from, to); err == nil {
-			a.gaps, err = src.Gaps(ctx, from, to, longestGap(w.run.plan.Scenario.Source))
-		}
-	default:
-		if w.detail != "" {
-			a.failed = w.detail
-			return
-		}
-		var rules []metrics.ServerRule
-		if rules, err = w.server.Rules(ctx); err == nil {
-			for i := range rules {
-				rules[i].File = filepath.Base(rules[i].File)
-			}
-			a.replayed, err = w.server.Recorded(ctx, rules, from, to)
-			w.doubt(a)
-		}
+	if err := w.source.fill(ctx, a); err != nil {
+		a.replayed, a.failed = nil, strings.TrimSpace(err.Error())
 	}
-	if err != nil {
-		a.failed = strings.TrimSpace(err.Error())
-	}
-}
-
-// toldDelay is when after the effect an alert reached somebody; nil: it did not, or nobody was asked.
-func (w *alertWatch) toldDelay(alert string, effect time.Time) *journal.AlertDelay {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	i := slices.IndexFunc(w.told[alert], func(t toldAlert) bool { return !t.at.Before(effect) })
-	if i < 0 || effect.IsZero() {
-		return nil
-	}
-	t := w.told[alert][i]
-	return &journal.AlertDelay{AtLeast: journal.Duration(max(0, t.after.Sub(effect))), AtMost: journal.Duration(t.at.Sub(effect)), First: t.after.UTC(), Last: t.at.UTC()}
 }

@@ -95,12 +95,12 @@ func (h alertHistory) see(name string, expected bool) alertSeen {
 		return s
 	}
 	if h.by == journal.AlertServer {
-		e.Step = journal.Duration(s.shortest()) // it has one phase, and between two evaluations it knows nothing
+		e.Step = journal.Duration(h.phaseApart(s.rules)) // it has one phase, and between two evaluations it knows nothing
 	}
 	for i := range h.replayed.Phases {
 		s.phase(h, rules, i)
 	}
-	s.delays()
+	s.delays(h)
 	return s
 }
 
@@ -183,8 +183,8 @@ func (s *alertSeen) label(labels map[string]string) {
 	}
 }
 
-// delays sums the phases up.
-func (s *alertSeen) delays() {
+// delays sums the phases up. A server has one, and another one of its evaluations could have come up to an interval sooner or later.
+func (s *alertSeen) delays(h alertHistory) {
 	e := s.event
 	var pending, firing, resolved []time.Time
 	for _, p := range s.phases {
@@ -199,17 +199,34 @@ func (s *alertSeen) delays() {
 		}
 	}
 	e.Pended, e.Fired = len(pending), len(firing)
-	e.Pending, e.Firing = delay(e.Effect, pending), delay(e.Effect, firing)
+	apart := h.phaseApart(s.rules)
+	e.Pending, e.Firing = delay(e.Effect, pending, apart), delay(e.Effect, firing, apart)
 	if len(resolved) == len(firing) {
-		e.Resolved = delay(e.Effect, resolved)
+		e.Resolved = delay(e.Effect, resolved, apart)
 	}
 }
 
-func delay(effect time.Time, times []time.Time) *journal.AlertDelay {
+// phaseApart is how much sooner or later rules may come to the same where only one phase of their evaluation is known.
+func (h alertHistory) phaseApart(rules []metrics.AlertRule) time.Duration {
+	var longest time.Duration
+	if h.by == journal.AlertServer {
+		for _, r := range rules {
+			longest = max(longest, r.Interval)
+		}
+	}
+	return longest
+}
+
+func delay(effect time.Time, times []time.Time, apart time.Duration) *journal.AlertDelay {
 	if len(times) == 0 {
 		return nil
 	}
-	first, last := slices.MinFunc(times, time.Time.Compare).UTC(), slices.MaxFunc(times, time.Time.Compare).UTC()
+	first, last := slices.MinFunc(times, time.Time.Compare).UTC(), slices.MaxFunc(times, time.Time.Compare).UTC().Add(apart)
+	if sooner := first.Add(-apart); sooner.After(effect) {
+		first = sooner
+	} else if first.After(effect) {
+		first = effect
+	}
 	// What began between the injection and the time by which its effect was seen comes at once.
 	return &journal.AlertDelay{AtLeast: journal.Duration(max(0, first.Sub(effect))), AtMost: journal.Duration(max(0, last.Sub(effect))), First: first, Last: last}
 }
@@ -266,7 +283,7 @@ func judgeAlert(claim *scenarios.Alert, s alertSeen, h alertHistory) *journal.Al
 	if claim.Within > 0 {
 		deadline = h.effect().Add(claim.Within)
 	}
-	fired, already := 0, false
+	fired, already, byPhase := 0, false, h.phaseApart(s.rules) > 0 && s.straddles(h, deadline)
 	for _, p := range s.phases {
 		if !p.firing.IsZero() {
 			fired++
@@ -290,6 +307,11 @@ func judgeAlert(claim *scenarios.Alert, s alertSeen, h alertHistory) *journal.Al
 		return nil
 	}
 	switch {
+	case byPhase:
+		if c := cut(); c != nil {
+			return c
+		}
+		return is(journal.Inconclusive, journal.AlertByPhase, "")
 	case v.InTime == n && !claim.Fires:
 		return is(journal.Refuted, journal.AlertUnwanted, "")
 	case v.InTime == n:
@@ -324,6 +346,21 @@ func judgeAlert(claim *scenarios.Alert, s alertSeen, h alertHistory) *journal.Al
 	return is(journal.Refuted, journal.AlertMissing, "")
 }
 
+// straddles says whether the one phase that a server has decides nothing about a deadline: another one could have had the alert firing
+// on its other side, or firing at all.
+func (s alertSeen) straddles(h alertHistory, deadline time.Time) bool {
+	apart, e := h.phaseApart(s.rules), s.event
+	for _, p := range s.phases {
+		switch {
+		case p.firing.IsZero() && e.For > 0 && e.Longest > 0:
+			return time.Duration(e.Longest)+apart > time.Duration(e.For)
+		case !p.firing.IsZero() && deadline.Before(h.End):
+			return p.firing.Add(-apart).Before(deadline) && p.firing.Add(apart).After(deadline)
+		}
+	}
+	return false
+}
+
 // faultLength is from the first effect to the last undo.
 func (h alertHistory) faultLength() time.Duration {
 	if h.LastUndo.IsZero() {
@@ -349,8 +386,9 @@ func (s alertSeen) blind(h alertHistory, deadline time.Time) string {
 	return ""
 }
 
-// sum sums up all alerts.
-func (h alertHistory) sum(claims []*scenarios.Alert, all []*journal.AlertSeen) *journal.AlertsSummed {
+// sum sums up all alerts. One that no block names, and that did not fire, counts as quiet under the same conditions as one that has
+// to be: those of which it is not known are named.
+func (h alertHistory) sum(claims []*scenarios.Alert, all []alertSeen) *journal.AlertsSummed {
 	out := &journal.AlertsSummed{By: h.by, Error: h.failed}
 	if h.replayed == nil {
 		return out
@@ -360,7 +398,8 @@ func (h alertHistory) sum(claims []*scenarios.Alert, all []*journal.AlertSeen) *
 		names[r.Rule.Alert] = true
 	}
 	out.Alerts, out.Phases, out.Evaluations, out.Took = len(names), h.replayed.Phases, h.replayed.Evaluations, journal.Duration(h.replayed.Took.Round(time.Microsecond))
-	for _, e := range all {
+	for _, s := range all {
+		e := s.event
 		wanted := slices.ContainsFunc(claims, func(c *scenarios.Alert) bool { return c.Name == e.Alert && c.Fires })
 		if wanted {
 			out.Expected++
@@ -373,6 +412,13 @@ func (h alertHistory) sum(claims []*scenarios.Alert, all []*journal.AlertSeen) *
 		}
 		if e.Fired > 0 && !e.Expected {
 			out.Unexpected = append(out.Unexpected, e.Alert)
+		}
+		if why := s.blind(h, h.End); why != "" && e.Fired == 0 && !e.Expected {
+			i := slices.IndexFunc(out.Unknown, func(u journal.AlertsUnknown) bool { return u.Why == why })
+			if i < 0 {
+				i, out.Unknown = len(out.Unknown), append(out.Unknown, journal.AlertsUnknown{Why: why})
+			}
+			out.Unknown[i].Alerts = append(out.Unknown[i].Alerts, e.Alert)
 		}
 		if e.Before != nil {
 			out.Noise = append(out.Noise, e.Alert)

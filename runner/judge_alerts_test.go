@@ -45,6 +45,7 @@ func TestAlertVerdicts(t *testing.T) {
 	rule := func(change func(*metrics.ReplayedRule)) func(*alertHistory) {
 		return func(h *alertHistory) { change(&h.replayed.Rules[0]) }
 	}
+	server := func(h *alertHistory) { h.by = journal.AlertServer } // it evaluates the rule every second, in one phase
 	failed := rule(func(r *metrics.ReplayedRule) {
 		r.Phases[1].Failed = []metrics.FailedEvaluation{{At: alertsBegan.Add(40 * time.Second), Error: "many-to-many matching"}}
 	})
@@ -105,6 +106,15 @@ func TestAlertVerdicts(t *testing.T) {
 		"must not, and is evaluated rarely": {refuses, 0, rule(func(r *metrics.ReplayedRule) { r.Rule.Interval = time.Minute }), [][]metrics.Spell{in()}, journal.Inconclusive, journal.AlertTooRare, ""},
 		"must not, does, and was stopped":   {refuses, 0, func(h *alertHistory) { h.Stopped = true }, [][]metrics.Spell{in(spell(30.5, 45.5, 70))}, journal.Refuted, journal.AlertUnwanted, ""},
 		"must not, and hit nothing":         {refuses, 0, func(h *alertHistory) { h.HitNothing = "no packet" }, [][]metrics.Spell{in()}, journal.Inconclusive, journal.AlertHitNothing, ""},
+		"a server's fires":                  {wants, 20, server, [][]metrics.Spell{in(spell(30.5, 45.5, 70))}, journal.Held, journal.AlertFired, ""},
+		"a server's fires just in time":     {wants, 16, server, [][]metrics.Spell{in(spell(30.5, 45.5, 70))}, journal.Inconclusive, journal.AlertByPhase, ""},
+		"a server's is just late":           {wants, 15, server, [][]metrics.Spell{in(spell(30.5, 45.5, 70))}, journal.Inconclusive, journal.AlertByPhase, ""},
+		"a server's is late":                {wants, 14, server, [][]metrics.Spell{in(spell(30.5, 45.5, 70))}, journal.Refuted, journal.AlertLate, ""},
+		"a server's nearly fires":           {wants, 60, server, [][]metrics.Spell{in(spell(30.5, 0, 45))}, journal.Inconclusive, journal.AlertByPhase, ""},
+		"a server's is pending":             {wants, 60, server, [][]metrics.Spell{in(spell(30.5, 0, 40))}, journal.Refuted, journal.AlertMissing, ""},
+		"a server's must not, and nearly":   {refuses, 0, server, [][]metrics.Spell{in(spell(30.5, 0, 45))}, journal.Inconclusive, journal.AlertByPhase, ""},
+		"a server's must not, and does":     {refuses, 0, server, [][]metrics.Spell{in(spell(30.5, 45.5, 70))}, journal.Refuted, journal.AlertUnwanted, ""},
+		"a server's nearly, and it stopped": {wants, 60, func(h *alertHistory) { h.by, h.Stopped = journal.AlertServer, true }, [][]metrics.Spell{in(spell(30.5, 0, 45))}, journal.Inconclusive, journal.AlertStopped, ""},
 	} {
 		t.Run(name, func(t *testing.T) {
 			h := alertsAt(c.change, c.phases...)
@@ -142,8 +152,61 @@ func TestAlertsSeen(t *testing.T) {
 	if !seenB.restless() || seenB.event.Fired != 1 || seenB.event.AtEnd != journal.AlertFiring || h.see("C", false).restless() {
 		t.Errorf("%+v", seenB.event)
 	}
-	sum := h.sum(claims, []*journal.AlertSeen{e, seenB.event})
-	if sum.Expected != 1 || sum.Fired != 1 || len(sum.Missing) != 0 || strings.Join(sum.Unexpected, " ") != "B" || strings.Join(sum.Noise, " ") != "A" || sum.Alerts != 3 {
+	sum := h.sum(claims, []alertSeen{a, seenB, h.see("C", false)})
+	if sum.Expected != 1 || sum.Fired != 1 || len(sum.Missing) != 0 || strings.Join(sum.Unexpected, " ") != "B" || strings.Join(sum.Noise, " ") != "A" || sum.Alerts != 3 || sum.Unknown != nil {
 		t.Errorf("%+v", sum)
+	}
+}
+
+// What a server recorded is known up to an interval of its rule on either side; none of it comes before the effect.
+func TestServerAlertsSeen(t *testing.T) {
+	h := alertsAt(func(h *alertHistory) { h.by = journal.AlertServer }, []metrics.Spell{spell(30.5, 45.5, 70)})
+	e := h.see("A", true).event
+	for what, c := range map[string]struct {
+		got     *journal.AlertDelay
+		at      *time.Time
+		from    float64
+		to      float64
+		instant float64
+	}{
+		"pending":  {e.Pending, e.Phases[0].Pending, 0, 1.5, 30.5},
+		"firing":   {e.Firing, e.Phases[0].Firing, 14.5, 16.5, 45.5},
+		"resolved": {e.Resolved, e.Phases[0].Resolved, 39, 41, 70},
+	} {
+		second := func(s float64) time.Time { return alertsBegan.Add(time.Duration(s * float64(time.Second))) }
+		if c.got == nil || !c.got.First.Equal(second(30+c.from)) || !c.got.Last.Equal(second(30+c.to)) || time.Duration(c.got.AtLeast).Seconds() != c.from ||
+			time.Duration(c.got.AtMost).Seconds() != c.to || !c.at.Equal(second(c.instant)) {
+			t.Errorf("%s: %+v, %s", what, c.got, c.at)
+		}
+	}
+	if time.Duration(e.Step) != time.Second {
+		t.Error(e.Step)
+	}
+}
+
+// An alert that nobody claims anything of, and that did not fire, is quiet only if its rule could be followed.
+func TestAlertsUnknown(t *testing.T) {
+	h := alertsAt(nil, []metrics.Spell{spell(30.5, 45.5, 70)}, []metrics.Spell{spell(30.6, 45.6, 70)})
+	add := func(name, unseen string, failed []metrics.FailedEvaluation, spells ...metrics.Spell) {
+		h.replayed.Rules = append(h.replayed.Rules, metrics.ReplayedRule{Rule: metrics.AlertRule{Alert: name, Interval: time.Second}, Unseen: unseen,
+			Phases: []metrics.RulePhase{{Spells: spells}, {Failed: failed}}})
+	}
+	broken := []metrics.FailedEvaluation{{At: alertsBegan.Add(40 * time.Second), Error: "many-to-many matching"}}
+	early := []metrics.FailedEvaluation{{At: alertsBegan.Add(20 * time.Second), Error: "many-to-many matching"}}
+	add("Broken", "", broken)
+	add("Early", "", early)
+	add("Fired", "", broken, spell(40, 40, 50))
+	add("Gone", "no series matched x", nil)
+	add("Lost", "no series matched x", nil)
+	add("Quiet", "", nil)
+	claims := []*scenarios.Alert{{Name: "A", Fires: true, Within: 20 * time.Second}}
+	var all []alertSeen
+	for _, name := range h.names(claims) {
+		all = append(all, h.see(name, name == "A"))
+	}
+	got := h.sum(claims, all).Unknown
+	if len(got) != 2 || got[0].Why != "the rule could not be evaluated: many-to-many matching" || strings.Join(got[0].Alerts, " ") != "Broken" ||
+		got[1].Why != "no series matched x" || strings.Join(got[1].Alerts, " ") != "Gone Lost" {
+		t.Errorf("%+v", got)
 	}
 }

@@ -80,10 +80,12 @@ func (re *rejudging) judgeAlerts(ctx context.Context) error {
 			return err
 		}
 	}
+	var all []alertSeen
 	sums := []*journal.AlertSeen{}
 	for _, name := range h.names(claims) {
 		i := slices.IndexFunc(claims, func(c *scenarios.Alert) bool { return c.Name == name })
 		seen := h.see(name, i >= 0)
+		all = append(all, seen)
 		if i >= 0 || seen.restless() {
 			sums = append(sums, seen.event)
 		}
@@ -101,7 +103,7 @@ func (re *rejudging) judgeAlerts(ctx context.Context) error {
 		}
 	}
 	if h.replayed != nil {
-		re.anew = &anewAlerts{seen: sums, summed: h.sum(claims, sums)}
+		re.anew = &anewAlerts{seen: sums, summed: h.sum(claims, all)}
 		for _, r := range h.replayed.Rules {
 			re.anew.rules = append(re.anew.rules, r.Rule)
 		}

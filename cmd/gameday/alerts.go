@@ -53,6 +53,10 @@ func alertVerdictLine(p *journal.AlertJudged) string {
 	case journal.AlertFired, journal.AlertUnwanted:
 		s += fmt.Sprintf(", it fires in %d of %s", p.InTime, plural(p.Phases, "phase"))
 	case journal.AlertByPhase:
+		if p.Phases == 1 {
+			s += ", whether it fires in time hangs on the phase of its evaluation alone"
+			break
+		}
 		s += fmt.Sprintf(", it fires in time in %d of %s, by phase alone", p.InTime, plural(p.Phases, "phase"))
 	case journal.AlertMissing:
 		s += fmt.Sprintf(", it fires in none of %s", plural(p.Phases, "phase"))

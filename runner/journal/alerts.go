@@ -71,7 +71,8 @@ type AlertChanged struct {
 	Phase  Phase             `json:"phase"`
 	From   AlertState        `json:"from"`
 	To     AlertState        `json:"to"`
-	At     time.Time         `json:"at"`               // of the evaluation; with a server, of the answer that showed it
+	After  time.Time         `json:"after,omitzero"`   // with a server: the last evaluation that it told of with another state; zero: not known, or not needed
+	At     time.Time         `json:"at"`               // of the evaluation; with a server, of the first that it told of with this state
 	Labels map[string]string `json:"labels,omitempty"` // of the instance that has been in this state for the longest time
 	Active int               `json:"active,omitempty"` // instances that are pending or firing
 	Detail string            `json:"detail,omitempty"` // why the rule could not be evaluated, verbatim
@@ -154,7 +155,8 @@ type AlertPhase struct {
 	Noise    AlertState `json:"noise,omitempty"`    // what it was already when the fault took effect
 }
 
-// An AlertDelay is a time after the fault's first effect, between the soonest and the latest over the phases.
+// An AlertDelay is a time after the fault's first effect, between the soonest and the latest over the phases. A server has one phase: then
+// it is one interval of the rule on either side of what it recorded, as far as that comes after the effect.
 type AlertDelay struct {
 	AtLeast Duration  `json:"at_least"`
 	AtMost  Duration  `json:"at_most"`
@@ -201,19 +203,27 @@ const (
 
 // AlertsSummed sums up all alerts of a run, after they were judged.
 type AlertsSummed struct {
-	By          AlertSource `json:"by"`
-	Expected    int         `json:"expected"`              // alerts that have to fire by the scenario
-	Fired       int         `json:"fired"`                 // of these, that fired in every phase
-	Missing     []string    `json:"missing,omitempty"`     // of these, that fired in no phase
-	Unexpected  []string    `json:"unexpected,omitempty"`  // fired after the fault's effect, in at least one phase, and no block says so
-	Noise       []string    `json:"noise,omitempty"`       // pending or firing before any fault
-	Alerts      int         `json:"alerts"`                // names of alerts among the rules
-	Phases      int         `json:"phases"`                // that were swept
-	Evaluations int         `json:"evaluations,omitempty"` // of rules, in the replay
-	Took        Duration    `json:"took,omitempty"`        // the replay
-	Error       string      `json:"error,omitempty"`       // why there is nothing to sum up, verbatim
-	Unasked     string      `json:"unasked,omitempty"`     // why the Alertmanager did not answer when it was last asked, verbatim
+	By         AlertSource `json:"by"`
+	Expected   int         `json:"expected"`             // alerts that have to fire by the scenario
+	Fired      int         `json:"fired"`                // of these, that fired in every phase
+	Missing    []string    `json:"missing,omitempty"`    // of these, that fired in no phase
+	Unexpected []string    `json:"unexpected,omitempty"` // fired after the fault's effect, in at least one phase, and no block says so
+	Noise      []string    `json:"noise,omitempty"`      // pending or firing before any fault
+	// Unknown are the alerts that no block names and that did not fire, of which nobody can tell whether they would have.
+	Unknown     []AlertsUnknown `json:"unknown,omitempty"`
+	Alerts      int             `json:"alerts"`                // names of alerts among the rules
+	Phases      int             `json:"phases"`                // that were swept
+	Evaluations int             `json:"evaluations,omitempty"` // of rules, in the replay
+	Took        Duration        `json:"took,omitempty"`        // the replay
+	Error       string          `json:"error,omitempty"`       // why there is nothing to sum up, verbatim
+	Unasked     string          `json:"unasked,omitempty"`     // why the Alertmanager did not answer when it was last asked, verbatim
 }
 
 // Kind returns "alerts.summed".
 func (*AlertsSummed) Kind() string { return "alerts.summed" }
+
+// AlertsUnknown are alerts of which one thing kept their rules from being followed.
+type AlertsUnknown struct {
+	Why    string   `json:"why"` // in words, with those of the engine or the server verbatim
+	Alerts []string `json:"alerts"`
+}

@@ -12,6 +12,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -366,4 +367,48 @@ func BenchmarkQuery(b *testing.B) {
 			b.Fatal(err)
 		}
 	}
+}
+
+// What an exporter gives a time of its own is gone when its target is: not answered for five more minutes.
+func TestOwnTimestampsEndWithTheirTarget(t *testing.T) {
+	t.Parallel()
+	var silent atomic.Bool
+	web := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if silent.Load() {
+			w.WriteHeader(http.StatusServiceUnavailable)
+			return
+		}
+		fmt.Fprintf(w, "plain 1\ndated 1 %d\n", time.Now().UnixMilli())
+	}))
+	defer web.Close()
+	e, err := metrics.NewEmbedded(metrics.EmbeddedConfig{Name: "own", Interval: 50 * time.Millisecond,
+		Scrapes: []metrics.Scrape{{Job: "page", Endpoints: []metrics.Endpoint{{Address: strings.TrimPrefix(web.URL, "http://")}}}}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer e.Close()
+	if err := e.Start(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	there := func(query string) int {
+		res, err := e.Query(t.Context(), query, time.Now())
+		if err != nil {
+			t.Fatal(err)
+		}
+		return len(res.Series)
+	}
+	await := func(what string, is func() bool) {
+		for limit := time.Now().Add(20 * time.Second); !is(); time.Sleep(20 * time.Millisecond) {
+			if time.Now().After(limit) {
+				t.Fatalf("%s: plain %d, dated %d, up == 0 %d", what, there("plain"), there("dated"), there("up == 0"))
+			}
+		}
+	}
+	await("it is scraped", func() bool { return there("plain") == 1 && there("dated") == 1 })
+	silent.Store(true)
+	await("it does not answer any more", func() bool { return there("up == 0") == 1 && there("plain") == 0 && there("dated") == 0 })
+	silent.Store(false)
+	await("it answers again", func() bool { return there("plain") == 1 && there("dated") == 1 })
+	e.SetEndpoints("page", nil) // the target has gone
+	await("it is scraped no more", func() bool { return there("plain") == 0 && there("dated") == 0 })
 }

@@ -15,6 +15,7 @@ import (
 type AlertChange struct {
 	Rule     AlertRule
 	From, To AlertState
+	After    time.Time         // the evaluation before it that is known, if some in between may not be; zero: none need be
 	At       time.Time         // of the evaluation
 	Labels   map[string]string // of the instance that has been in this state for the longest time; nil: at rest
 	Active   int               // instances that are pending or firing

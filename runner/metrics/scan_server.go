@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"net/http"
 	"net/url"
 	"regexp"
 	"strconv"
@@ -39,6 +40,11 @@ func (s *Server) Scan(ctx context.Context, x Scan, each func(RawSeries)) (string
 	if err != nil {
 		return "", err
 	}
+	families := s.kinds(ctx)
+	typed := func(one RawSeries) {
+		one.Kind = kindOf(families, one.Metric)
+		each(one)
+	}
 	var names []string
 	pending, asked, got, leftOut := 0, 0, 0, 0
 	flush := func() error {
@@ -47,7 +53,7 @@ func (s *Server) Scan(ctx context.Context, x Scan, each func(RawSeries)) (string
 		}
 		only := append(selector[:len(selector):len(selector)], fmt.Sprintf("%s=~%q", model.MetricNameLabel, strings.Join(names, "|")))
 		names, pending = nil, 0
-		n, err := s.matrix(ctx, "{"+strings.Join(only, ",")+"}"+window, x.To, each)
+		n, err := s.matrix(ctx, "{"+strings.Join(only, ",")+"}"+window, x.To, typed)
 		got += n
 		return err
 	}
@@ -82,6 +88,36 @@ func (s *Server) Scan(ctx context.Context, x Scan, each func(RawSeries)) (string
 		return fmt.Sprintf("%d series were not read, for %d are read at most: make the selector narrower", leftOut, mostScanned), nil
 	}
 	return "", nil
+}
+
+// kinds is what the exporters told the server of their metrics, by the name of the family; of two that differ neither counts. Not every
+// server keeps it, and none has to: what it does not tell is not known.
+func (s *Server) kinds(ctx context.Context) map[string]string {
+	ctx, cancel := context.WithTimeout(ctx, s.config.Timeout)
+	defer cancel()
+	response, raw, err := s.fetch(ctx, s.base.JoinPath("api", "v1", "metadata"), http.MethodGet, "")
+	if err != nil || response.StatusCode != http.StatusOK {
+		return nil
+	}
+	var told struct {
+		Data map[string][]struct {
+			Type string `json:"type"`
+		} `json:"data"`
+	}
+	if json.Unmarshal(raw, &told) != nil {
+		return nil
+	}
+	out := map[string]string{}
+	for family, list := range told.Data {
+		for i, m := range list {
+			if i > 0 && m.Type != out[family] {
+				out[family] = ""
+				break
+			}
+			out[family] = m.Type
+		}
+	}
+	return out
 }
 
 // matrix asks for the raw samples of a range selector, and says how many series it handed out.

@@ -63,7 +63,7 @@ func TestScan(t *testing.T) {
 				}
 			}
 			// suite_requests_total, and what the histogram is made of.
-			if _, embedded := x.source.(*metrics.Embedded); embedded && counters != 8 {
+			if counters != 8 {
 				t.Errorf("%d series are known to be counters", counters)
 			}
 			if err := x.source.Close(); err != nil {
@@ -97,20 +97,27 @@ func TestScanOfAServer(t *testing.T) {
 		return `"resultType":"matrix","result":[` + strings.Join(out, ",") + "]"
 	}
 	tests := []struct {
-		says        string
-		broken      string // answered to what asks for this metric
-		want, left  string
-		wrong       string
-		wantedNames string
+		says       string
+		broken     string // answered to what asks for this metric
+		want, left string
+		wrong      string
+		metadata   string
+		kinds      string
 	}{
-		{says: "all that there is", want: "big 30000 small_a 3 small_b 4", left: "30000 series were not read, for 50000 are read at most"},
-		{says: "it breaks off in the middle", broken: "small_a", want: "big 30000", left: "only 30000 series were read"},
+		{says: "all that there is", kinds: "big counter small_a gauge small_b ",
+			metadata: `{"status":"success","data":{"big":[{"type":"counter","help":"h","unit":""}],"small_a":[{"type":"gauge"},{"type":"gauge"}],"small_b":[{"type":"gauge"},{"type":"counter"}],"version":[{"type":"info"}]}}`,
+			want:     "big 30000 small_a 3 small_b 4", left: "30000 series were not read, for 50000 are read at most"},
+		{says: "it breaks off in the middle", broken: "small_a", kinds: "big ", want: "big 30000", left: "only 30000 series were read"},
 		{says: "it breaks off at once", broken: "big", wrong: "result type"},
 	}
 	for _, tt := range tests {
 		t.Run(tt.says, func(t *testing.T) {
 			var asked []string
 			srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+				if strings.HasSuffix(r.URL.Path, "/metadata") {
+					io.WriteString(w, tt.metadata)
+					return
+				}
 				query := r.FormValue("query")
 				asked = append(asked, query)
 				data := answer(query)
@@ -125,10 +132,11 @@ func TestScanOfAServer(t *testing.T) {
 				t.Fatal(err)
 			}
 			defer source.Close()
-			got := map[string]int{}
+			got, kinds := map[string]int{}, map[string]string{}
 			left, err := source.Scan(t.Context(), metrics.Scan{Selector: `up{job=~"shop.*"}`, From: time.Unix(0, 0), To: time.Unix(5, 0),
 				Skip: func(metric string) bool { return metric == "unwanted" }}, func(s metrics.RawSeries) {
 				got[s.Metric]++
+				kinds[s.Metric] = s.Kind
 				if len(s.Times) != 2 || s.Times[0] != 1500 || s.Values[0] != 1 {
 					t.Fatalf("%v %v", s.Times, s.Values)
 				}
@@ -147,6 +155,13 @@ func TestScanOfAServer(t *testing.T) {
 				all = append(all, fmt.Sprint(name, " ", got[name]))
 			}
 			if diff := cmp.Diff(tt.want, strings.Join(all, " ")); diff != "" {
+				t.Error(diff)
+			}
+			var types []string
+			for _, name := range slices.Sorted(maps.Keys(kinds)) {
+				types = append(types, name+" "+kinds[name])
+			}
+			if diff := cmp.Diff(tt.kinds, strings.Join(types, " ")); diff != "" {
 				t.Error(diff)
 			}
 			for i, q := range asked {

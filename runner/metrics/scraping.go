@@ -99,6 +99,8 @@ func scrapeConfig(interval time.Duration, scrapes []Scrape) (*config.Config, err
 			"scrape_timeout":  model.Duration(min(every, longestScrape)).String(),
 			// Small exporters send no content type; without this, nothing of them is read.
 			"fallback_scrape_protocol": string(config.PrometheusText0_0_4),
+			// A metric with a time of its own ends with its target, too. Without this it would stay answerable for five minutes.
+			"track_timestamps_staleness": true,
 			// Every container that starts or stops brings a host's exporter new series of a device with a random name.
 			"metric_relabel_configs": []object{{"source_labels": []string{"device"}, "regex": "veth.*", "action": "drop"}},
 		}

@@ -25,11 +25,12 @@ type ServerRule struct {
 	Active    int
 }
 
-// Rules are the server's alerting rules with their states. Servers that speak only the query API have no answer to this.
+// Rules are the server's alerting rules with their states. An alert that reads what a recording rule writes has that one's error, too.
+// Servers that speak only the query API have no answer to this.
 func (s *Server) Rules(ctx context.Context) ([]ServerRule, error) {
 	asked, cancel := context.WithTimeout(ctx, s.config.Timeout)
 	defer cancel()
-	a, err := s.get(asked, "rules", url.Values{"type": {"alert"}})
+	a, err := s.get(asked, "rules", url.Values{})
 	if err != nil {
 		return nil, s.explain(ctx, err)
 	}
@@ -60,8 +61,12 @@ func (s *Server) Rules(ctx context.Context) ([]ServerRule, error) {
 		return nil, s.errorf(nil, "the server's rules cannot be read: %s", s.foreign(err.Error(), 300))
 	}
 	var out []ServerRule
+	var recording []recordingRule
 	for _, g := range groups {
 		for _, r := range g.Rules {
+			if r.Type == "recording" {
+				recording = append(recording, recordingRule{r.Name, r.Query, s.foreign(r.LastError, 300)})
+			}
 			if r.Type != "alerting" {
 				continue
 			}
@@ -82,7 +87,53 @@ func (s *Server) Rules(ctx context.Context) ([]ServerRule, error) {
 			out = append(out, one)
 		}
 	}
+	failed := failedRecordings(recording)
+	for i := range out {
+		if out[i].Error == "" {
+			out[i].Error = readsFailed(out[i].Expr, failed)
+		}
+	}
 	return out, nil
+}
+
+// A recordingRule of a server, with the error of its last evaluation; empty: it went well.
+type recordingRule struct{ record, expr, err string }
+
+// failedRecordings are the recording rules that failed, and those that read what these should have written.
+func failedRecordings(rules []recordingRule) (failed []recordingRule) {
+	ok := slices.Clone(rules)
+	for more := true; more; {
+		more = false
+		ok = slices.DeleteFunc(ok, func(r recordingRule) bool {
+			if r.err == "" {
+				r.err = readsFailed(r.expr, failed)
+			}
+			if r.err != "" {
+				failed, more = append(failed, r), true
+			}
+			return r.err != ""
+		})
+	}
+	return failed
+}
+
+// readsFailed says in words that an expression reads what a recording rule could not write; empty: it does not, as far as is known.
+func readsFailed(expr string, failed []recordingRule) string {
+	if len(failed) == 0 {
+		return ""
+	}
+	parsed, err := promQL.ParseExpr(expr)
+	if err != nil {
+		return "" // a dialect
+	}
+	for _, sel := range selectors(parsed) {
+		for _, f := range failed {
+			if sel.reads(f.record) {
+				return fmt.Sprintf("the recording rule %s: %s", f.record, f.err)
+			}
+		}
+	}
+	return ""
 }
 
 func seconds(s float64) time.Duration { return time.Duration(math.Round(s * float64(time.Second))) }

@@ -93,6 +93,26 @@ func TestServerAlerts(t *testing.T) {
 }
 
 // A server that has no such API, or none at all, is an error and never an empty list.
+// An alert cannot be evaluated where a recording rule failed that it reads, or that one reads which it does.
+func TestServerAlertsReadFailedRecordings(t *testing.T) {
+	s := answering(t, map[string]string{"/api/v1/rules": `{"status":"success","data":{"groups":[{"name":"g","file":"f","interval":15,"rules":[
+		{"type":"recording","name":"second","query":"first * 2"},
+		{"type":"recording","name":"first","query":"a / b","lastError":"many-to-many"},
+		{"type":"recording","name":"good","query":"up"},
+		{"type":"alerting","name":"A","query":"first > 0"},
+		{"type":"alerting","name":"B","query":"good and second > 0"},
+		{"type":"alerting","name":"C","query":"good > 0"}]}]}}`})
+	list, err := s.Rules(t.Context())
+	if err != nil || len(list) != 3 {
+		t.Fatal(list, err)
+	}
+	for i, want := range []string{"the recording rule first: many-to-many", "the recording rule second: the recording rule first: many-to-many", ""} {
+		if list[i].Error != want {
+			t.Errorf("%s: %q, want %q", list[i].Alert, list[i].Error, want)
+		}
+	}
+}
+
 func TestServerAlertsUnanswered(t *testing.T) {
 	for name, answers := range map[string]map[string]string{
 		"nothing":  {},
