@@ -32,7 +32,7 @@ func (f *facts) appendix() Section {
 	events := Table{Columns: []string{"Event", f.clock.column(), "T", "Actor", "Kind", "What"}, Index: true}
 	for i, m := range f.moments() {
 		e := f.index.Events[i]
-		events.Rows = append(events.Rows, Row{Evidence: []string{e.ID}, Payload: payload(e.Event), Cells: []Phrase{
+		events.Rows = append(events.Rows, Row{Evidence: []string{e.ID}, Payload: f.payload(e.Event), Cells: []Phrase{
 			words("{}", Exact(e.Event.Time)), words("{}", Since(e.Event.Time)), words("{}", Name(e.Event.Actor)), words("{}", Name(e.Event.Payload.Kind())), m.text}})
 	}
 	s.Items = append(s.Items, events, Heading{ID: "queries", Text: words("Evidence: queries")})
@@ -66,7 +66,11 @@ func oneLine(query string) string {
 	return strings.Join(lines, " ")
 }
 
-func payload(e journal.Event) string {
+// payload is an event as it stands in the journal; the public does not read it.
+func (f *facts) payload(e journal.Event) string {
+	if f.audience == journal.AudiencePublic {
+		return ""
+	}
 	b, err := json.Marshal(e)
 	if err != nil {
 		return ""

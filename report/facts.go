@@ -20,6 +20,8 @@ type facts struct {
 	index *Index
 	clock Clock
 
+	audience journal.Audience // whom the draft is for; the record has been made fit for it
+
 	first, last string // evidence ids
 	from, to    time.Time
 

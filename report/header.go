@@ -40,6 +40,7 @@ func (f *facts) header() Section {
 	default:
 		add("Clock", clock(f.first), words("{}; {} is {}, the start of the run; the record has no fault phase", zone, Since(f.clock.Zero), Exact(f.clock.Zero)))
 	}
+	facts = append(facts, f.audienceRow()...)
 	facts = append(facts, f.fieldRows()...)
 	for _, t := range f.targets {
 		var chosen List

@@ -29,6 +29,7 @@ type jsonReport struct {
 	ExitCode      *int              `json:"exit_code"`
 	Seed          uint64            `json:"seed"`
 	Zero          time.Time         `json:"zero"`      // T+0
+	Audience      string            `json:"audience"`  // whom it is for, which decides what is left out
 	TimeZone      string            `json:"time_zone"` // of the texts; times are in UTC
 	Fields        []jsonField       `json:"fields"`
 	Hypotheses    []jsonHypothesis  `json:"hypotheses"`
@@ -142,7 +143,7 @@ func (d *Draft) JSON() ([]byte, error) {
 	p := f.started.p
 	r := jsonReport{
 		SchemaVersion: SchemaVersion, Run: f.runID(), Gameday: p.Version, Started: f.from.UTC(), Ended: f.to.UTC(), Complete: f.ended != nil && len(f.rec.Damage) == 0,
-		Outcome: outcomeOrUnfinished(f), Seed: p.Seed, Zero: f.clock.Zero.UTC(), TimeZone: f.clock.ZoneName(), Fields: f.jsonFields(),
+		Outcome: outcomeOrUnfinished(f), Seed: p.Seed, Zero: f.clock.Zero.UTC(), Audience: string(f.audience), TimeZone: f.clock.ZoneName(), Fields: f.jsonFields(),
 		Scenario:   jsonScenario{p.Scenario, p.Title, p.Hash, some(p.Tags)},
 		Hypotheses: []jsonHypothesis{}, Faults: []jsonFault{}, Guardrails: []jsonGuardrail{}, Alerts: f.jsonAlerts(), Damage: some(f.rec.Damage), Evidence: []jsonEvidence{},
 	}

@@ -22,12 +22,20 @@ type Draft struct {
 	facts *facts
 }
 
-// Build draws the draft from a record. It looks at nothing else, never fails, and says the same of the same record.
-func Build(rec *journal.Record) *Draft {
+// Build draws the draft from a record, for the audience that its scenario names. It looks at nothing else, never fails, and says the
+// same of the same record.
+func Build(rec *journal.Record) *Draft { return BuildFor(rec, "") }
+
+// BuildFor is Build for another audience; "" is that of the scenario.
+func BuildFor(rec *journal.Record, a journal.Audience) *Draft {
 	if rec == nil {
 		rec = &journal.Record{}
 	}
-	f := gather(rec)
+	if a == "" {
+		a = audienceOf(rec)
+	}
+	f := gather(forAudience(rec, a))
+	f.audience = a
 	d := &Draft{Title: f.started.p.Title, Index: f.index, Clock: f.clock, facts: f}
 	if d.Title == "" {
 		d.Title = f.started.p.Scenario
@@ -78,8 +86,11 @@ func (d *Draft) check() error {
 // What people wrote into report.md stays, as Merge says; the version before is kept as report.md.bak. Each file is replaced
 // whole or not at all. When report.md cannot be read as a draft, it is left alone, the others are written, and the error
 // says what is in the way.
-func Write(dir string, rec *journal.Record) ([]string, error) {
-	d := Build(rec)
+func Write(dir string, rec *journal.Record) ([]string, error) { return WriteFor(dir, rec, "") }
+
+// WriteFor is Write for another audience than that of the scenario. The directory need not be that of the run.
+func WriteFor(dir string, rec *journal.Record, a journal.Audience) ([]string, error) {
+	d := BuildFor(rec, a)
 	if err := d.check(); err != nil {
 		return nil, err
 	}

@@ -35,6 +35,7 @@ func stories() map[string]*journal.Record {
 		"rejudged":     rejudgedRun(),
 		"changed":      changedRun(),
 		"custom":       customRun(),
+		"public":       publicRun(),
 
 		"alert_held":    alertHeldRun(),
 		"alert_missing": alertMissingRun(),
