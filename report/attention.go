@@ -28,21 +28,7 @@ func (f *facts) residueAlarm() Alarm {
 	a := Alarm{Title: "A person is needed: not everything was put back", Urgent: true}
 	open := f.open()
 	for _, x := range open {
-		ids := x.evidence()
-		a.Sentences = append(a.Sentences, say(ids, "Nothing in the record shows that the fault {} ({}) on {} is gone.", Name(x.name), Name(kindName(x.kind)), Name(x.target.Name)))
-		if n := len(x.failed); n > 0 {
-			last := x.failed[n-1]
-			a.Sentences = append(a.Sentences, say([]string{last.id}, "The undo at {} failed: {}.", At(last.at), Quote(last.p.Reason)))
-			if last.p.ByHand != "" {
-				a.Sentences = append(a.Sentences, say([]string{last.id}, "To do it by hand: {}", Command(last.p.ByHand)))
-				continue
-			}
-		}
-		if x.intent == nil {
-			a.Sentences = append(a.Sentences, say(ids, "The record has lost what its undo is. To try it: {}", Command("gameday recover "+shellWord(f.directory()))))
-			continue
-		}
-		a.Sentences = append(a.Sentences, say(ids, "Its undo is: {}. To do it: {}", Quote(x.intent.p.UndoWords), Command("gameday recover "+shellWord(f.directory()))))
+		a.Sentences = append(a.Sentences, f.openSentences(x)...)
 	}
 	r := f.residue
 	if r == nil {
@@ -67,6 +53,23 @@ func (f *facts) residueAlarm() Alarm {
 		a.Sentences = append(a.Sentences, say(cite(r.id, f.started.id), "To see them: {}", Command("docker ps --all --filter "+shellWord("label=gameday="+f.runID()))))
 	}
 	return a
+}
+
+// openSentences say that a fault may still be in force, and what its undo is.
+func (f *facts) openSentences(x *fault) []Sentence {
+	ids := x.evidence()
+	out := []Sentence{say(ids, "Nothing in the record shows that the fault {} ({}) on {} is gone.", Name(x.name), Name(kindName(x.kind)), Name(x.target.Name))}
+	if n := len(x.failed); n > 0 {
+		last := x.failed[n-1]
+		out = append(out, say([]string{last.id}, "The undo at {} failed: {}.", At(last.at), Quote(last.p.Reason)))
+		if last.p.ByHand != "" {
+			return append(out, say([]string{last.id}, "To do it by hand: {}", Command(last.p.ByHand)))
+		}
+	}
+	if x.intent == nil {
+		return append(out, say(ids, "The record has lost what its undo is. To try it: {}", Command("gameday recover "+shellWord(f.directory()))))
+	}
+	return append(out, say(ids, "Its undo is: {}. To do it: {}", Quote(x.intent.p.UndoWords), Command("gameday recover "+shellWord(f.directory()))))
 }
 
 // recovered says that every undo was seen after the residue was summed up.

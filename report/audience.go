@@ -387,7 +387,7 @@ action|observation|expectation|assumption|decision|question|surprise|Ctrl-C|SIGT
 }()
 
 var (
-	quantityText = regexp.MustCompile(`^[-+]?[0-9][0-9.]*( ?(%|[numµ]?s|m|h|B|[kKMGT]i?B(/s)?|[kmg]?bit))?$`)
+	quantityText = regexp.MustCompile(`^[-+]?[0-9]+(\.[0-9]+)?( ?(%|[numµ]?s|m|h|B|[kKMGT]i?B(/s)?|[kmg]?bit))?$`)
 	evidenceText = regexp.MustCompile(`^[EGNQ][0-9]+$`)
 )
 

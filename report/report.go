@@ -19,7 +19,8 @@ type Draft struct {
 
 	Questions []Question // to the people of the rehearsal, the most telling first; they stand in sections of their own too
 
-	facts *facts
+	facts  *facts
+	places map[string]place // lines of the scenario, for annotations
 }
 
 // Build draws the draft from a record, for the audience that its scenario names. It looks at nothing else, never fails, and says the
@@ -36,7 +37,7 @@ func BuildFor(rec *journal.Record, a journal.Audience) *Draft {
 	}
 	f := gather(forAudience(rec, a))
 	f.audience = a
-	d := &Draft{Title: f.started.p.Title, Index: f.index, Clock: f.clock, facts: f}
+	d := &Draft{Title: f.started.p.Title, Index: f.index, Clock: f.clock, facts: f, places: placesOf(rec)}
 	if d.Title == "" {
 		d.Title = f.started.p.Scenario
 	}

@@ -20,6 +20,20 @@ func describeFile(f scenarios.File) journal.File {
 	return journal.File{Name: f.Name, SHA256: hex.EncodeToString(sum[:])}
 }
 
+// sourceFile is the file of a line of the scenario as the record has it: its path from the working directory, so that a line in a repository
+// can be pointed at, or its name alone where it lies elsewhere.
+func sourceFile(r scenarios.Range) string {
+	wd, err := filepath.Abs(".")
+	if err == nil {
+		if abs, err := filepath.Abs(r.File); err == nil {
+			if rel, err := filepath.Rel(wd, abs); err == nil && filepath.IsLocal(rel) {
+				return filepath.ToSlash(rel)
+			}
+		}
+	}
+	return filepath.Base(r.File)
+}
+
 // describe is the plan as the record keeps it.
 func (r *Run) describe() (*journal.RunStarted, *journal.Declared, []*journal.TargetResolved) {
 	p, sc, info := r.plan, r.plan.Scenario, r.setup.Info
@@ -107,13 +121,13 @@ func declareQueries(queries []PlannedQuery) (hypotheses []journal.Hypothesis, gu
 			hypotheses = append(hypotheses, journal.Hypothesis{Name: h.Name, Description: h.Description, QueryID: q.ID, Query: h.Query,
 				Expect: h.Expect.String(), Phases: phases(h.Phases), Every: journal.Duration(q.Every), Lookback: journal.Duration(q.Lookback),
 				Tolerate: journal.Duration(h.Tolerate), Within: journal.Duration(h.Within), Match: match, NoData: h.NoData,
-				File: filepath.Base(h.Range.File), Line: h.Range.Line})
+				File: sourceFile(h.Range), Line: h.Range.Line})
 			continue
 		}
 		g := q.Guardrail
 		guardrails = append(guardrails, journal.Guardrail{Name: g.Name, Description: g.Description, QueryID: q.ID, Query: g.Query,
 			AbortWhen: g.AbortWhen.String(), For: journal.Duration(g.For), Every: journal.Duration(q.Every), NoData: g.NoData,
-			File: filepath.Base(g.Range.File), Line: g.Range.Line})
+			File: sourceFile(g.Range), Line: g.Range.Line})
 	}
 	return hypotheses, guardrails
 }
@@ -121,7 +135,7 @@ func declareQueries(queries []PlannedQuery) (hypotheses []journal.Hypothesis, gu
 // declareFault is a planned fault, as the record keeps it.
 func declareFault(f PlannedFault) journal.FaultPlan {
 	fp := journal.FaultPlan{Name: f.Fault.Name, FaultKind: f.Fault.Kind, Description: f.Fault.Description, Target: f.Fault.Target.Name,
-		Start: journal.Duration(f.Start), Duration: journal.Duration(f.Fault.Duration), File: filepath.Base(f.Fault.Range.File), Line: f.Fault.Range.Line}
+		Start: journal.Duration(f.Start), Duration: journal.Duration(f.Fault.Duration), File: sourceFile(f.Fault.Range), Line: f.Fault.Range.Line}
 	var does, undo []string
 	for _, s := range f.Steps {
 		fp.Containers = append(fp.Containers, s.Container.Name)

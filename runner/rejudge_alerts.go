@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"maps"
-	"path/filepath"
 	"slices"
 
 	"gameday/runner/journal"
@@ -216,7 +215,7 @@ func (re *rejudging) lateAlerts(placed map[string]bool) (out []journal.Payload) 
 func alertClaims(alerts []*scenarios.Alert) (out []journal.AlertClaim) {
 	for _, a := range alerts {
 		out = append(out, journal.AlertClaim{Alert: a.Name, Description: a.Description, Fires: a.Fires, Within: journal.Duration(a.Within),
-			File: filepath.Base(a.Range.File), Line: a.Range.Line})
+			File: sourceFile(a.Range), Line: a.Range.Line})
 	}
 	return out
 }

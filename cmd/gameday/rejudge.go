@@ -22,26 +22,25 @@ type judgeFlags struct {
 	scenario string // a file or directory
 	name     string // of the scenario in it
 	out      string
+	audience string
 }
 
 func (j *judgeFlags) flags(c *cobra.Command) {
 	c.Flags().StringVar(&j.scenario, "judge", "", "judge the run by this scenario `file` or directory")
 	c.Flags().StringVar(&j.name, "scenario", "", "with --judge, by the scenario of this `name` (default that of the run, or the only one)")
-	c.Flags().StringVar(&j.out, "out", "", "with --judge, draft a report of the new verdicts in this `directory`")
+	c.Flags().StringVar(&j.out, "out", "", "draft in this `directory`, and leave the run's own report alone")
+	c.Flags().StringVar(&j.audience, "audience", "", "with --out, draft for the `team`, the organisation (without private fields) or the public (without names, queries and people's words)")
 	j.sources.flags(c)
 }
 
 func (j *judgeFlags) given() bool {
-	return j.out != "" || j.name != "" || len(j.vars) > 0 || len(j.varFiles) > 0
+	return j.name != "" || len(j.vars) > 0 || len(j.varFiles) > 0
 }
 
 func (a app) rejudge(dir string, j judgeFlags, asJSON bool) error {
 	rec, err := journal.Read(dir)
 	if err != nil {
 		return err
-	}
-	if j.out != "" && journal.IsRun(j.out) {
-		return fmt.Errorf("--out %s is a run directory, and its report is that of the run: name another directory", j.out)
 	}
 	ws, notes, ds := runner.LoadForRun(j.scenario, rec, j.options())
 	if ds.HasErrors() {
@@ -79,10 +78,7 @@ func (a app) rejudge(dir string, j judgeFlags, asJSON bool) error {
 		re.Notes = append(re.Notes, damage)
 	}
 	if j.out != "" {
-		if err := os.MkdirAll(j.out, 0o755); err != nil {
-			return err
-		}
-		paths, err := report.Write(j.out, re.Record())
+		paths, err := j.write(re.Record())
 		for _, p := range paths {
 			fmt.Fprintln(a.stderr, p)
 		}
@@ -99,6 +95,27 @@ func (a app) rejudge(dir string, j judgeFlags, asJSON bool) error {
 		return err
 	}
 	return exit(re.ExitCode)
+}
+
+// elsewhere checks what is said of a report that is not the run's own.
+func (j *judgeFlags) elsewhere(c *cobra.Command) error {
+	switch a := journal.Audience(j.audience); {
+	case a != "" && a != journal.AudienceTeam && a != journal.AudienceOrganisation && a != journal.AudiencePublic:
+		return see(c, fmt.Sprintf("--audience is team, organisation or public, not %q", j.audience))
+	case a != "" && j.out == "":
+		return see(c, "--audience goes with --out: the run's own report is for the audience that its scenario names")
+	case j.out != "" && journal.IsRun(j.out):
+		return fmt.Errorf("--out %s is a run directory, and its report is that of the run: name another directory", j.out)
+	}
+	return nil
+}
+
+// write drafts a record in the directory of --out.
+func (j *judgeFlags) write(rec *journal.Record) ([]string, error) {
+	if err := os.MkdirAll(j.out, 0o755); err != nil {
+		return nil, err
+	}
+	return report.WriteFor(j.out, rec, journal.Audience(j.audience))
 }
 
 // chosenForRun is the scenario by which a run is judged.

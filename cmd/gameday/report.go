@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -15,6 +16,7 @@ func (a app) reportCommand() *cobra.Command {
 	var runs string
 	var asJSON, schema bool
 	var j judgeFlags
+	var ci ciFlags
 	c := &cobra.Command{
 		Use:   "report [RUN]",
 		Short: "Draft the postmortem of a run again, from its record alone",
@@ -27,6 +29,13 @@ embedded engine other queries too, which are then evaluated on the recorded seri
 run, unless -var says otherwise. What became of each hypothesis then and now is printed; the run's own record and report stay as they are,
 and --out DIR has a whole report drafted elsewhere. The exit code is that of the outcome now.
 
+With --out alone the same report is drafted elsewhere, and with --audience for other readers: the organisation does not read private fields;
+the public reads neither names of containers, hosts, images, networks and files, nor queries, nor what people or systems said. What people
+wrote into the run's own report.md is not in it.
+
+For CI, --summary appends a short summary and --annotations points at the lines of the scenario that were not as claimed. The exit code stays
+as it is.
+
 ` + exitCodes + `
 
 Without --judge: 0, or 1 for an error.`,
@@ -35,6 +44,12 @@ Without --judge: 0, or 1 for an error.`,
 		RunE: func(c *cobra.Command, args []string) error {
 			if schema {
 				_, err := a.stdout.Write(report.Schema)
+				return err
+			}
+			if err := j.elsewhere(c); err != nil {
+				return err
+			}
+			if err := ci.prepare(c); err != nil {
 				return err
 			}
 			name := "latest"
@@ -49,16 +64,23 @@ Without --judge: 0, or 1 for an error.`,
 				return a.rejudge(dir, j, asJSON)
 			}
 			if j.given() {
-				return see(c, "--out, --scenario, -var and -var-file belong to --judge")
+				return see(c, "--scenario, -var and -var-file belong to --judge")
 			}
 			rec, err := journal.Read(dir)
 			if err != nil {
 				return err
 			}
-			paths, err := report.Write(dir, rec)
+			var paths []string
+			if j.out != "" {
+				dir = j.out
+				paths, err = j.write(rec)
+			} else {
+				paths, err = report.Write(dir, rec)
+			}
 			if err != nil && len(paths) == 0 {
 				return err
 			}
+			err = errors.Join(err, ci.tell(a.stderr, []toldRun{{rec, draftOf(paths), journal.Audience(j.audience)}}))
 			if asJSON {
 				b, rerr := os.ReadFile(filepath.Join(dir, "report.json"))
 				if rerr != nil {
@@ -69,7 +91,7 @@ Without --judge: 0, or 1 for an error.`,
 				}
 				return err
 			}
-			report.Summary(a.stderr, report.Build(rec), a.color(), a.width())
+			report.Summary(a.stderr, report.BuildFor(rec, journal.Audience(j.audience)), a.color(), a.width())
 			for _, p := range paths {
 				fmt.Fprintln(a.stdout, p)
 			}
@@ -79,6 +101,7 @@ Without --judge: 0, or 1 for an error.`,
 	c.Flags().StringVar(&runs, "runs", "runs", "look for run directories in this `directory`")
 	c.Flags().BoolVar(&asJSON, "json", false, "print report.json; with --judge, what differs")
 	j.flags(c)
+	ci.flags(c)
 	c.Flags().BoolVar(&schema, "schema", false, "print the JSON schema of report.json")
 	return c
 }

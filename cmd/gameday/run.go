@@ -22,6 +22,7 @@ import (
 
 type runFlags struct {
 	sources
+	ci     ciFlags
 	only   []string
 	yes    bool
 	seed   uint64
@@ -47,9 +48,14 @@ With --sham everything is done but the faults are left out and no target is touc
 scenario are held against it. A sham run tests nothing, so its hypotheses are not tested and it ends with exit code 4, like any run whose
 faults were not injected; it never ends with 0.
 
+For CI, --summary appends a short summary of each scenario and --annotations points at the lines that were not as claimed.
+
 ` + exitCodes,
 		Args: oneSource,
 		RunE: func(c *cobra.Command, args []string) error {
+			if err := f.ci.prepare(c); err != nil {
+				return err
+			}
 			if !c.Flags().Changed("seed") {
 				f.seed = newSeed()
 			}
@@ -65,6 +71,7 @@ faults were not injected; it never ends with 0.
 	c.Flags().BoolVar(&f.alone, "no-guard", false, "go without a guard: if gameday dies, faults stay until gameday recover")
 	c.Flags().BoolVar(&f.sham, "sham", false, "leave the faults out, to see what moves by itself; ends with exit code 4")
 	c.Flags().BoolVar(&f.asJSON, "json", false, "print the results as JSON on stdout")
+	f.ci.flags(c)
 	return c
 }
 
@@ -128,6 +135,10 @@ func (a app) run(path string, f runFlags) error {
 		if ctx.Err() != nil || r.ExitCode == runner.ExitResidue || r.ExitCode == runner.ExitLocked {
 			break // the next scenario must not begin over what this one left, or after a person said stop
 		}
+	}
+	if err := f.ci.tellResults(a.stderr, results); err != nil {
+		fmt.Fprintln(a.stderr, "gameday: "+clean(err.Error()))
+		code = runner.WorseExit(code, runner.ExitError)
 	}
 	if f.asJSON {
 		if err := a.json(map[string]any{"results": results, "exit_code": code}); err != nil {
@@ -250,7 +261,7 @@ func (a app) draft(dir string, w interface{ Write([]byte) (int, error) }) ([]str
 	}
 	paths, err := report.Write(dir, rec)
 	fmt.Fprintln(w)
-	report.Summary(w, report.Build(rec), a.color(), a.width())
+	report.Summary(w, report.BuildFor(rec, journal.AudienceTeam), a.color(), a.width()) // who runs it may have to undo something
 	for _, p := range paths {
 		if filepath.Base(p) == "report.md" || filepath.Base(p) == "report.html" {
 			fmt.Fprintf(w, "Draft: %s\n", p)

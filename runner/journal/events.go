@@ -205,7 +205,7 @@ type Hypothesis struct {
 	Within      Duration `json:"within,omitempty"`
 	Match       string   `json:"match"`   // "all" or "any"
 	NoData      string   `json:"no_data"` // "inconclusive", "holds" or "violates"
-	File        string   `json:"file"`
+	File        string   `json:"file"`    // from the working directory of the run, or the name alone where it lies elsewhere
 	Line        int      `json:"line"`
 }
 
