@@ -335,15 +335,20 @@ func (f *facts) alertTicks(from, to time.Time) []AlertTick {
 		if x.seen == nil || x.seen.p.Firing == nil || len(out) == mostTicks {
 			continue
 		}
-		at := x.seen.p.Firing.First
-		if !f.replayed() && len(x.seen.p.Phases) == 1 && x.seen.p.Phases[0].Firing != nil {
-			at = *x.seen.p.Phases[0].Firing
-		}
+		at := x.firedAt()
 		if !at.Before(from) && !at.After(to) {
 			out = append(out, AlertTick{at, x.name})
 		}
 	}
 	return out
+}
+
+// firedAt is when an alert fired, of one that did: in the phase in which it did so first where there are several.
+func (x *alert) firedAt() time.Time {
+	if e := x.seen.p; len(e.Phases) == 1 && e.Phases[0].Firing != nil {
+		return *e.Phases[0].Firing
+	}
+	return x.seen.p.Firing.First
 }
 
 // describeAlert says in one phrase what an event about alerts is; false: it is none.

@@ -188,16 +188,16 @@ func (f *facts) askUnexpectedAlert() []Question {
 	var out []Question
 	for _, x := range f.unwanted() {
 		e := x.seen.p
-		out = append(out, Question{Of: x.name, At: e.Firing.First, Text: say(cite(append(x.rests, f.alertsEvidence())...),
-			"{} fires from {}, {} after the first effect, and the scenario says that it does not. How is it decided whether it matters?", Name(x.name), At(e.Firing.First), alertDelay(e.Firing))})
+		out = append(out, Question{Of: x.name, At: x.firedAt(), Text: say(cite(append(x.rests, f.alertsEvidence())...),
+			"{} fires from {}, {} after the first effect, and the scenario says that it does not. How is it decided whether it matters?", Name(x.name), At(x.firedAt()), alertDelay(e.Firing))})
 	}
 	for _, x := range f.unexpected() {
 		e := x.seen.p
 		if e.Firing == nil {
 			continue
 		}
-		out = append(out, Question{Of: x.name, At: e.Firing.First, Text: say([]string{x.seen.id},
-			"{} fires from {}, {} after the first effect, and nobody listed it. How is it decided whether it matters?", Name(x.name), At(e.Firing.First), alertDelay(e.Firing))})
+		out = append(out, Question{Of: x.name, At: x.firedAt(), Text: say([]string{x.seen.id},
+			"{} fires from {}, {} after the first effect, and nobody listed it. How is it decided whether it matters?", Name(x.name), At(x.firedAt()), alertDelay(e.Firing))})
 	}
 	return out
 }
@@ -208,8 +208,8 @@ func (f *facts) askLateAlert() []Question {
 		if x.judged == nil || x.judged.p.Reason != journal.AlertLate || x.seen == nil || x.seen.p.Firing == nil || x.claim == nil {
 			continue
 		}
-		out = append(out, Question{Of: x.name, At: x.seen.p.Firing.First, Text: say(cite(append(x.rests, f.alertsEvidence())...),
-			"{} fires {} after the first effect, from {}, and was expected within {}. What was known by then, and from where?", Name(x.name), alertDelay(x.seen.p.Firing), At(x.seen.p.Firing.First), Dur(x.claim.Within))})
+		out = append(out, Question{Of: x.name, At: x.firedAt(), Text: say(cite(append(x.rests, f.alertsEvidence())...),
+			"{} fires {} after the first effect, from {}, and was expected within {}. What was known by then, and from where?", Name(x.name), alertDelay(x.seen.p.Firing), At(x.firedAt()), Dur(x.claim.Within))})
 	}
 	return out
 }
@@ -223,7 +223,7 @@ func (f *facts) askStorm() []Question {
 			fired = append(fired, x)
 		}
 	}
-	first := func(x *alert) time.Time { return x.seen.p.Firing.First }
+	first := (*alert).firedAt
 	sort.SliceStable(fired, func(i, j int) bool { return first(fired[i]).Before(first(fired[j])) })
 	var storm []*alert
 	for i := range fired {

@@ -76,7 +76,8 @@ func (s *story) declare(claims []*claim, guards ...journal.Guardrail) *story {
 	}
 	s.add(0.02, d)
 	s.add(0.04, &journal.TargetResolved{Target: "store", Selector: `compose project "shop", compose service "store"`, Pick: "all",
-		Chosen: []journal.Container{{ID: store.ID, Name: store.Name, Image: "shop:demo", ImageID: full, Service: "store", StartedAt: at(-120), RestartPolicy: "always", Health: "healthy"}}})
+		Chosen: []journal.Container{{ID: store.ID, Name: store.Name, Image: "shop:demo", ImageID: full, Service: "store", StartedAt: at(-120), RestartPolicy: "always", Health: "healthy",
+			HealthCheck: &journal.HealthCheck{Interval: dur(5), Timeout: dur(2), StartPeriod: dur(10), Retries: 3}, Limits: &journal.Limits{Memory: 256 << 20, CPUs: 0.5}, Replicas: 1}}})
 	return s
 }
 

@@ -3,6 +3,7 @@ package report
 import (
 	"encoding/json"
 	"fmt"
+	"maps"
 	"math"
 	"regexp"
 	"slices"
@@ -16,7 +17,7 @@ import (
 
 // known is every time, duration and number that a piece of evidence holds, lengths of lists included.
 type known struct {
-	times   []time.Time
+	times   map[int64]bool // nanoseconds
 	spans   []time.Duration
 	numbers []float64
 }
@@ -36,7 +37,7 @@ func (k *known) read(v any) {
 		k.numbers = append(k.numbers, v)
 	case string:
 		if t, err := time.Parse(time.RFC3339Nano, v); err == nil {
-			k.times = append(k.times, t)
+			k.times[t.UnixNano()] = true
 		} else if d, err := time.ParseDuration(v); err == nil {
 			k.spans = append(k.spans, d)
 		}
@@ -54,8 +55,31 @@ func (k *known) read(v any) {
 	}
 }
 
-func knownOf(t *testing.T, x *Index, ids []string) *known {
-	k := &known{}
+// A reader knows what pieces of evidence hold, each read once.
+type reader struct {
+	t    *testing.T
+	x    *Index
+	each map[string]*known
+}
+
+func newReader(t *testing.T, x *Index) *reader { return &reader{t, x, map[string]*known{}} }
+
+// of is what several pieces hold together.
+func (r *reader) of(ids []string) *known {
+	all := &known{times: map[int64]bool{}}
+	for _, id := range ids {
+		if r.each[id] == nil {
+			r.each[id] = knownOf(r.t, r.x, id)
+		}
+		k := r.each[id]
+		maps.Copy(all.times, k.times)
+		all.spans, all.numbers = append(all.spans, k.spans...), append(all.numbers, k.numbers...)
+	}
+	return all
+}
+
+func knownOf(t *testing.T, x *Index, id string) *known {
+	k := &known{times: map[int64]bool{}}
 	add := func(v any) {
 		b, err := json.Marshal(v)
 		if err != nil {
@@ -67,21 +91,22 @@ func knownOf(t *testing.T, x *Index, ids []string) *known {
 		}
 		k.read(x)
 	}
-	for _, id := range ids {
-		for _, e := range x.Events {
-			if e.ID == id {
-				add(e.Event)
-				if d, ok := e.Event.Payload.(*journal.Declared); ok { // a list that is not there counts as empty
-					k.numbers = append(k.numbers, float64(len(d.Hypotheses)), float64(len(d.Guardrails)), float64(len(d.Faults)))
-				}
+	for _, e := range x.Events {
+		if e.ID == id {
+			add(e.Event)
+			switch d := e.Event.Payload.(type) { // a list that is not there counts as empty
+			case *journal.Declared:
+				k.numbers = append(k.numbers, float64(len(d.Hypotheses)), float64(len(d.Guardrails)), float64(len(d.Faults)))
+			case *journal.AlertsDeclared:
+				k.numbers = append(k.numbers, float64(len(d.Expected)), float64(len(d.Rules)))
 			}
 		}
-		for _, q := range x.Queries {
-			if q.ID == id {
-				add(q.Every)
-				if q.Query != nil {
-					add(q.Query.Samples)
-				}
+	}
+	for _, q := range x.Queries {
+		if q.ID == id {
+			add(q.Every)
+			if q.Query != nil {
+				add(q.Query.Samples)
 			}
 		}
 	}
@@ -89,7 +114,7 @@ func knownOf(t *testing.T, x *Index, ids []string) *known {
 }
 
 func (k *known) time(t time.Time) bool {
-	return slices.ContainsFunc(k.times, func(x time.Time) bool { return x.Equal(t) })
+	return k.times[t.UnixNano()]
 }
 
 // span is a duration that is recorded, or lies between two recorded times.
@@ -97,8 +122,8 @@ func (k *known) span(d time.Duration) bool {
 	if d == 0 || slices.Contains(k.spans, d) {
 		return true
 	}
-	for _, a := range k.times {
-		if k.time(a.Add(d)) {
+	for a := range k.times {
+		if k.times[a+int64(d)] {
 			return true
 		}
 	}
@@ -276,6 +301,7 @@ func breaches(t *testing.T, d *Draft) []string {
 	if err := d.check(); err != nil {
 		return []string{err.Error()}
 	}
+	evidence := newReader(t, d.Index)
 	check := func(section string, p Phrase, ids []string) {
 		text := p.plainText(d.Clock)
 		for _, tmpl := range ourWords(p) {
@@ -289,7 +315,7 @@ func breaches(t *testing.T, d *Draft) []string {
 				bad("%s: %q has a number that is no value", section, tmpl)
 			}
 		}
-		if wrong := knownOf(t, d.Index, ids).values(d, p.Args, ids); len(wrong) > 0 {
+		if wrong := evidence.of(ids).values(d, p.Args, ids); len(wrong) > 0 {
 			bad("%s: %q: %#v is not in the evidence %v", section, text, wrong, ids)
 		}
 	}

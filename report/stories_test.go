@@ -33,6 +33,7 @@ func stories() map[string]*journal.Record {
 		"sham":         shamRun(),
 		"coped":        copedRun(),
 		"rejudged":     rejudgedRun(),
+		"crowded":      crowdedRun(),
 		"changed":      changedRun(),
 		"custom":       customRun(),
 		"public":       publicRun(),
