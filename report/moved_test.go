@@ -64,6 +64,7 @@ func movedRun() *journal.Record {
 		journal.BlindSpot{What: journal.BlindRange, Name: "checkout_stays_quick", QueryID: "Q2", Reads: dur(3), Interval: dur(1)},
 		journal.BlindSpot{What: journal.BlindFault, Name: "store_freezes", Reads: dur(0.5), Interval: dur(1)},
 		journal.BlindSpot{What: journal.BlindRule, Name: "StoreDown", Reads: dur(30), Interval: dur(60)},
+		journal.BlindSpot{What: journal.BlindUnchecked, Name: "checkout_keeps_working", QueryID: "Q1", Detail: "the server did not answer within 10s"},
 		journal.BlindSpot{What: journal.BlindNeverUp, Labels: map[string]string{"job": "worker"}, Interval: dur(1)},
 		journal.BlindSpot{What: journal.BlindDown, Labels: store, Reads: dur(30), Interval: dur(1), From: &from, To: &to, Gaps: 1},
 		journal.BlindSpot{What: journal.BlindGap, Labels: store, Reads: dur(30), Interval: dur(1), From: &from, To: &to, Gaps: 2},

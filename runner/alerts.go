@@ -58,8 +58,8 @@ func (p *Plan) planAlerts(refuse, warn report) {
 		refuse(sc.Source.Range, block, "%v", err)
 		return
 	}
-	p.Alerts = rules
-	p.blindRules()
+	p.knowRules(rules, warn)
+	p.Blind = append(p.Blind, p.blindRules(rules)...)
 	var groups []string
 	for _, r := range rules {
 		if !r.Given && !slices.Contains(groups, r.Group) {
@@ -70,6 +70,36 @@ func (p *Plan) planAlerts(refuse, warn report) {
 		warn(sc.Source.Range, block, "no interval is given for the rules of %s, so they are evaluated every %s, which is Prometheus's default; set evaluation_interval to what your server has",
 			list(groups), metrics.DefaultEvaluation)
 	}
+}
+
+// askAlerts asks a server for its rules, and says of them what planAlerts does of the embedded source's.
+func (p *Plan) askAlerts(ctx context.Context, server *metrics.Server) {
+	if !p.watchesAlerts() {
+		return
+	}
+	warn := func(r scenarios.Range, block, format string, args ...any) {
+		pr := at(r, block)
+		pr.Message = fmt.Sprintf(format, args...)
+		p.Warnings = append(p.Warnings, pr)
+	}
+	source := p.Scenario.Source
+	rules, err := alertsOf(server, source, nil).rules(ctx)
+	if err != nil {
+		warn(source.Range, fmt.Sprintf("prometheus %q", source.Name), "its alerting rules could not be asked for, and without them nothing is decided of alerts: %v", err)
+		return
+	}
+	p.knowRules(rules, warn)
+	for _, a := range p.Scenario.Alerts {
+		if len(p.AlertRules(a.Name)) == 0 {
+			warn(a.Range, fmt.Sprintf("alert %q", a.Name), "the server has no rule of this name, so nothing will be decided; is it written as in the rule?")
+		}
+	}
+}
+
+// knowRules keeps the rules, and says which claims about them cannot be seen or cannot come true.
+func (p *Plan) knowRules(rules []metrics.AlertRule, warn report) {
+	p.Alerts, p.AlertsKnown = rules, true
+	sc := p.Scenario
 	_, fault, recovery := p.Length()
 	for _, a := range sc.Alerts {
 		block := fmt.Sprintf("alert %q", a.Name)
@@ -77,7 +107,7 @@ func (p *Plan) planAlerts(refuse, warn report) {
 			warn(a.Range, block, "within is %s, but the run ends %s after the first fault: it cannot be judged; make recovery longer", a.Within, fault+recovery)
 		}
 		for _, r := range p.AlertRules(a.Name) {
-			where := fmt.Sprintf("%s:%d", r.File, r.Line)
+			where := r.Place()
 			need := r.For + r.Interval
 			switch {
 			case fault > 0 && r.Interval > fault:
@@ -91,6 +121,16 @@ func (p *Plan) planAlerts(refuse, warn report) {
 					where, need, r.For, r.Interval, a.Within)
 			}
 		}
+	}
+	var rare []string // of which nothing is claimed
+	for _, r := range rules {
+		claimed := slices.ContainsFunc(sc.Alerts, func(a *scenarios.Alert) bool { return a.Name == r.Alert })
+		if fault > 0 && r.Interval > fault && !claimed && !slices.Contains(rare, r.Alert) {
+			rare = append(rare, r.Alert)
+		}
+	}
+	if len(rare) > 0 {
+		warn(sc.Source.Range, fmt.Sprintf("prometheus %q", sc.Source.Name), "the rules of %s are evaluated more rarely than the %s that the faults last: they may never see them", list(rare), fault)
 	}
 }
 
@@ -167,6 +207,14 @@ func (r *Run) declareAlerts() error {
 		d.Notifier = &journal.AlertManager{URL: w.manager.manager.URL(), Every: journal.Duration(alertsEvery)}
 	}
 	return r.write(d)
+}
+
+// blind are the rules of a server that are evaluated more rarely than the faults last. Those of the embedded source are in the plan.
+func (w *alertWatch) blind() []journal.BlindSpot {
+	if w == nil || w.source.by() != journal.AlertServer {
+		return nil
+	}
+	return w.run.plan.blindRules(w.rules)
 }
 
 // changed writes down what a source tells of a rule, if its state is another one than before.

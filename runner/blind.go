@@ -15,6 +15,9 @@ import (
 const (
 	// enoughSamples is how many samples a range has to hold so that a rate of it is seldom empty.
 	enoughSamples = 4
+	// lookAtTargets is how far a plan looks back at whether a server's targets answered; of mostSilent of them it says so.
+	lookAtTargets = 5 * time.Minute
+	mostSilent    = 10
 	// mostSpots is how many blind spots of one kind are written down.
 	mostSpots = 50
 )
@@ -44,18 +47,20 @@ func (p *Plan) blindFaults(warn report) {
 	}
 }
 
-// blindRules notes the alerting rules that are evaluated more rarely than the faults last.
-func (p *Plan) blindRules() {
+// blindRules are the alerting rules that are evaluated more rarely than the faults last.
+func (p *Plan) blindRules(rules []metrics.AlertRule) (out []journal.BlindSpot) {
 	_, fault, _ := p.Length()
-	for _, r := range p.Alerts {
-		if fault > 0 && r.Interval > fault {
-			p.Blind = append(p.Blind, journal.BlindSpot{What: journal.BlindRule, Name: r.Alert, Reads: journal.Duration(fault), Interval: journal.Duration(r.Interval)})
+	for _, r := range rules {
+		if fault > 0 && r.Interval > fault && len(out) < mostSpots {
+			out = append(out, journal.BlindSpot{What: journal.BlindRule, Name: r.Alert, Reads: journal.Duration(fault), Interval: journal.Duration(r.Interval)})
 		}
 	}
+	return out
 }
 
-// blindNow looks for what a source cannot see at the moment, and adds it to the warnings of the plan.
-func (p *Plan) blindNow(ctx context.Context, src metrics.Source, now time.Time) {
+// blindNow looks for what a source cannot see at the moment, and adds it to the warnings of the plan: so, too, what it could not be
+// asked. It was asked for numbers since the given time.
+func (p *Plan) blindNow(ctx context.Context, src metrics.Source, since, now time.Time) {
 	sc := p.Scenario
 	warn := func(format string, args ...any) {
 		pr := at(sc.Source.Range, fmt.Sprintf("prometheus %q", sc.Source.Name))
@@ -63,8 +68,10 @@ func (p *Plan) blindNow(ctx context.Context, src metrics.Source, now time.Time) 
 		p.Warnings = append(p.Warnings, pr)
 	}
 	if emb, ok := src.(*metrics.Embedded); ok {
+		silent := map[string]bool{}
 		for _, t := range emb.Targets() {
 			if !t.Up {
+				silent[seriesKey(t.Labels)] = true
 				warn("%s does not answer when it is scraped (%s): nothing of it can be seen", targetWords(t.Labels), t.LastError)
 			}
 		}
@@ -73,30 +80,94 @@ func (p *Plan) blindNow(ctx context.Context, src metrics.Source, now time.Time) 
 				warn("%s does not answer when it is probed (%s)", targetWords(t.Labels), t.LastError)
 			}
 		}
+		warnOfSilence(ctx, emb, `{__name__="up"}`, since, now, func(b journal.BlindSpot) bool { return !silent[seriesKey(b.Labels)] }, warn)
 		return
 	}
 	for _, spot := range thinRanges(ctx, src, p.Queries, now) {
+		if spot.What == journal.BlindUnchecked {
+			warn("whether the ranges in the query of %s hold enough samples could not be asked: %s", spot.Name, spot.Detail)
+			continue
+		}
 		warn("the query of %s looks back %s, and that holds hardly any samples (there is one about every %s): a range should hold at least %d, or a rate of it is often empty",
 			spot.Name, spot.Reads, spot.Interval, enoughSamples)
 	}
-	if sc.Source.Watch == "" {
-		return
-	}
-	if down, err := src.Query(ctx, metrics.Up(sc.Source.Watch), now); err == nil {
-		for _, s := range down.Series {
-			if s.Value == 0 {
-				warn("%s does not answer when the server scrapes it: nothing of it can be seen", targetWords(s.Labels))
-			}
+	if server, ok := src.(*metrics.Server); ok {
+		for _, selector := range p.upSelectors() {
+			warnOfSilence(ctx, server, selector, now.Add(-lookAtTargets), now, nil, warn)
 		}
 	}
 }
 
-// thinRanges finds the ranges in queries that hold too few samples, as far as the source can tell.
+// upSelectors select the series up of the targets of which a server is asked: what watch selects, and the jobs and instances that
+// queries name.
+func (p *Plan) upSelectors() []string {
+	var out []string
+	if watch := p.Scenario.Source.Watch; watch != "" {
+		out = append(out, metrics.Up(watch))
+	}
+	for _, q := range p.Queries {
+		for _, selector := range metrics.UpOf(q.Text) {
+			if !slices.Contains(out, selector) {
+				out = append(out, selector)
+			}
+		}
+	}
+	return out
+}
+
+// warnOfSilence says which targets were silent, or were not scraped, between two times; but for those that are not wanted.
+func warnOfSilence(ctx context.Context, src metrics.Scanner, selector string, from, to time.Time, wanted func(journal.BlindSpot) bool, warn func(string, ...any)) {
+	up := &uptimes{}
+	left, err := src.Scan(ctx, metrics.Scan{Selector: selector, From: from, To: to, Skip: func(metric string) bool { return metric != "up" }}, up.add)
+	switch {
+	case err != nil:
+		warn("whether the targets answer (%s) could not be asked: %v", selector, err)
+		return
+	case left != "":
+		warn("whether the targets answer (%s) is known in part only: %s", selector, left)
+	case len(up.targets) == 0 && wanted == nil:
+		warn("there is no series %s: whether the targets behind it answer cannot be seen", selector)
+	}
+	spots := up.spots(to)
+	if wanted != nil {
+		spots = slices.DeleteFunc(spots, func(b journal.BlindSpot) bool { return !wanted(b) })
+	}
+	for i, b := range spots {
+		if i == mostSilent {
+			warn("so it is with %s more", count(len(spots)-i, "target"))
+			break
+		}
+		warn("%s", silenceWords(b, to.Sub(from)))
+	}
+}
+
+// silenceWords says what was not seen of a target in the time that was looked at.
+func silenceWords(b journal.BlindSpot, looked time.Duration) string {
+	const clock = "15:04:05"
+	if b.What == journal.BlindNeverUp {
+		return fmt.Sprintf("%s did not answer even once in the last %s when it was scraped: nothing of it can be seen", targetWords(b.Labels), looked.Round(time.Second))
+	}
+	what := "did not answer when it was scraped"
+	if b.What == journal.BlindGap {
+		what = "was not scraped"
+	}
+	s := fmt.Sprintf("%s %s from %s to %s", targetWords(b.Labels), what, b.From.Format(clock), b.To.Format(clock))
+	if b.Gaps > 1 {
+		s += fmt.Sprintf(", the longest of %d such times in the last %s", b.Gaps, looked.Round(time.Second))
+	}
+	return s + ": what it does at such a time cannot be seen"
+}
+
+// thinRanges finds the ranges in queries that hold too few samples, and the queries of which the source has no answer to that.
 func thinRanges(ctx context.Context, src metrics.Source, queries []PlannedQuery, now time.Time) (out []journal.BlindSpot) {
 	for _, q := range queries {
 		for _, r := range metrics.Ranges(q.Text) {
 			res, err := src.Query(ctx, fmt.Sprintf("min(count_over_time(%s))", r.Text), now)
-			if err != nil || len(res.Series) == 0 || res.Series[0].Value >= enoughSamples || res.Series[0].Value < 1 {
+			if err != nil {
+				out = append(out, journal.BlindSpot{What: journal.BlindUnchecked, Name: q.Name(), QueryID: q.ID, Detail: err.Error()})
+				break
+			}
+			if len(res.Series) == 0 || res.Series[0].Value >= enoughSamples || res.Series[0].Value < 1 {
 				continue // that there is no data is said elsewhere
 			}
 			out = append(out, journal.BlindSpot{What: journal.BlindRange, Name: q.Name(), QueryID: q.ID, Reads: journal.Duration(r.Length),
@@ -134,99 +205,4 @@ func targetWords(labels map[string]string) string {
 		}
 	}
 	return "{" + strings.Join(parts, ", ") + "}"
-}
-
-// uptimes is when the targets of a source were scraped, and whether they answered.
-type uptimes struct{ targets []uptime }
-
-// An uptime is that of one target.
-type uptime struct {
-	labels   map[string]string
-	interval time.Duration // the usual time between two scrapes
-	up       bool          // it answered at least once
-	down     absence       // it was scraped and did not answer
-	gap      absence       // it was not scraped
-	last     int64
-}
-
-// An absence is the longest time of its kind, and how often there was one.
-type absence struct {
-	from, to int64 // milliseconds since 1970
-	times    int
-}
-
-func (a *absence) add(from, to int64) {
-	a.times++
-	if to-from > a.to-a.from {
-		a.from, a.to = from, to
-	}
-}
-
-// add takes in the series up of one target.
-func (u *uptimes) add(s metrics.RawSeries) {
-	if len(s.Times) == 0 {
-		return
-	}
-	steps := make([]float64, 0, len(s.Times))
-	for i := 1; i < len(s.Times); i++ {
-		steps = append(steps, float64(s.Times[i]-s.Times[i-1]))
-	}
-	t := uptime{labels: maps.Clone(s.Labels), last: s.Times[len(s.Times)-1]}
-	if len(steps) > 0 {
-		t.interval = time.Duration(median(steps)) * time.Millisecond
-	}
-	since := int64(-1) // when a stretch without answers began
-	for i, at := range s.Times {
-		if i > 0 && t.late(at-s.Times[i-1]) {
-			t.gap.add(s.Times[i-1], at)
-		}
-		switch up := s.Values[i] != 0; {
-		case up && since >= 0:
-			t.down.add(since, at)
-			since = -1
-		case !up && since < 0:
-			since = at
-		}
-		t.up = t.up || s.Values[i] != 0
-	}
-	if since >= 0 {
-		t.down.add(since, t.last)
-	}
-	u.targets = append(u.targets, t)
-}
-
-// late says whether two scrapes are so far apart that one between them is missing.
-func (t uptime) late(millis int64) bool {
-	return t.interval > 0 && time.Duration(millis)*time.Millisecond > t.interval*5/2
-}
-
-// spots are what could not have been seen of the targets until the end.
-func (u *uptimes) spots(end time.Time) []journal.BlindSpot {
-	var never, down, gaps []journal.BlindSpot
-	slices.SortFunc(u.targets, func(a, b uptime) int { return strings.Compare(seriesKey(a.labels), seriesKey(b.labels)) })
-	for _, t := range u.targets {
-		spot := func(what journal.BlindWhat, a absence) journal.BlindSpot {
-			from, to := time.UnixMilli(a.from).UTC(), time.UnixMilli(a.to).UTC()
-			return journal.BlindSpot{What: what, Labels: t.labels, Reads: journal.Duration(to.Sub(from)), Interval: journal.Duration(t.interval),
-				From: &from, To: &to, Gaps: a.times}
-		}
-		if t.late(end.UnixMilli() - t.last) {
-			t.gap.add(t.last, end.UnixMilli())
-		}
-		switch {
-		case !t.up:
-			never = append(never, journal.BlindSpot{What: journal.BlindNeverUp, Labels: t.labels, Interval: journal.Duration(t.interval)})
-			continue
-		case t.down.times > 0:
-			down = append(down, spot(journal.BlindDown, t.down))
-		}
-		if t.gap.times > 0 {
-			gaps = append(gaps, spot(journal.BlindGap, t.gap))
-		}
-	}
-	var out []journal.BlindSpot
-	for _, list := range [][]journal.BlindSpot{never, down, gaps} {
-		out = append(out, list[:min(mostSpots, len(list))]...)
-	}
-	return out
 }

@@ -201,7 +201,11 @@ func (r *Run) readers() []reader {
 	for _, q := range r.plan.Queries {
 		out = append(out, reader{q.Name(), metrics.Names(q.Text)})
 	}
-	for _, rule := range r.plan.Alerts {
+	rules := r.plan.Alerts
+	if r.alerts != nil {
+		rules = r.alerts.rules
+	}
+	for _, rule := range rules {
 		out = append(out, reader{rule.Alert, metrics.Names(rule.Expr)})
 	}
 	return out

@@ -29,11 +29,13 @@ type Plan struct {
 	Faults    []PlannedFault
 	Queries   []PlannedQuery
 	Watched   Watched
-	Alerts    []metrics.AlertRule // the alerting rules of the embedded source; a server tells its own when the run begins
-	Guard     GuardPlan
-	Sham      bool                // nothing is injected
-	Blind     []journal.BlindSpot // what could not be seen, whatever happens; the warnings say it in words
-	Warnings  []Problem           // what a careful person wants to know before
+	Alerts    []metrics.AlertRule // the alerting rules of the embedded source; those of a server when it has been asked
+	// AlertsKnown says that Alerts are all that there are.
+	AlertsKnown bool
+	Guard       GuardPlan
+	Sham        bool                // nothing is injected
+	Blind       []journal.BlindSpot // what could not be seen, whatever happens; the warnings say it in words
+	Warnings    []Problem           // what a careful person wants to know before
 
 	host inject.Host
 }
@@ -448,7 +450,7 @@ type Preview struct {
 // EvaluateNow asks every query of the plan once. With the embedded engine it scrapes for as long as the queries look back, but
 // for no longer than patience.
 func (p *Plan) EvaluateNow(ctx context.Context, s Setup, patience time.Duration) ([]Preview, metrics.Info, error) {
-	if len(p.Queries) == 0 {
+	if len(p.Queries) == 0 && !p.watchesAlerts() {
 		return nil, metrics.Info{}, nil
 	}
 	src, err := openSource(p.Scenario.Source, p.targets(), s.Info, "")
@@ -456,6 +458,7 @@ func (p *Plan) EvaluateNow(ctx context.Context, s Setup, patience time.Duration)
 		return nil, metrics.Info{}, err
 	}
 	defer src.Close()
+	began := time.Now()
 	if err := src.Start(ctx); err != nil {
 		return nil, src.Info(), err
 	}
@@ -488,7 +491,10 @@ func (p *Plan) EvaluateNow(ctx context.Context, s Setup, patience time.Duration)
 			out[i].Note = fmt.Sprintf("after %s of scraping; the query looks back %s", patience, q.Lookback)
 		}
 	}
-	p.blindNow(ctx, src, now)
+	if server, ok := src.(*metrics.Server); ok {
+		p.askAlerts(ctx, server)
+	}
+	p.blindNow(ctx, src, began, now)
 	return out, src.Info(), nil
 }
 

@@ -19,7 +19,7 @@ func (r *Run) declare() error {
 	for _, t := range targets {
 		err = errors.Join(err, r.write(t))
 	}
-	err = errors.Join(err, r.write(declared), r.declareReport(), r.write(earlier(r.setup, r.plan.Scenario, r.id)), r.declareAlerts(), r.writeSpots(r.plan.Blind), r.journal.SaveScenario(r.scenarioFiles()))
+	err = errors.Join(err, r.write(declared), r.declareReport(), r.write(earlier(r.setup, r.plan.Scenario, r.id)), r.declareAlerts(), r.writeSpots(append(r.plan.Blind[:len(r.plan.Blind):len(r.plan.Blind)], r.alerts.blind()...)), r.journal.SaveScenario(r.scenarioFiles()))
 	if err != nil {
 		return err
 	}

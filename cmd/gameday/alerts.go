@@ -118,7 +118,10 @@ func alertPlan(p *runner.Plan, i, width int) string {
 	for _, r := range p.AlertRules(a.Name) {
 		rules = append(rules, ruleWords(r))
 	}
-	if len(rules) == 0 {
+	switch {
+	case len(rules) == 0 && p.AlertsKnown:
+		rules = []string{"there is no rule of this name"}
+	case len(rules) == 0:
 		rules = []string{"the server's rules are asked for when the run begins"}
 	}
 	return fmt.Sprintf("%-*s  %s; %s", width, oneLine(a.Name), claim, strings.Join(rules, "; "))
@@ -126,7 +129,7 @@ func alertPlan(p *runner.Plan, i, width int) string {
 
 // ruleWords says where a rule stands, and how soon it can fire.
 func ruleWords(r metrics.AlertRule) string {
-	s := fmt.Sprintf("%s:%d, evaluated every %s", oneLine(r.File), r.Line, length(r.Interval))
+	s := fmt.Sprintf("%s, evaluated every %s", oneLine(r.Place()), length(r.Interval))
 	if r.For > 0 {
 		s += ", for " + length(r.For)
 	}
@@ -162,7 +165,7 @@ type alertJSON struct {
 	Name   string           `json:"name"`
 	Fires  bool             `json:"fires"`
 	Within journal.Duration `json:"within"`
-	Rules  []ruleJSON       `json:"rules"` // empty: a server's rules are asked for when the run begins
+	Rules  []ruleJSON       `json:"rules"` // empty: there is none, or a server did not tell its own
 }
 
 type ruleJSON struct {

@@ -108,7 +108,8 @@ type BlindSpot struct {
 	Interval Duration          `json:"interval,omitempty"` // at which there are samples, or evaluations
 	From     *time.Time        `json:"from,omitempty"`     // of a gap
 	To       *time.Time        `json:"to,omitempty"`
-	Gaps     int               `json:"gaps,omitempty"` // how many there were; From and To are those of the longest
+	Gaps     int               `json:"gaps,omitempty"`   // how many there were; From and To are those of the longest
+	Detail   string            `json:"detail,omitempty"` // why it could not be asked, in the source's words
 }
 
 // BlindWhat is a kind of blind spot.
@@ -122,4 +123,6 @@ const (
 	BlindGap     BlindWhat = "gap"      // a target was not scraped for longer than its interval
 	BlindDown    BlindWhat = "down"     // a target did not answer
 	BlindNeverUp BlindWhat = "never up" // a target did not answer even once
+	// BlindUnchecked: whether a query's ranges hold enough samples could not be asked.
+	BlindUnchecked BlindWhat = "unchecked"
 )

@@ -39,6 +39,14 @@ type AlertRule struct {
 	Labels        map[string]string // those of the rule and its group, as they are written
 }
 
+// Place is where the rule stands: a server tells no lines.
+func (r AlertRule) Place() string {
+	if r.Line == 0 {
+		return r.File
+	}
+	return fmt.Sprintf("%s:%d", r.File, r.Line)
+}
+
 // CheckRules reads a file of rules as Prometheus does, and says which alerts it declares, in their order and each once. The
 // error has a line for each mistake: with its place in the file.
 func CheckRules(file string, text []byte) (alerts []string, err error) {

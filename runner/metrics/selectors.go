@@ -75,3 +75,23 @@ func Up(selector string) string {
 	}
 	return "{" + strings.Join(parts, ",") + "}"
 }
+
+// UpOf are queries for the series up of the targets that a query names by their job or instance, each once.
+func UpOf(query string) (out []string) {
+	expr, err := parse(query)
+	if err != nil {
+		return nil
+	}
+	for _, s := range selectors(expr) {
+		parts := []string{model.MetricNameLabel + `="up"`}
+		for _, m := range s.matchers {
+			if (m.Name == model.JobLabel || m.Name == model.InstanceLabel) && !m.Matches("") {
+				parts = append(parts, m.String())
+			}
+		}
+		if up := "{" + strings.Join(parts, ",") + "}"; len(parts) > 1 && !slices.Contains(out, up) {
+			out = append(out, up)
+		}
+	}
+	return out
+}
