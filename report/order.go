@@ -44,6 +44,7 @@ var order = []part{
 	always("held", (*facts).held),
 	always("near-misses", (*facts).nearMisses),
 	always("unverified", (*facts).unverified),
+	always("follow-ups", (*facts).followUps),
 	always("next", (*facts).nextExperiments),
 	{"debrief", (*facts).debrief},
 	always("appendix", (*facts).appendix),

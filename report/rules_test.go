@@ -169,6 +169,8 @@ func (k *known) values(d *Draft, args []Value, ids []string) []Value {
 			ok = k.time(time.Time(v))
 		case Since:
 			ok = k.time(time.Time(v))
+		case Days:
+			ok = k.time(v.From) && k.time(v.To)
 		case Date:
 			ok = k.time(time.Time(v))
 		case Between:

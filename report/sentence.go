@@ -105,6 +105,8 @@ type (
 	At time.Time
 	// Date is a day.
 	Date time.Time
+	// Days is how many days lie between two points in time.
+	Days struct{ From, To time.Time }
 	// TimeOfDay is a point in time without its offset.
 	TimeOfDay time.Time
 	// Exact is a point in time to the millisecond, without its offset.
@@ -158,7 +160,12 @@ func (v At) pieces(c Clock) []piece {
 	return one(plain, c.Time(time.Time(v))+" ("+c.Offset(time.Time(v))+")")
 }
 
-func (v Date) pieces(c Clock) []piece      { return one(plain, c.in(time.Time(v)).Format("2006-01-02")) }
+func (v Date) pieces(c Clock) []piece { return one(plain, c.in(time.Time(v)).Format("2006-01-02")) }
+func (v Days) pieces(Clock) []piece {
+	n := int(v.To.Sub(v.From) / day)
+	return one(plain, fmt.Sprintf("%d %s", n, plural(n, "day", "days")))
+}
+
 func (v TimeOfDay) pieces(c Clock) []piece { return one(plain, c.Time(time.Time(v))) }
 func (v Exact) pieces(c Clock) []piece     { return one(plain, c.Exact(time.Time(v))) }
 func (v Place) pieces(Clock) []piece       { return one(plain, fmt.Sprint(int(v))) }

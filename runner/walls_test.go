@@ -94,7 +94,8 @@ var walls = map[string][]string{
 	"gameday/runner":           {"gameday/scenarios", "gameday/inject", "gameday/inject/engine"},
 	"gameday/runner/guard":     {"gameday/inject", "gameday/inject/engine", "gameday/inject/sidecar", "gameday/runner/journal"},
 	"gameday/report":           {"gameday/runner/journal"},
-	"gameday/report/blameless": {},
+	"gameday/report/blameless": {"gameday/report/followup"},
+	"gameday/report/followup":  {},
 	"gameday/cmd":              {"gameday/scenarios", "gameday/runner", "gameday/inject", "gameday/report", "gameday/examples"},
 }
 

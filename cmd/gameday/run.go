@@ -226,6 +226,7 @@ func (a app) rehearse(ctx context.Context, in *interrupts, s runner.Setup, ws *s
 		}
 		return fail(err)
 	}
+	s.FollowUps, s.Unread = report.OpenFollowUps(s.Runs)
 	d := &display{w: a.stderr, terminal: a.terminal(a.stderr), color: a.color(), width: a.width, height: a.height}
 	r := runner.NewRun(s, plan, id, d.event)
 	in.attach(attached{d, r.Dir(), plan.Guard.Is()})

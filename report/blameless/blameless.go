@@ -144,4 +144,10 @@ func withoutOverlap(in []Finding) []Finding {
 
 // besides reports the rules whose findings never displace, and are never displaced by, another rule's: they are
 // about the follow-up or the name itself, whatever else its words say.
-func besides(rule string) bool { return rule == "BL802" || rule == "BL901" }
+func besides(rule string) bool {
+	switch rule {
+	case "BL802", "BL804", "BL805", "BL806", "BL901":
+		return true
+	}
+	return false
+}

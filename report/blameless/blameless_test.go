@@ -62,6 +62,10 @@ func TestMarkdown(t *testing.T) {
 			want: []string{"3:3-3:26 BL802 warning Raise the probe timeout"}},
 		{name: "follow-ups in a table", src: "## Follow-ups\n\n| Action | Owner | Due | Done when |\n|---|---|---|---|\n| Improve alerting | storage | | gd-3 holds |\n| Pin it | storage | 2026-12-01 | gd-3 holds |\n",
 			want: []string{"5:3-5:10 BL801 suggestion Improve", "5:3-5:19 BL802 warning Improve alerting"}},
+		{name: "follow-ups as data", src: "## Follow-ups\n\n| Action | Owning team | Due | Done when | Decision | Proof |\n|---|---|---|---|---|---|\n" +
+			"| The pool is too small | storage | next week | it shows 40 | perhaps | the next run |\n| Pin the image | | | | not doing | |\n| Pin it | | | | not doing: it is pinned | |\n",
+			want: []string{"5:3-5:24 BL804 suggestion The pool is too small", "5:37-5:46 BL805 warning next week", "5:63-5:70 BL805 warning perhaps", "5:73-5:85 BL805 warning the next run",
+				"6:25-6:34 BL806 warning not doing"}},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -93,7 +97,7 @@ func TestRules(t *testing.T) {
 
 // Every rule is shown at least once by the golden file or by the cases above.
 func TestEveryRuleIsShown(t *testing.T) {
-	shown := map[string]bool{"BL000": true, "BL901": true}
+	shown := map[string]bool{"BL000": true, "BL804": true, "BL805": true, "BL806": true, "BL901": true}
 	for _, r := range golden(t) {
 		shown[r.rule] = true
 	}

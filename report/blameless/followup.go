@@ -6,38 +6,29 @@ import (
 
 	"github.com/yuin/goldmark/ast"
 	extast "github.com/yuin/goldmark/extension/ast"
-)
 
-// followRow is one row of a table of follow-ups.
-type followRow struct {
-	missing []string // which of owner, due and done-when the row leaves blank
-}
+	"gameday/report/followup"
+)
 
 var (
-	followHeading = regexp.MustCompile(`(?i)\b(?:follow-?\s?ups?|action items?|actions|remediations?|corrective actions?)\b`)
-	rolesHeader   = regexp.MustCompile(`(?i)^\s*roles?\s*$`)
-	rolesHeading  = regexp.MustCompile(`(?i)^\s*(?:roles?|participants|attendance|attendees)\b`)
-	blankCell     = regexp.MustCompile(`(?i)^\s*(?:-+|–|—|\?+|tbd|tba|none|n/a|unassigned|nobody)?\s*$`)
+	rolesHeader  = regexp.MustCompile(`(?i)^\s*roles?\s*$`)
+	rolesHeading = regexp.MustCompile(`(?i)^\s*(?:roles?|participants|attendance|attendees)\b`)
 
-	owners  = regexp.MustCompile(`(?i)\b(?:owners?|owned by|owning team|assignee|assigned to|team:)|@[a-z]|\bteam\b`)
-	dues    = regexp.MustCompile(`(?i)\b(?:due|by \d|by (?:mon|tues|wednes|thurs|fri|satur|sun)day|by (?:the )?end of|before \d|deadline|until \d|target date)|\b20\d\d-\d\d-\d\d\b|\b(?:by|before) (?:next|january|february|march|april|may|june|july|august|september|october|november|december|q[1-4])\b`)
-	dones   = regexp.MustCompile(`(?i)\b(?:done[- ]when|done once|done:|complete when|acceptance|verified by|proof:|accepted when|until .+ holds)\b`)
-	columns = []struct {
-		name   string
-		header *regexp.Regexp
-		words  *regexp.Regexp
-	}{
-		{"owner", regexp.MustCompile(`(?i)own|assign|team|\bwho\b|responsible`), owners},
-		{"due date", regexp.MustCompile(`(?i)\bdue|deadline|\bby\b|\bwhen\b|date`), dues},
-		{"done-when", regexp.MustCompile(`(?i)done|accept|proof|verif|complete`), dones},
-	}
-	actionHeader = regexp.MustCompile(`(?i)^\s*(?:follow-?\s?ups?|actions?|action items?|tasks?|todo|remediation|what)\b`)
+	owners = regexp.MustCompile(`(?i)\b(?:owners?|owned by|owning team|assignee|assigned to|team:)|@[a-z]|\bteam\b`)
+	dues   = regexp.MustCompile(`(?i)\b(?:due|by \d|by (?:mon|tues|wednes|thurs|fri|satur|sun)day|by (?:the )?end of|before \d|deadline|until \d|target date)|\b20\d\d-\d\d-\d\d\b|\b(?:by|before) (?:next|january|february|march|april|may|june|july|august|september|october|november|december|q[1-4])\b`)
+	dones  = regexp.MustCompile(`(?i)\b(?:done[- ]when|done once|done:|complete when|acceptance|verified by|proof:|accepted when|until .+ holds)\b`)
+	said   = []struct {
+		name  string
+		words *regexp.Regexp
+	}{{"owner", owners}, {"due date", dues}, {"done-when", dones}}
 )
 
-// table reads a table cell by cell. In a table of follow-ups the cell with the action stands for its row.
+// followRules are the rules for what followup.Check finds. Names of people have a rule of their own, wherever they stand.
+var followRules = map[followup.Fault]string{followup.Missing: "BL802", followup.NoVerb: "BL804", followup.Unreadable: "BL805", followup.NoReason: "BL806"}
+
+// table reads a table cell by cell. Of a table of follow-ups, what is wrong with a row is noted at its cells.
 func (p *parser) table(t *extast.Table, s scope) {
-	var headers []string
-	action := -1
+	var layout *followup.Layout
 	for row := t.FirstChild(); row != nil; row = row.NextSibling() {
 		var cells []ast.Node
 		var texts []string
@@ -45,58 +36,38 @@ func (p *parser) table(t *extast.Table, s scope) {
 			cells = append(cells, c)
 			texts = append(texts, p.plain(c))
 		}
-		if _, ok := row.(*extast.TableHeader); ok {
-			headers = texts
+		problems := map[int][]followup.Problem{}
+		if _, header := row.(*extast.TableHeader); header {
 			s.rolesTable = rolesHeading.MatchString(p.heading)
-			for i, h := range headers {
+			for _, h := range texts {
 				s.rolesTable = s.rolesTable || rolesHeader.MatchString(h)
-				if action < 0 && actionHeader.MatchString(h) {
-					action = i
-				}
 			}
-			if !followTable(headers, p.heading) {
-				action = -1
+			if l, ok := followup.ReadLayout(texts, p.heading); ok {
+				layout = l
 			}
+		} else if layout != nil {
+			problems = rowProblems(layout, texts)
 		}
 		for i, c := range cells {
 			in := s
 			in.item = false
-			if _, header := row.(*extast.TableHeader); !header && i == action {
-				in.rowStart = true
-				in.row = &followRow{missing: missingCells(headers, texts)}
+			if _, header := row.(*extast.TableHeader); !header && layout != nil {
+				in.row, in.rowStart, in.problems = true, i == layout.Action(), problems[i]
 			}
 			p.prose(c, in)
 		}
 	}
 }
 
-// followTable reports whether a table holds follow-ups: by the heading above it, or by a column named for them.
-func followTable(headers []string, heading string) bool {
-	if followHeading.MatchString(heading) {
-		return true
+// rowProblems is what is wrong with a follow-up, by the number of the cell.
+func rowProblems(l *followup.Layout, texts []string) map[int][]followup.Problem {
+	cells := make([]followup.Cell, len(texts))
+	for i, t := range texts {
+		cells[i] = followup.Cell{Text: strings.TrimSpace(t), Line: 1, Column: i + 1}
 	}
-	for _, h := range headers {
-		if followHeading.MatchString(h) {
-			return true
-		}
-	}
-	return false
-}
-
-func missingCells(headers, cells []string) []string {
-	var out []string
-	for _, col := range columns {
-		given := false
-		for i, h := range headers {
-			// "Done when" is the column for the proof, although it says "when".
-			if col.name == "due date" && dones.MatchString(h) {
-				continue
-			}
-			given = given || col.header.MatchString(h) && i < len(cells) && !blankCell.MatchString(cells[i])
-		}
-		if !given {
-			out = append(out, col.name)
-		}
+	out := map[int][]followup.Problem{}
+	for _, x := range followup.Check(l.Row(cells), nil) {
+		out[x.Cell.Column-1] = append(out[x.Cell.Column-1], x)
 	}
 	return out
 }
@@ -116,32 +87,37 @@ func (p *parser) plain(n ast.Node) string {
 // followUp checks that a follow-up says who, by when and how one will know. A bare check box outside a section of
 // follow-ups is taken for one only when it says none of the three and no other rule has asked it to be specific.
 func (b *block) followUp(t rules, here []Finding) []Finding {
-	if !b.itemStart || b.evidence {
+	s := b.sentences()
+	if b.evidence || len(s) == 0 {
+		return nil
+	}
+	var out []Finding
+	add := func(rule, hides string) {
+		f := b.finding(t.byID[rule], s[0].start, s[0].end)
+		f.Hides = hides
+		out = append(out, f)
+	}
+	if b.row {
+		for _, x := range b.problems {
+			if rule := followRules[x.Fault]; rule != "" {
+				add(rule, strings.ToUpper(x.What[:1])+x.What[1:]+".")
+			}
+		}
+		return out
+	}
+	section := followup.Heading(b.heading)
+	if !b.itemStart || !section && !b.task {
 		return nil
 	}
 	var missing []string
-	section := followHeading.MatchString(b.heading)
-	switch {
-	case b.row != nil:
-		missing = b.row.missing
-	case section || b.task:
-		for _, col := range columns {
-			if !col.words.MatchString(b.text) {
-				missing = append(missing, col.name)
-			}
-		}
-		if !section && (len(missing) < len(columns) || len(here) > 0) {
-			return nil
+	for _, col := range said {
+		if !col.words.MatchString(b.text) {
+			missing = append(missing, col.name)
 		}
 	}
-	if len(missing) == 0 {
+	if len(missing) == 0 || !section && (len(missing) < len(said) || len(here) > 0) {
 		return nil
 	}
-	s := b.sentences()
-	if len(s) == 0 {
-		return nil
-	}
-	f := b.finding(t.byID["BL802"], s[0].start, s[0].end)
-	f.Hides = "It leaves open: " + strings.Join(missing, ", ") + "."
-	return []Finding{f}
+	add("BL802", "It leaves open: "+strings.Join(missing, ", ")+".")
+	return out
 }

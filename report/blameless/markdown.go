@@ -13,6 +13,8 @@ import (
 	"github.com/yuin/goldmark/extension"
 	extast "github.com/yuin/goldmark/extension/ast"
 	"github.com/yuin/goldmark/text"
+
+	"gameday/report/followup"
 )
 
 // unread stands in the prose for something that is not read, such as code: one word that no rule knows.
@@ -33,7 +35,8 @@ type block struct {
 	heading    string
 	task       bool // an unchecked box
 	rolesTable bool
-	row        *followRow
+	row        bool // a cell of a table of follow-ups
+	problems   []followup.Problem
 	allowed    map[string]bool
 }
 
@@ -122,8 +125,9 @@ type scope struct {
 	item       bool
 	task       bool
 	rolesTable bool
-	row        *followRow
+	row        bool
 	rowStart   bool
+	problems   []followup.Problem
 	allowed    map[string]bool
 }
 
@@ -196,7 +200,7 @@ func (p *parser) node(n ast.Node, s scope) {
 
 // prose adds the text of one leaf block to the document.
 func (p *parser) prose(n ast.Node, s scope) *block {
-	b := &block{evidence: s.evidence, heading: p.heading, row: s.row, rolesTable: s.rolesTable, allowed: s.allowed}
+	b := &block{evidence: s.evidence, heading: p.heading, row: s.row, problems: s.problems, rolesTable: s.rolesTable, allowed: s.allowed}
 	b.itemStart = s.item || s.rowStart
 	w := &proseWriter{src: p.src}
 	_ = ast.Walk(n, func(c ast.Node, entering bool) (ast.WalkStatus, error) {

@@ -26,17 +26,22 @@ const (
 // NewID makes the id of a run: its start in UTC, the scenario's name and four random hexadecimal digits, so that ids sort by
 // time and two runs in one second differ.
 func NewID(scenario string, start time.Time) string {
-	return fmt.Sprintf("%s-%s-%04x", start.UTC().Format("2006-01-02T15-04-05Z"), scenario, rand.IntN(1<<16))
+	return fmt.Sprintf("%s-%s-%04x", start.UTC().Format(idTime), scenario, rand.IntN(1<<16))
 }
 
-var idPattern = regexp.MustCompile(`^\d{4}-\d\d-\d\dT\d\d-\d\d-\d\dZ-(.+)-[0-9a-f]{4}$`)
+// idTime is the layout of the start of a run in its id.
+const idTime = "2006-01-02T15-04-05Z"
 
-// scenarioOf is the scenario that the id of a run names; empty if it is no such id.
-func scenarioOf(dir string) string {
-	if m := idPattern.FindStringSubmatch(filepath.Base(dir)); m != nil {
-		return m[1]
+var idPattern = regexp.MustCompile(`^(\d{4}-\d\d-\d\dT\d\d-\d\d-\d\dZ)-(.+)-[0-9a-f]{4}$`)
+
+// ParseID takes the id of a run apart: its start, to the second, and the scenario's name.
+func ParseID(id string) (start time.Time, scenario string, ok bool) {
+	m := idPattern.FindStringSubmatch(id)
+	if m == nil {
+		return time.Time{}, "", false
 	}
-	return ""
+	start, err := time.Parse(idTime, m[1])
+	return start, m[2], err == nil
 }
 
 // IsRun says whether a directory holds a run.

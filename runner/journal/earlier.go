@@ -1,6 +1,9 @@
 package journal
 
 import (
+	"bytes"
+	"os"
+	"path/filepath"
 	"slices"
 	"time"
 )
@@ -105,7 +108,36 @@ func RunsOf(root, scenario string) ([]string, error) {
 	if err != nil {
 		return nil, err
 	}
-	dirs = slices.DeleteFunc(dirs, func(dir string) bool { return scenarioOf(dir) != scenario })
+	dirs = slices.DeleteFunc(dirs, func(dir string) bool {
+		_, of, _ := ParseID(filepath.Base(dir))
+		return of != scenario
+	})
 	slices.Reverse(dirs)
 	return dirs, nil
+}
+
+// tail is how much of the end of a journal is looked at: the end of a run is its last line, or a line before those of a recovery.
+const tail = 16 << 10
+
+// MayBeDecided says quickly whether a run may have held or been refuted, so that not every journal of many has to be read.
+func MayBeDecided(dir string) bool {
+	f, err := os.Open(filepath.Join(dir, FileName))
+	if err != nil {
+		return false
+	}
+	defer f.Close()
+	info, err := f.Stat()
+	if err != nil {
+		return false
+	}
+	b := make([]byte, min(tail, info.Size()))
+	if _, err := f.ReadAt(b, info.Size()-int64(len(b))); err != nil {
+		return false
+	}
+	for _, o := range []Outcome{OutcomeHeld, OutcomeRefuted} {
+		if bytes.Contains(b, []byte(`"outcome":"`+string(o)+`"`)) {
+			return true
+		}
+	}
+	return false
 }
