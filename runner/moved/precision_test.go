@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 )
@@ -283,6 +284,7 @@ func BenchmarkCompare(b *testing.B) {
 		shapes = append(shapes, s)
 	}
 	b.ReportAllocs()
+	used := cpuTime(b)
 	for b.Loop() {
 		all := New(w)
 		for i := range many {
@@ -293,4 +295,14 @@ func BenchmarkCompare(b *testing.B) {
 		all.Movements()
 	}
 	b.ReportMetric(float64(many)/(float64(b.Elapsed())/float64(b.N)/float64(time.Second)), "series/s")
+	b.ReportMetric((cpuTime(b)-used).Seconds()/float64(b.N), "cpu-s/op") // whatever else the machine does
+}
+
+// cpuTime is what this process has used.
+func cpuTime(b *testing.B) time.Duration {
+	var r syscall.Rusage
+	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &r); err != nil {
+		b.Fatal(err)
+	}
+	return time.Duration(r.Utime.Nano() + r.Stime.Nano())
 }
