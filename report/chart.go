@@ -32,6 +32,7 @@ type Chart struct {
 	Bad      []Band // stretches in which the condition was violated
 	Gaps     []Band // stretches without data
 	Worst    *Dot
+	Usual    *Range // the values in the baseline; nil: there were none
 	Alerts   []AlertTick
 	clock    Clock
 }
@@ -41,6 +42,9 @@ type Line struct {
 	Labels   map[string]string
 	Segments [][]Dot
 }
+
+// A Range is from the lowest to the highest value.
+type Range struct{ Low, High float64 }
 
 // A Dot is one value at one time.
 type Dot struct {
@@ -93,6 +97,10 @@ func (f *facts) chartText(c *Chart, query, declared string) Sentence {
 	}
 	template := "The chart shows {} from {} to {}: the lowest value is {}, the highest {}"
 	args := []Value{c.Title.Args[0], At(c.From), At(c.To), Num(low), Num(high)}
+	if u := c.Usual; u != nil {
+		template += "; in the baseline it was from {} to {}"
+		args = append(args, Num(u.Low), Num(u.High))
+	}
 	if n := len(c.Bad); n > 0 {
 		template += "; stretches in which the condition did not hold are marked"
 	}
@@ -129,6 +137,7 @@ func (f *facts) chart(q *journal.Query, id, title string, every journal.Duration
 	c.lines(q.Samples, step)
 	c.stretches(q.Samples)
 	c.Bands = f.bands(c.From, c.To)
+	c.Usual = c.usual()
 	for _, x := range f.faults {
 		if x.verified == nil {
 			continue
@@ -144,6 +153,29 @@ func (f *facts) chart(q *journal.Query, id, title string, every journal.Duration
 	}
 	c.Alerts = f.alertTicks(c.From, c.To)
 	return c
+}
+
+// usual is the range of what is drawn in the baseline.
+func (c *Chart) usual() *Range {
+	low, high := math.Inf(1), math.Inf(-1)
+	for _, b := range c.Bands {
+		if b.Label != string(journal.Baseline) {
+			continue
+		}
+		for _, s := range c.Series {
+			for _, seg := range s.Segments {
+				for _, d := range seg {
+					if !d.At.Before(b.From) && d.At.Before(b.To) {
+						low, high = math.Min(low, d.Value), math.Max(high, d.Value)
+					}
+				}
+			}
+		}
+	}
+	if low > high {
+		return nil
+	}
+	return &Range{low, high}
 }
 
 // bands are the phases of the run within a window.
@@ -357,7 +389,6 @@ type Lanes struct {
 	Bands    []Band
 	Faults   []Band
 	Marks    []Mark
-	clock    Clock
 }
 
 // A Mark is one event in its lane.
@@ -369,12 +400,14 @@ type Mark struct {
 }
 
 func (f *facts) lanes(shown []moment) *Lanes {
-	l := &Lanes{From: f.from, To: f.to, clock: f.clock}
-	if !l.To.After(l.From) {
-		l.To = l.From.Add(time.Second)
-	}
+	span := f.span()
+	l := &Lanes{From: span.from, To: span.to}
+	later := 0
 	for _, m := range shown {
 		l.Marks = append(l.Marks, Mark{m.lane, m.at, m.id, m.text.plainText(f.clock)})
+		if !span.has(m.at) {
+			later++
+		}
 	}
 	l.Bands = f.bands(l.From, l.To)
 	for _, x := range f.faults {
@@ -387,6 +420,9 @@ func (f *facts) lanes(shown []moment) *Lanes {
 		}
 		l.Faults = append(l.Faults, b)
 	}
-	l.Text = say(cite(f.first, f.last), "The drawing shows the run from {} to {}, with the changes listed below it.", At(l.From), At(l.To))
+	l.Text = say(cite(f.first, span.ends), "The drawing shows the run from {} to {}, with the changes listed below it.", At(l.From), At(l.To))
+	if later > 0 {
+		l.Text = say(cite(f.first, span.ends), "The drawing shows the run from {} to {}; what came later is in the list alone.", At(l.From), At(l.To))
+	}
 	return l
 }

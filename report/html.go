@@ -2,9 +2,12 @@ package report
 
 import (
 	"bytes"
+	"crypto/sha256"
 	_ "embed"
+	"encoding/base64"
 	"fmt"
 	"html"
+	"strconv"
 	"strings"
 	"unicode/utf8"
 
@@ -14,21 +17,50 @@ import (
 //go:embed style.css
 var stylesheet string
 
-// HTML is the draft as one page that needs nothing else: no script, no font, no picture from elsewhere.
+// HTML is the draft as one page that needs nothing else: no script, no font, no picture from elsewhere. Nobody has written into it yet.
 func (d *Draft) HTML() ([]byte, error) {
 	if err := d.check(); err != nil {
 		return nil, err
 	}
-	p := &page{d: d, cited: map[string]int{}}
+	return d.Page(d.Markdown())
+}
+
+// Page is the draft as HTML does it, with what people made of it in a report.md that has been merged with it.
+func (d *Draft) Page(markdown []byte) ([]byte, error) {
+	if err := d.check(); err != nil {
+		return nil, err
+	}
+	w, err := readWritten(string(markdown), d.Sections)
+	if err != nil {
+		return nil, err
+	}
+	return d.page(w, nil), nil
+}
+
+// page draws the draft. notice says why people's words are not on it, where they cannot be read.
+func (d *Draft) page(w *written, notice error) []byte {
+	p := &page{d: d, cited: map[string]int{}, written: w, notice: notice}
+	p.prose = newProseWriter(p)
+	p.prepare()
 	p.write()
-	return d.facts.withoutStrayLinks(p.out.Bytes()), nil
+	return d.facts.withoutStrayLinks(p.out.Bytes())
 }
 
 // A page is report.html being written. Everything from outside goes through text.
 type page struct {
-	d     *Draft
-	out   bytes.Buffer
-	cited map[string]int // how often each piece of evidence was cited so far: the places that it leads back to
+	d       *Draft
+	out     bytes.Buffer
+	cited   map[string]int // how often each piece of evidence was cited so far: the places that it leads back to
+	written *written
+	notice  error
+	prose   *proseWriter
+
+	anchors   map[string]bool   // the places on the page, citations and evidence aside
+	rows      map[string]string // the row of the timeline for a piece of evidence
+	given     map[string]bool   // rows that have their place already
+	span      span
+	instants  []instant
+	questions []string // their ids, in order
 }
 
 func (p *page) raw(format string, args ...any) { fmt.Fprintf(&p.out, format, args...) }
@@ -38,34 +70,27 @@ func text(s string) string { return html.EscapeString(visible(s)) }
 
 func (p *page) write() {
 	d, f := p.d, p.d.facts
+	style := stylesheet + p.inStep()
+	sum := sha256.Sum256([]byte(style))
 	p.raw("<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n")
-	p.raw("<meta name=\"color-scheme\" content=\"light dark\">\n<title>%s: %s</title>\n<style>\n%s</style>\n</head>\n<body>\n<main>\n", text(f.outcomeTitle()), text(d.Title), stylesheet)
-	header, rest := Section{}, []Section{}
-	for _, s := range d.Sections {
-		switch s.ID {
-		case "attention":
-			p.raw("<section id=\"attention\">\n")
-			p.items(s.Items)
-			p.raw("</section>\n")
-		case "header":
-			header = s
-		default:
-			rest = append(rest, s)
-		}
+	// Nothing may be loaded or run, whatever finds its way into the page; its style sheet is let in by its hash.
+	p.raw("<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; style-src 'sha256-%s'; base-uri 'none'; form-action 'none'\">\n", base64.StdEncoding.EncodeToString(sum[:]))
+	p.raw("<meta name=\"referrer\" content=\"no-referrer\">\n<meta name=\"color-scheme\" content=\"light dark\">\n<title>%s: %s</title>\n<style>%s</style>\n</head>\n<body>\n", text(f.outcomeTitle()), text(d.Title), style)
+	p.raw("<a class=\"skip\" href=\"#report\">Skip to the report</a>\n")
+	p.contents()
+	p.raw("<main id=\"report\">\n")
+	if p.notice != nil {
+		p.raw("<p class=\"notice\" role=\"alert\">What people wrote is not on this page: %s.</p>\n", text(p.notice.Error()))
+	}
+	order := p.inOrder()
+	if len(order) > 0 && order[0].ID == "attention" { // it comes before everything else
+		p.section(order[0])
+		order = order[1:]
 	}
 	p.hero()
-	for i, s := range rest {
-		p.raw("<section class=\"machine\" id=\"%s\">\n", s.ID)
-		if s.Title != "" {
-			p.raw("<h2>%s</h2>\n", text(s.Title))
-		}
-		p.items(s.Items)
-		p.raw("</section>\n")
-		if i == 0 { // the outcome and the five lines come first, then what was run
-			p.raw("<section class=\"machine about\" id=\"header\">\n<h2>About this run</h2>\n")
-			p.items(header.Items)
-			p.raw("</section>\n")
-		}
+	p.words("", "the whole run", "")
+	for _, s := range order {
+		p.section(s)
 	}
 	p.raw("</main>\n</body>\n</html>\n")
 }
@@ -83,14 +108,25 @@ func (p *page) hero() {
 	if len(f.hypotheses)+len(claimed) > 0 {
 		p.raw("<ul class=\"verdicts\">\n")
 		for i, h := range f.hypotheses {
-			p.raw("<li><a href=\"#hypothesis-%d\">%s<bdi>%s</bdi></a></li>\n", i+1, badge(h.verdict), text(h.Name))
+			p.verdict("hypothesis-"+strconv.Itoa(i+1), badge(h.verdict)+"<bdi>"+text(h.Name)+"</bdi>")
 		}
 		for i, x := range claimed {
-			p.raw("<li><a href=\"#alert-%d\">%s<span>alert <bdi>%s</bdi></span></a></li>\n", i+1, badge(x.verdict), text(x.name))
+			p.verdict("alert-"+strconv.Itoa(i+1), badge(x.verdict)+"<span>alert <bdi>"+text(x.name)+"</bdi></span>")
 		}
 		p.raw("</ul>\n")
 	}
+	if n := len(p.questions); n > 0 {
+		p.raw("<p class=\"asks\"><a href=\"#%s\">%s%d %s to talk about</a></p>\n", p.questions[0], askIcon, n, plural(n, "question", "questions"))
+	}
 	p.raw("</header>\n")
+}
+
+// verdict is one verdict of the hero, with its place on the page where there is one: people may have taken it out.
+func (p *page) verdict(place, what string) {
+	if p.anchors[place] {
+		what = "<a href=\"#" + place + "\">" + what + "</a>"
+	}
+	p.raw("<li>%s</li>\n", what)
 }
 
 func (p *page) items(items []Item) {
@@ -109,7 +145,7 @@ func (p *page) items(items []Item) {
 		case Para:
 			p.raw("<p>%s</p>\n", p.sentences(i))
 		case Ask:
-			p.raw("<p class=\"question\"><strong>Question.</strong> %s</p>\n", p.sentences([]Sentence{Sentence(i)}))
+			p.raw("<p>%s</p>\n", p.sentences([]Sentence{Sentence(i)}))
 		case Points:
 			p.raw("<ul class=\"points\">\n")
 			for _, s := range i {
@@ -181,16 +217,21 @@ func (p *page) phrase(x Phrase) string {
 	return b.String()
 }
 
-// chips are the citations of a sentence. Each is an anchor of its own, so that the evidence can lead back to it.
+// chips are the citations of a sentence.
 func (p *page) chips(ids []string) string {
 	var b strings.Builder
 	b.WriteString("<span class=\"chips\">")
 	for _, id := range ids {
-		p.cited[id]++
-		fmt.Fprintf(&b, "<a class=\"ev\" id=\"c-%s-%d\" href=\"#%s\">%s</a>", id, p.cited[id], id, id)
+		b.WriteString(p.chip(id))
 	}
 	b.WriteString("</span>")
 	return b.String()
+}
+
+// chip is one citation. It is an anchor of its own, so that the evidence can lead back to it.
+func (p *page) chip(id string) string {
+	p.cited[id]++
+	return `<a class="ev" id="c-` + id + "-" + strconv.Itoa(p.cited[id]) + `" href="#` + id + `">` + id + `</a>`
 }
 
 func (p *page) table(t Table) {
@@ -212,7 +253,11 @@ func (p *page) table(t Table) {
 			p.indexRow(r)
 			continue
 		}
-		p.raw("<tr role=\"row\">")
+		id := ""
+		if row := p.rows[r.Evidence[0]]; !r.At.IsZero() && !p.given[row] {
+			p.given[row], id = true, " id=\""+row+"\""
+		}
+		p.raw("<tr role=\"row\"%s>", id)
 		for i, c := range r.Cells {
 			p.raw("<td role=\"cell\" data-label=\"%s\">%s</td>", text(t.Columns[i]), p.phrase(c))
 		}

@@ -373,30 +373,31 @@ func (w *mergeWriter) insert(blocks []string) {
 }
 
 // writeMarkdown merges the draft into the file, and keeps the version before as .bak. A person may save the file meanwhile: then
-// it is merged again.
-func (d *Draft) writeMarkdown(path string) error {
+// it is merged again. It returns what the file holds now.
+func (d *Draft) writeMarkdown(path string) ([]byte, error) {
 	for range 5 {
 		old, err := os.ReadFile(path)
 		if errors.Is(err, fs.ErrNotExist) {
-			return replace(path, d.Markdown())
+			fresh := d.Markdown()
+			return fresh, replace(path, fresh)
 		}
 		if err != nil {
-			return fmt.Errorf("cannot read the draft that is there: %w", err)
+			return nil, fmt.Errorf("cannot read the draft that is there: %w", err)
 		}
 		merged, err := d.Merge(old)
 		if err != nil {
-			return err
+			return nil, err
 		}
 		if bytes.Equal(old, merged) {
-			return nil
+			return merged, nil
 		}
 		if err := replace(path+".bak", old); err != nil {
-			return err
+			return nil, err
 		}
 		if now, err := os.ReadFile(path); err == nil && !bytes.Equal(now, old) {
 			continue
 		}
-		return replace(path, merged)
+		return merged, replace(path, merged)
 	}
-	return fmt.Errorf("%s keeps changing while it is being written; close it in the editor and render again", path)
+	return nil, fmt.Errorf("%s keeps changing while it is being written; close it in the editor and render again", path)
 }

@@ -84,9 +84,9 @@ func (d *Draft) check() error {
 
 // Write renders the record beside its journal: report.md, report.html, report.json and junit.xml. It returns their paths.
 //
-// What people wrote into report.md stays, as Merge says; the version before is kept as report.md.bak. Each file is replaced
-// whole or not at all. When report.md cannot be read as a draft, it is left alone, the others are written, and the error
-// says what is in the way.
+// What people wrote into report.md stays, as Merge says, and is on the page too; the version before is kept as report.md.bak. Each
+// file is replaced whole or not at all. When report.md cannot be read as a draft, it is left alone, the others are written without
+// people's words, which the page says, and the error says what is in the way.
 func Write(dir string, rec *journal.Record) ([]string, error) { return WriteFor(dir, rec, "") }
 
 // WriteFor is Write for another audience than that of the scenario. The directory need not be that of the run.
@@ -109,14 +109,19 @@ func WriteFor(dir string, rec *journal.Record, a journal.Audience) ([]string, er
 		paths = append(paths, path)
 	}
 	path := filepath.Join(dir, "report.md")
-	if err := d.writeMarkdown(path); err != nil {
+	markdown, err := d.writeMarkdown(path)
+	var theirs *written
+	if err == nil {
+		theirs, err = readWritten(string(markdown), d.Sections)
+	}
+	if err != nil {
 		errs = append(errs, err)
+		theirs = &written{}
 	} else {
 		paths = append(paths, path)
 	}
-	b, err := d.HTML()
-	put("report.html", b, err)
-	b, err = d.JSON()
+	put("report.html", d.page(theirs, err), nil)
+	b, err := d.JSON()
 	put("report.json", b, err)
 	b, err = d.JUnit()
 	put("junit.xml", b, err)

@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 
@@ -174,55 +175,83 @@ func textOf(n *html.Node) string {
 
 // The page needs nothing from elsewhere, runs nothing, and every anchor in it leads somewhere.
 func TestHTMLStandsAlone(t *testing.T) {
-	allowed := map[string]bool{}
-	for _, e := range strings.Fields(`html head meta title style body main section header p span h1 h2 h3 ul li a bdi svg path rect circle g defs pattern clippath desc text code q strong dl div dt dd table thead tbody tr th td details summary pre figure figcaption`) {
-		allowed[e] = true
-	}
 	for name, rec := range stories() {
 		page, err := Build(rec).HTML()
 		if err != nil {
 			t.Fatal(err)
 		}
-		root, err := html.Parse(bytes.NewReader(page))
-		if err != nil {
-			t.Fatal(err)
+		checkPage(t, name, page)
+	}
+}
+
+func checkPage(t *testing.T, name string, page []byte) {
+	t.Helper()
+	allowed := map[string]bool{}
+	for _, e := range strings.Fields(`html head meta title style body main section header nav p span h1 h2 h3 ul li a bdi svg path line rect circle g defs pattern clippath desc text code q strong dl div dt dd table thead tbody tr th td details summary pre figure figcaption em del ol h4 h5 h6 hr br blockquote input`) {
+		allowed[e] = true
+	}
+	root, err := html.Parse(bytes.NewReader(page))
+	if err != nil {
+		t.Fatal(err)
+	}
+	ids, links := map[string]bool{}, []string{}
+	walk(root, func(n *html.Node) {
+		if n.Type != html.ElementNode {
+			return
 		}
-		ids, links := map[string]bool{}, []string{}
-		walk(root, func(n *html.Node) {
-			if n.Type != html.ElementNode {
-				return
-			}
-			if !allowed[strings.ToLower(n.Data)] {
-				t.Errorf("%s: element <%s>", name, n.Data)
-			}
-			for _, a := range n.Attr {
-				switch {
-				case a.Key == "id":
-					if ids[a.Val] {
-						t.Errorf("%s: two elements have the id %q", name, a.Val)
-					}
-					ids[a.Val] = true
-				case a.Key == "href":
-					links = append(links, a.Val)
-				case a.Key == "src" || a.Key == "style" || strings.HasPrefix(a.Key, "on"):
-					t.Errorf("%s: attribute %s on <%s>", name, a.Key, n.Data)
+		if !allowed[strings.ToLower(n.Data)] {
+			t.Errorf("%s: element <%s>", name, n.Data)
+		}
+		for _, a := range n.Attr {
+			switch {
+			case a.Key == "id":
+				if ids[a.Val] {
+					t.Errorf("%s: two elements have the id %q", name, a.Val)
 				}
-			}
-		})
-		for _, l := range links {
-			if !strings.HasPrefix(l, "#") || !ids[l[1:]] {
-				t.Errorf("%s: a link leads to %q, which is not there", name, l)
+				ids[a.Val] = true
+			case a.Key == "href" && within(n, "people") && leadsSomewhere(a.Val):
+				if !strings.Contains(attribute(n, "rel"), "noreferrer") {
+					t.Errorf("%s: the link to %q tells where it comes from", name, a.Val)
+				}
+			case a.Key == "href":
+				links = append(links, a.Val)
+			case a.Key == "src" || a.Key == "style" || strings.HasPrefix(a.Key, "on"):
+				t.Errorf("%s: attribute %s on <%s>", name, a.Key, n.Data)
 			}
 		}
-		for _, bad := range []string{"@import", "url(http", "\u202e", "\x00", "\x1b", "NaN NaN", "LNaN", "MNaN"} {
-			if bytes.Contains(page, []byte(bad)) {
-				t.Errorf("%s: the page holds %q", name, bad)
-			}
-		}
-		if i := brokenPlace.FindIndex(page); i != nil {
-			t.Errorf("%s: a chart has a place that is no number: %s", name, page[max(0, i[0]-60):i[1]+20])
+	})
+	for _, l := range links {
+		if !strings.HasPrefix(l, "#") || !ids[l[1:]] {
+			t.Errorf("%s: a link leads to %q, which is not there", name, l)
 		}
 	}
+	for _, bad := range []string{"@import", "url(http", "\u202e", "\x00", "\x1b", "NaN NaN", "LNaN", "MNaN"} {
+		if bytes.Contains(page, []byte(bad)) {
+			t.Errorf("%s: the page holds %q", name, bad)
+		}
+	}
+	if i := brokenPlace.FindIndex(page); i != nil {
+		t.Errorf("%s: a chart has a place that is no number: %s", name, page[max(0, i[0]-60):i[1]+20])
+	}
+}
+
+// within says whether an element is inside one of a class.
+func within(n *html.Node, class string) bool {
+	for ; n != nil; n = n.Parent {
+		if slices.Contains(strings.Fields(attribute(n, "class")), class) {
+			return true
+		}
+	}
+	return false
+}
+
+func attribute(n *html.Node, key string) string {
+	for _, a := range n.Attr {
+		if a.Key == key {
+			return a.Val
+		}
+	}
+	return ""
 }
 
 // brokenPlace finds a number in a drawing that is none.

@@ -1,6 +1,10 @@
 package report
 
-import "gameday/runner/journal"
+import (
+	"time"
+
+	"gameday/runner/journal"
+)
 
 // A Section is one part of the draft. Its id names its block in report.md and its anchor in report.html; both are an interface
 // and stay as they are.
@@ -47,7 +51,8 @@ type Table struct {
 type Row struct {
 	Cells    []Phrase
 	Evidence []string
-	Payload  string // for the evidence index: the event as it stands in the journal
+	Payload  string    // for the evidence index: the event as it stands in the journal
+	At       time.Time // for the timeline: when it was; the drawings mark that instant
 }
 
 // A Heading opens a part of a section. Verdict is shown beside it where there is one.

@@ -3,112 +3,128 @@ package report
 import (
 	"fmt"
 	"math"
+	"strconv"
 	"strings"
 	"time"
 )
 
-// Measures of a chart, in its own units; it is scaled to the width of the page.
+// Measures of a drawing, in CSS pixels down the page. Across, everything is a part of the width, so that letters and marks keep their size on
+// a phone and on a projector; only lines are stretched.
 const (
-	chartWidth, chartHeight = 760.0, 310.0
-	plotLeft, plotRight     = 6.0, 754.0
-	plotTop, plotBottom     = 46.0, 262.0
+	plotTop, plotBottom = 40.0, 240.0
+	chartHeight         = 286.0
+	lineWidth           = 1000.0 // of the drawing that lines are stretched from
 )
 
 // chart writes a chart with its legend and its text.
 func (p *page) chart(c *Chart) {
 	var b strings.Builder
-	x := scale{float64(c.From.UnixNano()), float64(c.To.UnixNano()), plotLeft, plotRight}
 	low, high := c.extent()
 	ticks := niceTicks(low, high, 4)
 	low, high = math.Min(low, ticks[0]), math.Max(high, ticks[len(ticks)-1])
-	y := scale{low, high, plotBottom, plotTop + 34}
-	at := func(t time.Time) float64 { return x.of(float64(t.UnixNano())) }
-	desc := c.Text.phrase().plainText(p.d.Clock)
+	y := scale{low, high, plotBottom, plotTop + 24}
+	line := lineScale{p.span, scale{low, high, plotBottom - plotTop, 24}}
 
-	fmt.Fprintf(&b, `<svg class="chart" viewBox="0 0 %g %g" role="img" aria-labelledby="%s-t %s-d"><title id="%s-t">%s</title><desc id="%s-d">%s</desc>`,
-		chartWidth, chartHeight, c.ID, c.ID, c.ID, text(c.Title.plainText(p.d.Clock)), c.ID, text(desc))
+	fmt.Fprintf(&b, `<svg class="chart" height="%g" role="img" aria-labelledby="%s-t %s-d"><title id="%s-t">%s</title><desc id="%s-d">%s</desc>`,
+		chartHeight, c.ID, c.ID, c.ID, text(c.Title.plainText(p.d.Clock)), c.ID, text(c.Text.phrase().plainText(p.d.Clock)))
 	b.WriteString("\n")
-	fmt.Fprintf(&b, `<defs><pattern id="%s-hatch" width="6" height="6" patternUnits="userSpaceOnUse" patternTransform="rotate(45)"><rect class="hatch-bg" width="6" height="6"/><rect class="hatch" width="2.4" height="6"/></pattern><clipPath id="%s-clip"><rect x="%g" y="%g" width="%g" height="%g"/></clipPath></defs>`,
-		c.ID, c.ID, plotLeft, plotTop, plotRight-plotLeft, plotBottom-plotTop)
-	b.WriteString("\n")
-	drawBands(&b, c.Bands, at, plotTop, plotBottom, plotBottom+40)
-	for i, f := range c.Faults {
-		a, z := clamp(at(f.From)), clamp(at(f.To))
-		fmt.Fprintf(&b, `<g class="fault"><rect x="%.1f" y="%g" width="%.1f" height="%g"/><path d="M%.1f %gV%g"/>`, a, plotTop-6, math.Max(1, z-a), plotBottom-plotTop+6, a, plotTop-6, plotBottom)
-		if !f.Open {
-			fmt.Fprintf(&b, `<path class="undo" d="M%.1f %gV%g"/><path class="undo-flag" d="M%.1f %gl-5 -7h10z"/>`, z, plotTop-6, plotBottom, z, plotTop-6)
-		}
-		b.WriteString("</g>\n")
-		if i < 4 {
-			anchor, tx := "start", a+3
-			if a > chartWidth*0.6 {
-				anchor, tx = "end", math.Max(z, a)-8
-			}
-			label := f.Label
-			if f.Open {
-				label += " (no end in the record)"
-			}
-			fmt.Fprintf(&b, `<text class="fault-label" x="%.1f" y="%g" text-anchor="%s">%s</text>`+"\n", tx, plotTop-10-float64(i%2)*14, anchor, text(shorten(label, 34)))
-		}
+	fmt.Fprintf(&b, `<defs><pattern id="%s-hatch" width="6" height="6" patternUnits="userSpaceOnUse" patternTransform="rotate(45)"><rect class="hatch-bg" width="6" height="6"/><rect class="hatch" width="2.4" height="6"/></pattern></defs>`+"\n", c.ID)
+	p.bands(&b, c.Bands, plotTop, plotBottom, plotBottom+38)
+	if u := c.Usual; u != nil {
+		top := y.of(u.High)
+		fmt.Fprintf(&b, `<rect class="usual" width="100%%" y="%.1f" height="%.1f"/>`+"\n", top, math.Max(2, y.of(u.Low)-top))
 	}
+	p.faultBands(&b, c.Faults, plotTop-6, plotBottom, 4)
 	for _, t := range ticks {
-		fmt.Fprintf(&b, `<path class="grid" d="M%g %.1fH%g"/>`, plotLeft, y.of(t), plotRight)
+		fmt.Fprintf(&b, `<line class="grid" x2="100%%" y1="%.1f" y2="%.1f"/><text class="tick" x="0" dx="-8" y="%.1f" text-anchor="end">%s</text>`, y.of(t), y.of(t), y.of(t)+4, text(formatNumber(t, 4)))
 	}
 	b.WriteString("\n")
-	fmt.Fprintf(&b, `<g clip-path="url(#%s-clip)">`, c.ID)
 	for _, g := range c.Gaps {
-		a, z := at(g.From), at(g.To)
-		fmt.Fprintf(&b, `<rect class="gap" x="%.1f" y="%g" width="%.1f" height="%g"/>`, a-1, plotTop, math.Max(2, z-a+2), plotBottom-plotTop)
+		fmt.Fprintf(&b, `<rect class="gap" x="%s" y="%g" width="%s" height="%g"/>`, p.span.percent(g.From), plotTop, atLeast(p.span.width(g.From, g.To), "0.3%"), plotBottom-plotTop)
 	}
+	var dots strings.Builder
+	fmt.Fprintf(&b, `<svg y="%g" width="100%%" height="%g" viewBox="0 0 %g %g" preserveAspectRatio="none">`, plotTop, plotBottom-plotTop, lineWidth, plotBottom-plotTop)
 	for i := len(c.Series) - 1; i >= 0; i-- {
-		drawLine(&b, c.Series[i], i, at, y)
+		line.draw(&b, &dots, c.Series[i], i)
 	}
 	if len(c.Bound) > 0 {
 		b.WriteString(`<path class="bound" d="`)
 		for i, d := range c.Bound {
 			if i == 0 {
-				fmt.Fprintf(&b, "M%g %.1f", plotLeft, y.of(d.Value))
+				fmt.Fprintf(&b, "M0 %.1f", line.y.of(d.Value))
 				continue
 			}
-			fmt.Fprintf(&b, "H%.1fV%.1f", at(d.At), y.of(d.Value))
+			fmt.Fprintf(&b, "H%.1fV%.1f", line.x(d.At), line.y.of(d.Value))
 		}
-		fmt.Fprintf(&b, `H%g"/>`, plotRight)
+		fmt.Fprintf(&b, `H%g"/>`, lineWidth)
 	}
-	b.WriteString("</g>\n")
+	b.WriteString("</svg>" + dots.String() + "\n")
 	for _, s := range c.Bad {
-		a, z := at(s.From), at(s.To)
-		fmt.Fprintf(&b, `<rect class="bad" fill="url(#%s-hatch)" x="%.1f" y="%g" width="%.1f" height="9"/>`, c.ID, clamp(a-1.5), plotBottom, math.Max(3, z-a+3))
+		fmt.Fprintf(&b, `<rect class="bad" fill="url(#%s-hatch)" x="%s" y="%g" width="%s" height="9"/>`, c.ID, p.span.percent(s.From), plotBottom, atLeast(p.span.width(s.From, s.To), "0.4%"))
 	}
-	for i, t := range ticks {
-		class := "tick"
-		if i%2 == 1 {
-			class = "tick minor"
-		}
-		fmt.Fprintf(&b, `<text class="%s" x="%g" y="%.1f">%s</text>`, class, plotLeft+4, y.of(t)-4, text(formatNumber(t, 4)))
-	}
-	b.WriteString("\n")
 	if n := len(c.Bound); n > 0 {
 		last := c.Bound[n-1]
-		fmt.Fprintf(&b, `<text class="bound-label" x="%g" y="%.1f" text-anchor="end">%s</text>`+"\n", plotRight-4, y.of(last.Value)-5, text(c.boundWord()+" "+strings.TrimSpace(c.BoundOp+" "+formatNumber(last.Value, 4))))
+		fmt.Fprintf(&b, `<text class="bound-label" x="100%%" dx="-4" y="%.1f" text-anchor="end">%s</text>`+"\n", y.of(last.Value)-5, text(c.boundWord()+" "+strings.TrimSpace(c.BoundOp+" "+formatNumber(last.Value, 4))))
 	}
 	if c.Worst != nil {
-		wx, wy := at(c.Worst.At), y.of(c.Worst.Value)
 		anchor := "middle"
-		if wx < plotLeft+40 {
+		switch share := p.span.share(c.Worst.At); {
+		case share < 0.06:
 			anchor = "start"
-		} else if wx > plotRight-40 {
+		case share > 0.94:
 			anchor = "end"
 		}
-		fmt.Fprintf(&b, `<path class="worst" d="M%.1f %.1fl5.5 -5.5 5.5 5.5 -5.5 5.5z"/><text class="worst-label" x="%.1f" y="%.1f" text-anchor="%s">%s</text>`+"\n", wx-5.5, wy, wx, wy-10, anchor, text(formatNumber(c.Worst.Value, 4)))
+		fmt.Fprintf(&b, `<svg class="at" x="%s" y="%.1f"><path class="worst" d="M-5.5 0l5.5 -5.5 5.5 5.5 -5.5 5.5z"/><text class="worst-label" y="-10" text-anchor="%s">%s</text></svg>`+"\n", p.span.percent(c.Worst.At), y.of(c.Worst.Value), anchor, text(formatNumber(c.Worst.Value, 4)))
 	}
 	for _, a := range c.Alerts {
-		fmt.Fprintf(&b, `<path class="mark signal" d="M%.1f %gl6 10h-12z"><title>%s</title></path>`+"\n", at(a.At), plotTop, text("alert "+a.Name+" fires"))
+		fmt.Fprintf(&b, `<svg class="at alert-tick" x="%s" y="%g"><line y2="%g"/><path class="mark signal" d="M0 -2l6 10h-12z"><title>%s</title></path></svg>`+"\n", p.span.percent(a.At), plotTop, plotBottom-plotTop, text("alert "+a.Name+" fires"))
 	}
-	drawTimeAxis(&b, p.d.Clock, c.From, c.To, at, plotBottom+9)
+	p.timeAxis(&b, plotBottom+22)
+	cursor(&b, plotTop-6, plotBottom)
 	b.WriteString("</svg>")
 	p.raw("<figure id=\"%s\">\n%s\n<figcaption>", c.ID, b.String())
 	p.legend(c)
 	p.raw("<p>%s</p></figcaption>\n</figure>\n", p.sentences([]Sentence{c.Text}))
+}
+
+// cursor marks the instant of the row of the timeline that one looks at.
+func cursor(b *strings.Builder, top, bottom float64) {
+	fmt.Fprintf(b, `<rect class="cursor" y="%g" width="2" height="%g"/>`+"\n", top, bottom-top)
+}
+
+// atLeast keeps a band wide enough to be seen.
+func atLeast(width, least string) string {
+	var a, z float64
+	fmt.Sscanf(width, "%f", &a)
+	fmt.Sscanf(least, "%f", &z)
+	if a < z {
+		return least
+	}
+	return width
+}
+
+// faultBands shades the time in which each fault was in force, and marks when it was undone. The first few have their names.
+func (p *page) faultBands(b *strings.Builder, faults []Band, top, bottom float64, named int) {
+	for i, f := range faults {
+		a, z := p.span.percent(f.From), p.span.percent(f.To)
+		fmt.Fprintf(b, `<g class="fault"><rect x="%s" y="%g" width="%s" height="%g"/><line x1="%s" x2="%s" y1="%g" y2="%g"/>`, a, top, atLeast(p.span.width(f.From, f.To), "0.1%"), bottom-top, a, a, top, bottom)
+		if !f.Open {
+			fmt.Fprintf(b, `<line class="undo" x1="%s" x2="%s" y1="%g" y2="%g"/><svg class="at" x="%s" y="%g"><path class="undo-flag" d="M0 0l-5 -7h10z"/></svg>`, z, z, top, bottom, z, top)
+		}
+		b.WriteString("</g>\n")
+		if i >= named {
+			continue
+		}
+		anchor, x, dx := "start", a, 3
+		if p.span.share(f.From) > 0.5 {
+			anchor, x, dx = "end", z, -8
+		}
+		label := f.Label
+		if f.Open {
+			label += " (open)"
+		}
+		fmt.Fprintf(b, `<text class="fault-label" x="%s" dx="%d" y="%g" text-anchor="%s">%s</text>`+"\n", x, dx, top-4-float64(i%2)*14, anchor, text(shorten(label, 24)))
+	}
 }
 
 // boundWord says what the bound line is.
@@ -118,8 +134,6 @@ func (c *Chart) boundWord() string {
 	}
 	return "bound"
 }
-
-func clamp(v float64) float64 { return math.Max(plotLeft, math.Min(plotRight, v)) }
 
 func shorten(s string, n int) string {
 	r := []rune(s)
@@ -157,15 +171,16 @@ func (c *Chart) extent() (low, high float64) {
 	return low, high
 }
 
-func drawBands(b *strings.Builder, bands []Band, at func(time.Time) float64, top, bottom, label float64) {
+// bands are the phases of the run.
+func (p *page) bands(b *strings.Builder, bands []Band, top, bottom, label float64) {
 	for _, s := range bands {
-		a, z := clamp(at(s.From)), clamp(at(s.To))
-		fmt.Fprintf(b, `<rect class="phase %s" x="%.1f" y="%g" width="%.1f" height="%g"/>`, phaseClass(s.Label), a, top, math.Max(0, z-a), bottom-top)
-		if a > plotLeft+1 {
-			fmt.Fprintf(b, `<path class="phase-edge" d="M%.1f %gV%g"/>`, a, top, label-8)
+		a, share := p.span.percent(s.From), p.span.share(s.To)-p.span.share(s.From)
+		fmt.Fprintf(b, `<rect class="phase %s" x="%s" y="%g" width="%s" height="%g"/>`, phaseClass(s.Label), a, top, p.span.width(s.From, s.To), bottom-top)
+		if p.span.share(s.From) > 0.001 {
+			fmt.Fprintf(b, `<line class="phase-edge" x1="%s" x2="%s" y1="%g" y2="%g"/>`, a, a, top, label-2)
 		}
-		if z-a > 50 {
-			fmt.Fprintf(b, `<text class="phase-label" x="%.1f" y="%g">%s</text>`, a+4, label, text(s.Label))
+		if share > 0.08 {
+			fmt.Fprintf(b, `<text class="phase-label" x="%s" dx="4" y="%g">%s</text>`, a, label, text(s.Label))
 		}
 	}
 	b.WriteString("\n")
@@ -179,31 +194,43 @@ func phaseClass(label string) string {
 	return "phase-other"
 }
 
-func drawLine(b *strings.Builder, l Line, i int, at func(time.Time) float64, y scale) {
+// A lineScale places a series in the drawing that is stretched to the width of the chart.
+type lineScale struct {
+	span span
+	y    scale
+}
+
+func (l lineScale) x(t time.Time) float64 { return lineWidth * l.span.share(t) }
+
+// draw writes a series; values that stand alone are dots, which are not stretched.
+func (l lineScale) draw(b, dots *strings.Builder, s Line, i int) {
 	fmt.Fprintf(b, `<g class="series s%d">`, i)
-	for _, seg := range l.Segments {
+	var place []byte
+	for _, seg := range s.Segments {
 		if len(seg) == 1 {
-			fmt.Fprintf(b, `<circle cx="%.1f" cy="%.1f" r="2.4"/>`, at(seg[0].At), y.of(seg[0].Value))
+			fmt.Fprintf(dots, `<circle class="dot s%d" cx="%s" cy="%.1f" r="2.4"/>`, i, l.span.percent(seg[0].At), plotTop+l.y.of(seg[0].Value))
 			continue
 		}
-		b.WriteString(`<path d="`)
+		place = append(place[:0], `<path d="M`...)
 		for j, d := range seg {
-			op := "L"
-			if j == 0 {
-				op = "M"
+			if j > 0 {
+				place = append(place, 'L')
 			}
-			fmt.Fprintf(b, "%s%.1f %.1f", op, at(d.At), y.of(d.Value))
+			place = strconv.AppendFloat(place, l.x(d.At), 'f', 1, 64)
+			place = append(place, ' ')
+			place = strconv.AppendFloat(place, l.y.of(d.Value), 'f', 1, 64)
 		}
-		b.WriteString(`"/>`)
+		b.Write(append(place, `"/>`...))
 	}
 	b.WriteString("</g>\n")
 }
 
-func drawTimeAxis(b *strings.Builder, clock Clock, from, to time.Time, at func(time.Time) float64, top float64) {
+// timeAxis writes offsets beneath a drawing.
+func (p *page) timeAxis(b *strings.Builder, y float64) {
+	clock, from, to := p.d.Clock, p.span.from, p.span.to
 	step := niceStep(to.Sub(from), 6)
-	first := clock.Zero.Add(from.Sub(clock.Zero).Truncate(step))
+	t := clock.Zero.Add(from.Sub(clock.Zero).Truncate(step))
 	const most = 60 // times too far apart for a duration to hold end here
-	t := first
 	for range most {
 		if t.After(to) {
 			break
@@ -212,18 +239,18 @@ func drawTimeAxis(b *strings.Builder, clock Clock, from, to time.Time, at func(t
 			t = t.Add(step)
 			continue
 		}
-		x := at(t)
 		anchor := "middle"
-		if x < plotLeft+24 {
-			anchor, x = "start", math.Max(plotLeft, x)
-		} else if x > plotRight-24 {
-			anchor, x = "end", math.Min(plotRight, x)
+		switch share := p.span.share(t); {
+		case share < 0.03:
+			anchor = "start"
+		case share > 0.97:
+			anchor = "end"
 		}
 		class := "tick"
 		if t.Sub(clock.Zero)/step%2 != 0 {
 			class = "tick minor"
 		}
-		fmt.Fprintf(b, `<text class="%s" x="%.1f" y="%g" text-anchor="%s">%s</text>`, class, x, top+13, anchor, text(clock.Offset(t)))
+		fmt.Fprintf(b, `<text class="%s" x="%s" y="%g" text-anchor="%s">%s</text>`, class, p.span.percent(t), y, anchor, text(clock.Offset(t)))
 		t = t.Add(step)
 	}
 	b.WriteString("\n")
@@ -308,67 +335,20 @@ func (p *page) legend(c *Chart) {
 	if len(c.Bound) > 0 {
 		p.raw(`<li><svg viewBox="0 0 26 10" aria-hidden="true"><path class="bound" d="M0 5H26"/></svg>%s</li>`, c.boundWord())
 	}
+	if c.Usual != nil {
+		p.raw(`<li><svg viewBox="0 0 26 10" aria-hidden="true"><rect class="usual" width="26" height="10"/></svg>range in the baseline</li>`)
+	}
 	if len(c.Bad) > 0 {
 		p.raw(`<li><svg viewBox="0 0 26 10" aria-hidden="true"><rect class="bad" fill="url(#%s-hatch)" width="26" height="10"/></svg>condition not met</li>`, c.ID)
 	}
 	if len(c.Faults) > 0 {
-		p.raw(`<li><svg viewBox="0 0 26 10" aria-hidden="true"><g class="fault"><rect width="26" height="10"/><path d="M.5 0V10"/></g></svg>fault in force</li><li><svg viewBox="0 0 26 10" aria-hidden="true"><path class="undo-flag" d="M13 9l-5 -7h10z"/></svg>undone</li>`)
+		p.raw(`<li><svg viewBox="0 0 26 10" aria-hidden="true"><g class="fault"><rect width="26" height="10"/><line x1=".5" x2=".5" y2="10"/></g></svg>fault in force</li><li><svg viewBox="0 0 26 10" aria-hidden="true"><path class="undo-flag" d="M13 9l-5 -7h10z"/></svg>undone</li>`)
+	}
+	if len(c.Alerts) > 0 {
+		p.raw(`<li><svg viewBox="0 0 26 10" aria-hidden="true"><path class="mark signal" d="M13 0l6 10h-12z"/></svg>an alert fires</li>`)
 	}
 	if len(c.Gaps) > 0 {
 		p.raw(`<li><svg viewBox="0 0 26 10" aria-hidden="true"><rect class="gap" width="26" height="10"/></svg>no data</li>`)
 	}
 	p.raw("</ul>\n")
-}
-
-// lanes draws the timeline: one lane each for fault, system, signal, people and runner.
-func (p *page) lanes(l *Lanes) {
-	const left, right, top, height = 62.0, 748.0, 18.0, 34.0
-	bottom := top + height*float64(len(laneOrder))
-	x := scale{float64(l.From.UnixNano()), float64(l.To.UnixNano()), left + 6, right - 6}
-	at := func(t time.Time) float64 { return math.Max(left, math.Min(right, x.of(float64(t.UnixNano())))) }
-	var b strings.Builder
-	fmt.Fprintf(&b, `<svg class="chart lanes" viewBox="0 0 760 %g" role="img" aria-labelledby="lanes-t lanes-d"><title id="lanes-t">Timeline in lanes</title><desc id="lanes-d">%s</desc>`+"\n", bottom+40, text(l.Text.phrase().plainText(p.d.Clock)))
-	for _, s := range l.Bands {
-		a, z := at(s.From), at(s.To)
-		fmt.Fprintf(&b, `<rect class="phase %s" x="%.1f" y="%g" width="%.1f" height="%g"/>`, phaseClass(s.Label), a, top, math.Max(0, z-a), bottom-top)
-		if z-a > 60 {
-			fmt.Fprintf(&b, `<text class="phase-label" x="%.1f" y="%g">%s</text>`, a+3, top-6, text(s.Label))
-		}
-	}
-	row := map[lane]float64{}
-	for i, name := range laneOrder {
-		row[name] = top + height*(float64(i)+0.5)
-		fmt.Fprintf(&b, `<path class="grid" d="M%g %.1fH%g"/><text class="lane-label" x="0" y="%.1f">%s</text>`, left, row[name], right, row[name]+4, name)
-	}
-	b.WriteString("\n")
-	for _, f := range l.Faults {
-		a, z := at(f.From), at(f.To)
-		fmt.Fprintf(&b, `<g class="fault-bar"><rect x="%.1f" y="%.1f" width="%.1f" height="14" rx="3"><title>%s</title></rect></g>`, a, row[laneFault]-7, math.Max(3, z-a), text(f.Label))
-	}
-	for i, m := range l.Marks {
-		if i == 400 {
-			break
-		}
-		cx, cy := at(m.At), row[m.Lane]
-		fmt.Fprintf(&b, `<a href="#%s"><title>%s</title>%s</a>`, m.ID, text(m.Title), markShape(m.Lane, cx, cy))
-	}
-	b.WriteString("\n")
-	drawTimeAxis(&b, p.d.Clock, l.From, l.To, at, bottom+4)
-	b.WriteString("</svg>")
-	p.raw("<figure>\n%s\n<figcaption><p>%s</p></figcaption>\n</figure>\n", b.String(), p.sentences([]Sentence{l.Text}))
-}
-
-// markShape is a shape of its own for each lane.
-func markShape(l lane, x, y float64) string {
-	switch l {
-	case laneFault:
-		return fmt.Sprintf(`<path class="mark fault-mark" d="M%.1f %.1fl6 -6 6 6 -6 6z"/>`, x-6, y)
-	case laneSystem:
-		return fmt.Sprintf(`<rect class="mark system" x="%.1f" y="%.1f" width="10" height="10"/>`, x-5, y-5)
-	case laneSignal:
-		return fmt.Sprintf(`<path class="mark signal" d="M%.1f %.1fl6 10h-12z"/>`, x, y-6)
-	case lanePeople:
-		return fmt.Sprintf(`<path class="mark people" d="M%.1f %.1fh10v8h-5l-4 4v-4h-1z"/>`, x-5, y-6)
-	}
-	return fmt.Sprintf(`<circle class="mark runner" cx="%.1f" cy="%.1f" r="5"/>`, x, y)
 }

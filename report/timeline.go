@@ -285,7 +285,9 @@ func (f *facts) timeline() Section {
 	}
 	sort.SliceStable(shown, func(i, j int) bool { return shown[i].at.Before(shown[j].at) })
 	for _, m := range calm(shown) {
-		t.Rows = append(t.Rows, row([]string{m.id}, words("{}", TimeOfDay(m.at)), words("{}", Since(m.at)), words("{}", Word(m.lane)), m.text))
+		r := row([]string{m.id}, words("{}", TimeOfDay(m.at)), words("{}", Since(m.at)), words("{}", Word(m.lane)), m.text)
+		r.At = m.at
+		t.Rows = append(t.Rows, r)
 	}
 	if len(t.Rows) == 0 {
 		s.Items = append(s.Items, Para{say([]string{f.last}, "No change of state is in the record.")})

@@ -15,8 +15,8 @@ type kept struct {
 	id, after, body string
 }
 
-// readWritten reads people's side of a report.md that has been merged with the draft's blocks.
-func readWritten(content string, blocks []block) (*written, error) {
+// readWritten reads people's side of a report.md that has been merged with the draft's sections.
+func readWritten(content string, sections []Section) (*written, error) {
 	chunks, _, _, err := parse(content)
 	if err != nil {
 		return nil, err
@@ -24,8 +24,8 @@ func readWritten(content string, blocks []block) (*written, error) {
 	w := &written{words: wordsOf(chunks), edited: map[string]string{}, deleted: map[string]bool{}}
 	w.words[""] = strings.TrimPrefix(w.words[""], byteOrderMark)
 	fresh, there := map[string]bool{}, map[string]bool{}
-	for _, b := range blocks {
-		fresh[b.id] = true
+	for _, s := range sections {
+		fresh[s.ID] = true
 	}
 	main, after := mainOf(chunks), ""
 	for _, c := range chunks {
@@ -45,11 +45,8 @@ func readWritten(content string, blocks []block) (*written, error) {
 			}
 		}
 	}
-	for _, b := range blocks {
-		w.deleted[b.id] = !there[b.id]
+	for _, s := range sections {
+		w.deleted[s.ID] = !there[s.ID]
 	}
 	return w, nil
 }
-
-// wrote says whether people wrote anything beneath a block.
-func (w *written) wrote(id string) bool { return strings.TrimSpace(w.words[id]) != "" }
