@@ -165,7 +165,11 @@ func (onHost) Gone(ctx context.Context, t Tools, u Undo) (Proof, error) {
 		p.Seen = "it is " + status(*a.container) + ", and its control group is gone"
 	}
 	if d := t.Sidecars.peek(ctx, u.Run, u.ID, hostSidecar); d != nil {
-		if l, err := d.look(ctx, faultID(u)); err == nil && l.At > 0 {
+		l, err := d.look(ctx, faultID(u))
+		if c := a.container; err == nil && l.Ended && c != nil && c.State.Running && c.State.StartedAt.Equal(u.Before.StartedAt) {
+			return Proof{}, errors.New("its main process has ended, and the engine takes it to be running: it has not noticed yet")
+		}
+		if err == nil && l.At > 0 {
 			if l.Seen != "" && a.container != nil {
 				p.Seen = l.Seen + "; " + p.Seen
 			}

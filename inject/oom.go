@@ -97,6 +97,10 @@ func goneAndRuns(ctx context.Context, t Tools, u Undo, k onHost) (Proof, error) 
 	if err != nil {
 		return Proof{}, err
 	}
+	// The engine may have heard only now of a death in the moment of the undo.
+	if up, err = runsAgain(ctx, t, u); err != nil {
+		return Proof{}, err
+	}
 	if p.Seen != goneWords {
 		p.Seen = up.Seen + "; " + p.Seen
 	}

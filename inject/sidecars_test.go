@@ -6,11 +6,13 @@ import (
 	"encoding/json"
 	"errors"
 	"io"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
 
 	"gameday/inject/engine"
+	"gameday/inject/engine/fake"
 	"gameday/inject/sidecar"
 )
 
@@ -101,6 +103,33 @@ func TestSidecarTakesNothing(t *testing.T) {
 		if _, err := d.call(ctx, sidecar.Request{Op: sidecar.OpPing}); !errors.Is(err, context.DeadlineExceeded) {
 			t.Errorf("%v", err)
 		}
+	}
+}
+
+// A death that the sidecar has seen and the engine has not noticed yet is no end of a fault: the container would stay down.
+func TestEngineHasNotNoticedADeath(t *testing.T) {
+	f := fake.New()
+	c := f.AddContainer(engine.Container{})
+	tools := Tools{Engine: f, Sidecars: NewSidecars(f, nil)}
+	ended := false
+	d := play(t, func(q sidecar.Request) *sidecar.Reply {
+		return &sidecar.Reply{Look: &sidecar.Look{Ended: ended && q.ID != ""}}
+	})
+	d.startedAt = c.State.StartedAt
+	tools.Sidecars.slot("run", c.ID, hostSidecar).s = d
+	u := Undo{Run: "run", Fault: "f", Kind: "oom", ID: c.ID, Name: c.Name, Before: stateOf(c)}
+	if _, err := (onHost{}).Gone(t.Context(), tools, u); err != nil {
+		t.Error(err)
+	}
+	ended = true
+	if p, err := (onHost{}).Gone(t.Context(), tools, u); err == nil || !strings.Contains(err.Error(), "has not noticed") {
+		t.Errorf("%+v, %v", p, err)
+	}
+	if err := f.Kill(t.Context(), c.ID, "KILL"); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := (onHost{}).Gone(t.Context(), tools, u); err != nil {
+		t.Errorf("now the engine knows: %v", err)
 	}
 }
 

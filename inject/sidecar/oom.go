@@ -179,6 +179,12 @@ func (e *oom) apply() (at time.Time, err error) {
 	} else {
 		at, err = e.crowd(g)
 	}
+	if err != nil {
+		// It may have been taken back in the very moment.
+		if done, herr := e.happened(); herr == nil && done {
+			at, err = time.Now(), nil
+		}
+	}
 	var dead []process
 	if err == nil {
 		dead, err = e.dead(procs)
