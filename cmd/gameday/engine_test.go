@@ -8,6 +8,7 @@ import (
 	"io"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"regexp"
 	"strconv"
 	"strings"
@@ -22,23 +23,48 @@ import (
 	"gameday/inject/engine/enginetest"
 )
 
-// TestEngineScripts runs what needs a Docker engine, one script after the other: the lock is one for all of an engine.
+// TestEngineScripts runs what needs a Docker engine. Most of a script is waiting, but the lock is one for all of an engine: so there are
+// a few engines, and on each the scripts come one after the other.
 func TestEngineScripts(t *testing.T) {
-	e := enginetest.Open(t)
-	image := ownImage(t, e)
+	t.Parallel()
+	files, err := filepath.Glob("testdata/engine/*.txtar")
+	if err != nil || len(files) == 0 {
+		t.Fatalf("%d scripts: %v", len(files), err)
+	}
+	scripts := make(chan string, len(files))
+	for _, f := range files {
+		scripts <- f
+	}
+	close(scripts)
+	var all sync.WaitGroup
+	for range 2 {
+		engine := enginetest.PrivateEngine(t)
+		image := ownImage(t, engine.Engine())
+		bin := reaching(t, engine)
+		all.Go(func() {
+			for f := range scripts {
+				runScript(t, f, engine, image, bin)
+			}
+		})
+	}
+	all.Wait()
+}
+
+func runScript(t *testing.T, file string, p *enginetest.Private, image, bin string) {
 	testscript.RunT(oneByOne{t}, testscript.Params{
-		Dir:                 "testdata/engine",
+		Files:               []string{file},
 		RequireExplicitExec: true,
 		Setup: func(env *testscript.Env) error {
-			s := &stage{engine: e, image: image, project: enginetest.Unique("test"), jobs: map[string]*job{}, work: env.WorkDir, log: env.T().Log}
+			s := &stage{engine: p.Engine(), image: image, project: enginetest.Unique("test"), jobs: map[string]*job{}, work: env.WorkDir, log: env.T().Log}
 			env.Values["stage"] = s
 			env.Defer(s.clear)
 			env.Setenv("PROJECT", s.project)
 			env.Setenv("IMAGE", image)
 			env.Setenv("GAMEDAY_VAR_project", s.project)
-			for _, keep := range []string{"DOCKER_HOST", "GOCOVERDIR"} {
-				env.Setenv(keep, os.Getenv(keep))
-			}
+			env.Setenv("DOCKER_HOST", p.Host)
+			env.Setenv("SOCKET", strings.TrimPrefix(p.Host, "unix://"))
+			env.Setenv("GOCOVERDIR", os.Getenv("GOCOVERDIR"))
+			env.Setenv("PATH", bin+string(os.PathListSeparator)+env.Getenv("PATH"))
 			return os.CopyFS(env.WorkDir, os.DirFS("testdata/system"))
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
@@ -46,6 +72,21 @@ func TestEngineScripts(t *testing.T) {
 			"await": await, "type": typed, "signal": send, "ended": ended, "verdict": verdict, "picked": picked,
 		},
 	})
+}
+
+// reaching makes a directory with a gameday that reaches the containers of a private engine.
+func reaching(t *testing.T, p *enginetest.Private) (dir string) {
+	t.Helper()
+	binary, err := exec.LookPath("gameday")
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir = t.TempDir()
+	text := fmt.Sprintf("#!/bin/sh\nexec %s %s \"$@\"\n", strings.Join(p.Enter(), " "), binary)
+	if err := os.WriteFile(filepath.Join(dir, "gameday"), []byte(text), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	return dir
 }
 
 // oneByOne keeps scripts from running side by side.
@@ -246,8 +287,13 @@ func terminal(ts *testscript.TestScript, _ bool, args []string) {
 }
 
 func command(ts *testscript.TestScript, args []string) *exec.Cmd {
-	path, err := exec.LookPath(args[0])
-	ts.Check(err)
+	var path string
+	for _, dir := range filepath.SplitList(ts.Getenv("PATH")) {
+		if _, err := os.Stat(filepath.Join(dir, args[0])); err == nil {
+			path = filepath.Join(dir, args[0])
+			break
+		}
+	}
 	cmd := exec.Command(path, args[1:]...)
 	cmd.Dir = ts.MkAbs(".")
 	for _, kv := range []string{"PROJECT", "GAMEDAY_VAR_project", "DOCKER_HOST", "PATH", "HOME", "TMPDIR", "NO_COLOR", "GOCOVERDIR"} {

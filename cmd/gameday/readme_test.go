@@ -21,6 +21,7 @@ import (
 // TestReadme walks through README.md as a newcomer does: every command line in it is run by a shell, in order, in a directory of its
 // own. While the demo's shop is there, its two rehearsals are held against what the shop's users saw.
 func TestReadme(t *testing.T) {
+	t.Parallel()
 	e := enginetest.Open(t)
 	image := ownImage(t, e)
 	commands := readmeCommands(t)

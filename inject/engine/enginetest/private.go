@@ -147,6 +147,11 @@ func (p *Private) awaitHolder() {
 // Engine is a connection to the daemon. It outlives restarts.
 func (p *Private) Engine() engine.Engine { return p.engine }
 
+// Enter are the words before a command that bring it into the network of the daemon's containers: from elsewhere nobody reaches them.
+func (p *Private) Enter() []string {
+	return []string{"nsenter", "--net=/proc/" + strconv.Itoa(p.holder.Process.Pid) + "/ns/net", "--"}
+}
+
 // Docker runs a docker command on the daemon and returns what it prints.
 func (p *Private) Docker(args ...string) string {
 	p.t.Helper()
