@@ -12,7 +12,7 @@ import (
 	"gameday/inject/engine"
 )
 
-// Run tests an engine against the contract of engine.Engine. open is called once for each part.
+// Run tests an engine against the contract of engine.Engine. open is called once for each part, and the parts are side by side.
 func Run(t *testing.T, open func(t *testing.T) engine.Engine) {
 	for _, part := range []struct {
 		name string
@@ -53,7 +53,10 @@ func Run(t *testing.T, open func(t *testing.T) engine.Engine) {
 		{"Images", testImages},
 		{"Cancelled", testCancelled},
 	} {
-		t.Run(part.name, func(t *testing.T) { part.test(t, open(t)) })
+		t.Run(part.name, func(t *testing.T) {
+			t.Parallel()
+			part.test(t, open(t))
+		})
 	}
 }
 

@@ -78,10 +78,11 @@ func testAttachEnds(t *testing.T, e engine.Engine) {
 		t.Errorf("it ended with %d, %v", code, err)
 	}
 
-	c = Workload(t, e, Unique("gameday-attach"), Args("echo", "wait", "300ms", "print", "done")) // stdin is empty
+	c = Create(t, e, Unique("gameday-attach"), Args("echo", "print", "done")) // stdin is empty
 	s, err = e.Attach(ctx, c.ID)
 	must(t, err)
 	defer s.Close()
+	must(t, e.Start(ctx, c.ID))
 	if got := read(t, s, 5); got != "done\n" {
 		t.Errorf("without stdin, it wrote %q", got)
 	}
