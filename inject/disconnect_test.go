@@ -44,7 +44,7 @@ func places(t testing.TB, id string) map[string]any {
 // sweep removes the helpers of this test process's faults.
 func sweep(t testing.TB, tools inject.Tools) {
 	t.Cleanup(func() {
-		if err := inject.Sweep(enginetest.Context(t), tools, enginetest.RunLabel()); err != nil {
+		if err := inject.Sweep(enginetest.Context(t), tools, runOf(t)); err != nil {
 			t.Error(err)
 		}
 	})
@@ -82,6 +82,7 @@ func holders(t testing.TB, network string) []string {
 }
 
 func TestDisconnectPutsBackExactly(t *testing.T) {
+	t.Parallel()
 	tools := injecttest.Tools(t)
 	sweep(t, tools)
 	e := tools.Engine
@@ -157,6 +158,7 @@ func TestDisconnectPutsBackExactly(t *testing.T) {
 
 // What crashes because of the fault, and is started again, does not get the address.
 func TestDisconnectHoldsTheAddress(t *testing.T) {
+	t.Parallel()
 	tools := injecttest.Tools(t)
 	sweep(t, tools)
 	n := enginetest.TestNetwork(t, tools.Engine)
@@ -182,6 +184,7 @@ func TestDisconnectHoldsTheAddress(t *testing.T) {
 
 // Another container has got the address: that is said, with its name, and put right once it is gone.
 func TestDisconnectAddressIsTaken(t *testing.T) {
+	t.Parallel()
 	tools := injecttest.Tools(t)
 	sweep(t, tools)
 	n := enginetest.TestNetwork(t, tools.Engine)
@@ -212,6 +215,7 @@ func TestDisconnectAddressIsTaken(t *testing.T) {
 
 // While it is out, the container is stopped, or restarted: it is put back in any case.
 func TestDisconnectAndAnotherLife(t *testing.T) {
+	t.Parallel()
 	tools := injecttest.Tools(t)
 	sweep(t, tools)
 	n := enginetest.TestNetwork(t, tools.Engine)
@@ -237,6 +241,7 @@ func TestDisconnectAndAnotherLife(t *testing.T) {
 
 // Its network is removed while it is out.
 func TestDisconnectNetworkIsGone(t *testing.T) {
+	t.Parallel()
 	tools := injecttest.Tools(t)
 	sweep(t, tools)
 	name := enginetest.Unique("gameday-lost")
@@ -247,7 +252,7 @@ func TestDisconnectNetworkIsGone(t *testing.T) {
 	t.Cleanup(func() { tools.Engine.RemoveNetwork(context.Background(), name) })
 	c := enginetest.Workload(t, tools.Engine, enginetest.Unique("gameday-lost"), enginetest.Network(name))
 	s := disconnected(t, tools, name, c.ID)
-	if err := inject.Sweep(enginetest.Context(t), tools, enginetest.RunLabel()); err != nil {
+	if err := inject.Sweep(enginetest.Context(t), tools, runOf(t)); err != nil {
 		t.Fatal(err)
 	}
 	if err := tools.Engine.RemoveNetwork(enginetest.Context(t), name); err != nil {
@@ -273,6 +278,7 @@ func TestDisconnectNetworkIsGone(t *testing.T) {
 }
 
 func TestDisconnectWarnings(t *testing.T) {
+	t.Parallel()
 	tools := injecttest.Tools(t)
 	sweep(t, tools)
 	n := enginetest.TestNetwork(t, tools.Engine)

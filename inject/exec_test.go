@@ -14,8 +14,8 @@ import (
 	"gameday/inject/injecttest"
 )
 
-func execFault(args map[string]any) inject.Fault {
-	return inject.Fault{Run: enginetest.RunLabel(), Name: "f", Kind: "exec", Args: args, Duration: time.Minute}
+func execFault(t testing.TB, args map[string]any) inject.Fault {
+	return inject.Fault{Run: runOf(t), Name: "f", Kind: "exec", Args: args, Duration: time.Minute}
 }
 
 // executions is what runs in a container beside its main process.
@@ -29,6 +29,7 @@ func executions(t testing.TB, e engine.Engine, id string) []engine.Execution {
 }
 
 func TestExecFails(t *testing.T) {
+	t.Parallel()
 	tools := injecttest.Tools(t)
 	sweep(t, tools)
 	c := enginetest.Workload(t, tools.Engine, enginetest.Unique("gameday-exec"))
@@ -37,7 +38,7 @@ func TestExecFails(t *testing.T) {
 		"exit code 1, and said nothin": "/workload exit 1",
 		"/nothing/here":                "/nothing/here",
 	} {
-		s, err := inject.Prepare(enginetest.Context(t), tools, execFault(map[string]any{"run": run, "undo": "/workload exit 0"}), c.ID, inject.Host{})
+		s, err := inject.Prepare(enginetest.Context(t), tools, execFault(t, map[string]any{"run": run, "undo": "/workload exit 0"}), c.ID, inject.Host{})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -59,6 +60,7 @@ func TestExecFails(t *testing.T) {
 // A command that does not end in time has failed, and does not go on after the undo. One of the same words that is somebody
 // else's does.
 func TestExecDoesNotEnd(t *testing.T) {
+	t.Parallel()
 	tools := injecttest.Tools(t)
 	sweep(t, tools)
 	c := enginetest.Workload(t, tools.Engine, enginetest.Unique("gameday-exec"))
@@ -68,7 +70,7 @@ func TestExecDoesNotEnd(t *testing.T) {
 		t.Fatalf("%+v", theirs)
 	}
 	s, err := inject.Prepare(enginetest.Context(t), tools,
-		execFault(map[string]any{"run": "/workload sleep", "undo": "/workload exit 0", "timeout": 300 * time.Millisecond}), c.ID, inject.Host{})
+		execFault(t, map[string]any{"run": "/workload sleep", "undo": "/workload exit 0", "timeout": 300 * time.Millisecond}), c.ID, inject.Host{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -86,12 +88,13 @@ func TestExecDoesNotEnd(t *testing.T) {
 
 // The runner dies while the command runs: another process ends the command, and then undoes.
 func TestExecRunnerDies(t *testing.T) {
+	t.Parallel()
 	tools := injecttest.Tools(t)
 	sweep(t, tools)
 	c := enginetest.Workload(t, tools.Engine, enginetest.Unique("gameday-exec"))
 	const file = "/tmp/gameday"
 	s, err := inject.Prepare(enginetest.Context(t), tools,
-		execFault(map[string]any{"run": "/workload wait 2s touch " + file + " exit 0", "undo": "/workload unlink " + file + " exit 0"}), c.ID, inject.Host{})
+		execFault(t, map[string]any{"run": "/workload wait 2s touch " + file + " exit 0", "undo": "/workload unlink " + file + " exit 0"}), c.ID, inject.Host{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -111,6 +114,7 @@ func TestExecRunnerDies(t *testing.T) {
 
 // Where the undo command cannot run, the reason is said.
 func TestExecTargetDoesNotRun(t *testing.T) {
+	t.Parallel()
 	tools := injecttest.Tools(t)
 	c := enginetest.Workload(t, tools.Engine, enginetest.Unique("gameday-exec"))
 	s := do(t, tools, "exec", map[string]any{"run": []string{"/workload", "exit", "0"}, "undo": "/workload exit 0"}, c.ID)

@@ -21,7 +21,7 @@ func onHost(t *testing.T, opts ...enginetest.Option) (inject.Tools, engine.Conta
 	t.Helper()
 	tools := injecttest.Tools(t)
 	t.Cleanup(func() {
-		if err := inject.Sweep(enginetest.Context(t), tools, enginetest.RunLabel()); err != nil {
+		if err := inject.Sweep(enginetest.Context(t), tools, runOf(t)); err != nil {
 			t.Error(err)
 		}
 	})
@@ -50,6 +50,7 @@ func either(s injecttest.Seen, files ...string) string {
 
 // A limit of the engine's own comes back exactly, and one that somebody sets meanwhile stays and is told of.
 func TestLimitOfTheEngine(t *testing.T) {
+	t.Parallel()
 	memory := []string{"memory.limit_in_bytes", "memory.max"}
 	limited := enginetest.With(func(s *engine.Spec) { s.Memory = 256 << 20 })
 	tools, c := onHost(t, limited)
@@ -84,6 +85,7 @@ func TestLimitOfTheEngine(t *testing.T) {
 
 // A limit that the container never comes to has tested nothing.
 func TestLimitThatHitsNothing(t *testing.T) {
+	t.Parallel()
 	for name, want := range map[string]bool{"sleep": true, "burn": false} {
 		tools, c := onHost(t, enginetest.Args(name, "sleep"))
 		s := do(t, tools, "cpu", map[string]any{"limit": 0.2}, c.ID)
@@ -103,6 +105,7 @@ func TestLimitThatHitsNothing(t *testing.T) {
 
 // What the kernel kills for want of memory is not stopped by hand: the restart policy acts, and the limits are as before.
 func TestOOMWithRestartPolicy(t *testing.T) {
+	t.Parallel()
 	tools, c := onHost(t, enginetest.RestartPolicy("always"))
 	before := injecttest.Outside(t, c.ID)
 	s := do(t, tools, "oom", nil, c.ID)
@@ -124,6 +127,7 @@ func TestOOMWithRestartPolicy(t *testing.T) {
 
 // The kernel's choice may be another process than the main one, which lives on as it was.
 func TestOOMOfAnotherProcess(t *testing.T) {
+	t.Parallel()
 	tools, c := onHost(t, enginetest.Args("fork", "leaky", "48MiB", "sleep"))
 	enginetest.Eventually(t, tools.Engine, c.ID, "its other process", func(engine.Container) bool {
 		n := len(injecttest.Outside(t, c.ID).Names)
@@ -151,6 +155,7 @@ func TestOOMOfAnotherProcess(t *testing.T) {
 
 // A worker that somebody kills is told of, and not started again.
 func TestStressWorkerKilled(t *testing.T) {
+	t.Parallel()
 	tools, c := onHost(t)
 	s := do(t, tools, "stress", map[string]any{"cpu": int64(1)}, c.ID)
 	agent := strings.TrimSpace(injecttest.Docker(t, "inspect", "-f", "{{.State.Pid}}", "gameday-host-"+c.ID[:12]))
@@ -192,6 +197,7 @@ func TestStressWorkerKilled(t *testing.T) {
 
 // The engine can remove a container's control groups although workers of ours were in them.
 func TestStressOverARestart(t *testing.T) {
+	t.Parallel()
 	tools, c := onHost(t)
 	s := do(t, tools, "stress", map[string]any{"cpu": int64(1), "memory": int64(16 << 20)}, c.ID)
 	injecttest.Docker(t, "restart", "-t", "0", c.ID)
@@ -205,9 +211,10 @@ func TestStressOverARestart(t *testing.T) {
 
 // A signal reaches the process that goes by the name, and no other.
 func TestSignalToOneProcess(t *testing.T) {
+	t.Parallel()
 	tools, c := onHost(t, enginetest.Args("fork", "worker", "1MiB", "sleep"))
 	enginetest.Eventually(t, tools.Engine, c.ID, "its other process", func(engine.Container) bool { return len(injecttest.Outside(t, c.ID).Names) > 1 })
-	f := inject.Fault{Run: enginetest.RunLabel(), Name: "f", Kind: "signal", Args: map[string]any{"process": "nobody"}}
+	f := inject.Fault{Run: runOf(t), Name: "f", Kind: "signal", Args: map[string]any{"process": "nobody"}}
 	if _, err := inject.Prepare(enginetest.Context(t), tools, f, c.ID, inject.Host{}); err == nil || !strings.Contains(err.Error(), "no process called") {
 		t.Errorf("there is no such process, and Prepare returned %v", err)
 	}
@@ -226,6 +233,7 @@ func TestSignalToOneProcess(t *testing.T) {
 
 // A file in the container's own layer goes whether or not the container runs, and one in memory with its stop.
 func TestFillOfAStoppedTarget(t *testing.T) {
+	t.Parallel()
 	for _, path := range []string{"/tmp", "/mem"} {
 		tools, c := onHost(t, enginetest.With(func(s *engine.Spec) { s.Tmpfs = map[string]string{"/mem": "size=64m"} }))
 		s := do(t, tools, "fill", map[string]any{"path": path, "size": int64(8 << 20)}, c.ID)
@@ -246,6 +254,7 @@ func TestFillOfAStoppedTarget(t *testing.T) {
 
 // A volume outlives its container, and the file must not.
 func TestFillOfARemovedTarget(t *testing.T) {
+	t.Parallel()
 	dir := t.TempDir()
 	tools, c := onHost(t, enginetest.With(func(s *engine.Spec) { s.Binds = []string{dir + ":/data"} }))
 	s := do(t, tools, "fill", map[string]any{"path": "/data", "size": int64(8 << 20)}, c.ID)
@@ -258,6 +267,7 @@ func TestFillOfARemovedTarget(t *testing.T) {
 
 // A share of a file system of the container's own is what df says.
 func TestFillToAPercent(t *testing.T) {
+	t.Parallel()
 	tools, c := onHost(t, enginetest.With(func(s *engine.Spec) { s.Tmpfs = map[string]string{"/mem": "size=32m"} }))
 	s := do(t, tools, "fill", map[string]any{"path": "/mem", "percent": 90.0}, c.ID)
 	files, err := filepath.Glob(filepath.Join("/proc", strings.TrimSpace(injecttest.Docker(t, "inspect", "-f", "{{.State.Pid}}", c.ID)), "root/mem/.gameday-*"))
@@ -272,6 +282,7 @@ func TestFillToAPercent(t *testing.T) {
 
 // What is written and waited for is held back.
 func TestIOIsSlow(t *testing.T) {
+	t.Parallel()
 	tools, c := onHost(t, onDisk(t), enginetest.Args("spool", "/data/spool", "1MiB", "sleep"))
 	s := do(t, tools, "io", map[string]any{"write": int64(512 << 10)}, c.ID)
 	time.Sleep(4 * time.Second)
@@ -286,6 +297,7 @@ func TestIOIsSlow(t *testing.T) {
 
 // What only the host can tell is told when a fault is planned, and leaves nothing there.
 func TestCheckOnTheHost(t *testing.T) {
+	t.Parallel()
 	tools, c := onHost(t)
 	for want, args := range map[string]map[string]any{"": {"limit": 0.5}, "changes nothing": {"limit": 4096.0}} {
 		f := inject.Fault{Run: enginetest.Unique("test"), Name: "f", Kind: "cpu", Args: args, Duration: time.Minute}

@@ -15,6 +15,12 @@ import (
 	"gameday/inject/injecttest"
 )
 
+// runOf is the run that a test's faults are of: each test sweeps its own helpers.
+func runOf(t testing.TB) string {
+	name, _, _ := strings.Cut(t.Name(), "/")
+	return enginetest.RunLabel() + "-" + name
+}
+
 // do plans a fault on a container as it is now, injects it and verifies it.
 func do(t *testing.T, tools inject.Tools, name string, args map[string]any, id string) inject.Step {
 	t.Helper()
@@ -28,7 +34,7 @@ func do(t *testing.T, tools inject.Tools, name string, args map[string]any, id s
 func inject1(t *testing.T, tools inject.Tools, name string, args map[string]any, id string) inject.Step {
 	t.Helper()
 	ctx := enginetest.Context(t)
-	f := inject.Fault{Run: enginetest.RunLabel(), Name: "f", Kind: name, Args: args}
+	f := inject.Fault{Run: runOf(t), Name: "f", Kind: name, Args: args}
 	if kind(t, name).Doc().Holds == inject.DurationRequired {
 		f.Duration = time.Minute
 	}
@@ -178,7 +184,7 @@ func TestCrashOfForeignProcess(t *testing.T) {
 	other := enginetest.Workload(t, tools.Engine, enginetest.Unique("gameday-other"))
 	tools.Engine = misled{tools.Engine, mine.ID, other.State.PID}
 	ctx := enginetest.Context(t)
-	f := inject.Fault{Run: enginetest.RunLabel(), Name: "f", Kind: "crash"}
+	f := inject.Fault{Run: runOf(t), Name: "f", Kind: "crash"}
 	s, err := inject.Prepare(ctx, tools, f, mine.ID, inject.Host{})
 	if err != nil {
 		t.Fatal(err)
@@ -211,6 +217,7 @@ func (m misled) Container(ctx context.Context, id string) (engine.Container, err
 
 // A start that fails for want of something else than the container is no undo, and its reason is said.
 func TestUndoSaysWhyTheContainerDoesNotStart(t *testing.T) {
+	t.Parallel()
 	tools := injecttest.Tools(t)
 	ctx := enginetest.Context(t)
 	name := enginetest.Unique("gameday-lost")

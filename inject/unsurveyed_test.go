@@ -27,8 +27,9 @@ func unsurveyed(t *testing.T, f inject.Fault, c engine.Container) inject.Undo {
 
 // A helper that dies in the middle of oom leaves a low limit of memory, and raised scores. The engine knows what they were.
 func TestOOMOfALostRun(t *testing.T) {
+	t.Parallel()
 	tools, c := onHost(t, enginetest.With(func(s *engine.Spec) { s.Memory = 256 << 20 }))
-	u := unsurveyed(t, inject.Fault{Run: enginetest.RunLabel(), Name: "f", Kind: "oom"}, c)
+	u := unsurveyed(t, inject.Fault{Run: runOf(t), Name: "f", Kind: "oom"}, c)
 	before := injecttest.Outside(t, c.ID)
 	if strings.Contains(before.Group["cgroup.procs"], "\n") {
 		t.Fatalf("it has processes %q", before.Group["cgroup.procs"])
@@ -71,10 +72,11 @@ func TestOOMOfALostRun(t *testing.T) {
 // Without a record nobody can tell whether the fault has started a command or somebody else: it is not ended, and that is said. Once
 // it has ended the undo command is run.
 func TestExecOfALostRun(t *testing.T) {
+	t.Parallel()
 	tools := injecttest.Tools(t)
 	sweep(t, tools)
 	c := enginetest.Workload(t, tools.Engine, enginetest.Unique("gameday-exec"))
-	u := unsurveyed(t, execFault(map[string]any{"run": "/workload sleep", "undo": "/workload touch /tmp/undone exit 0"}), c)
+	u := unsurveyed(t, execFault(t, map[string]any{"run": "/workload sleep", "undo": "/workload touch /tmp/undone exit 0"}), c)
 	injecttest.Docker(t, "exec", "-d", c.ID, "/workload", "sleep")
 	limit, cancel := context.WithTimeout(enginetest.Context(t), 2*time.Second)
 	defer cancel()

@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"net/url"
 	"os"
+	"strings"
 	"sync"
 )
 
@@ -60,16 +61,20 @@ func inspect(id string) (s Seen, err error) {
 	return s, err
 }
 
-// labelled are the ids of the containers with a label, as `docker ps -a` lists them.
-func labelled(label string) (ids []string, err error) {
+// labelled are the ids of the containers with a label, by their names, as `docker ps -a` lists them.
+func labelled(label string) (map[string]string, error) {
 	filters, err := json.Marshal(map[string][]string{"label": {label}})
 	if err != nil {
 		return nil, err
 	}
-	var all []struct{ ID string }
-	err = ask("/containers/json?all=1&filters="+url.QueryEscape(string(filters)), &all)
-	for _, c := range all {
-		ids = append(ids, c.ID)
+	var all []struct {
+		ID    string
+		Names []string
 	}
-	return ids, err
+	err = ask("/containers/json?all=1&filters="+url.QueryEscape(string(filters)), &all)
+	found := map[string]string{}
+	for _, c := range all {
+		found[strings.TrimPrefix(c.Names[0], "/")] = c.ID
+	}
+	return found, err
 }

@@ -13,19 +13,10 @@ import (
 	"gameday/inject/engine/enginetest"
 )
 
-// driven are the tests of kinds that a sidecar does.
-var driven = []test{
-	{"sidecar killed", testSidecarKilled},
-	{"sidecar frozen", testSidecarFrozen},
-	{"in time", testInTime},
-	{"taken back before its time", testTakenBack},
-	{"follows a restart", testFollows},
-}
-
 // sidecars returns the names of the helpers beside a target.
 func (v *env) sidecars(c engine.Container) []string {
 	v.t.Helper()
-	out := strings.Fields(Docker(v.t, "ps", "--format", "{{.Names}}", "--filter", "label=gameday="+v.run, "--filter", "label=gameday.target="+c.ID))
+	out := strings.Fields(Docker(v.t, "ps", "--format", "{{.Names}}", "--filter", "label=gameday="+v.pool.run, "--filter", "label=gameday.target="+c.ID))
 	if len(out) == 0 {
 		v.t.Fatalf("there is no sidecar beside %s", c.Name)
 	}
@@ -49,6 +40,7 @@ func testSidecarKilled(v *env) {
 	before := v.c.outside(v.t, c.ID)
 	s := v.plan(c)
 	v.harm(s)
+	v.spent = true
 	for _, name := range v.sidecars(c) {
 		Docker(v.t, "kill", name)
 	}
@@ -71,6 +63,7 @@ func testSidecarFrozen(v *env) {
 	before := v.c.outside(v.t, c.ID)
 	s := v.plan(c)
 	v.harm(s)
+	v.spent = true
 	for _, name := range v.sidecars(c) {
 		freeze(v.t, name)
 	}

@@ -41,8 +41,12 @@ type Case struct {
 	Blind bool
 	// Chatty makes the target send packets all the time, and get answers: a fault on packets needs some.
 	Chatty bool
-	// Driven: a sidecar does it. It is killed, frozen and left alone as well.
+	// Driven: a sidecar does it.
 	Driven bool
+	// Orphaned: its sidecar is killed and frozen as well. What is seen and done then is the same for all kinds that sidecars of one
+	// flavour do, and what a dead one leaves in force is put back as that of another process is, which every kind is tested with:
+	// so one kind stands for all that are held in the same way.
+	Orphaned bool
 	// Target changes the targets.
 	Target []enginetest.Option
 	// Late is the longest time after which a fault that was cut off may still take effect.
@@ -244,72 +248,57 @@ type env struct {
 	c     Case
 	tools inject.Tools
 	host  inject.Host
-	run   string
+	name  string // of its fault
 	pool  *pool
 	// borrowed are the targets that go back to the pool.
 	borrowed []lent
+	// spent: sidecars were removed, or others were made, by somebody else than the suite's process.
+	spent bool
 }
 
 func newEnv(t *testing.T, p *pool) *env {
 	t.Helper()
-	tools := Tools(t)
-	info, err := tools.Engine.Info(enginetest.Context(t))
-	if err != nil {
-		t.Fatal(err)
-	}
-	v := &env{t: t, c: p.c, tools: tools, host: inject.Host{Info: info}, run: enginetest.Unique("test"), pool: p}
+	p.tests++
+	v := &env{t: t, c: p.c, tools: p.tools, host: p.host, name: fmt.Sprintf("f%d", p.tests), pool: p}
 	t.Cleanup(func() {
-		if err := inject.Sweep(enginetest.Context(t), tools, v.run); err != nil {
-			t.Error(err)
-		}
-		v.noHelpers()
 		for _, l := range v.borrowed {
-			v.pool.giveBack(t, l)
+			if !p.giveBack(t, l) {
+				v.spent = true
+			}
+		}
+		if v.spent || !v.c.Driven || t.Failed() {
+			p.sweep(t)
+		} else {
+			p.onlySidecars(t)
 		}
 	})
 	return v
 }
 
-// noHelpers checks that nothing of gameday's own is left of this test's run.
-func (v *env) noHelpers() {
-	left, err := labelled(engine.Label + "=" + v.run)
-	if err != nil {
-		v.t.Error(err)
-	}
-	if len(left) > 0 {
-		v.t.Errorf("helpers are left behind: %s", left)
-		Docker(v.t, append([]string{"rm", "-f"}, left...)...)
-	}
+// otherProcess goes on as another process does, which drives no sidecar and knows nothing.
+func (v *env) otherProcess() {
+	v.t.Helper()
+	v.tools, v.spent = Tools(v.t), true
 }
 
 func (v *env) fault(c engine.Container) inject.Fault {
-	f := inject.Fault{Run: v.run, Name: "f", Kind: v.c.Kind.Doc().Kind, Args: v.c.Args, Duration: v.c.Duration}
+	f := inject.Fault{Run: v.pool.run, Name: v.name, Kind: v.c.Kind.Doc().Kind, Args: v.c.Args, Duration: v.c.Duration}
 	if v.c.ArgsFor != nil {
 		f.Args = v.c.ArgsFor(c)
 	}
 	return f
 }
 
-// target is a container to harm, in a network of its own. With options it is made for this test; without, another may have had it.
+// target is a container to harm. With options it is made for this test; without, another may have had it.
 func (v *env) target(opts ...enginetest.Option) engine.Container {
 	v.t.Helper()
-	return v.lend(true, opts)
-}
-
-// plainTarget is a container to harm in the network where the engine puts it, unless the kind is about networks.
-func (v *env) plainTarget(opts ...enginetest.Option) engine.Container {
-	v.t.Helper()
-	return v.lend(v.c.OwnNetwork, opts)
-}
-
-func (v *env) lend(ownNetwork bool, opts []enginetest.Option) engine.Container {
-	v.t.Helper()
-	if len(opts) == 0 {
-		l := v.pool.lend(v.t, ownNetwork)
-		v.borrowed = append(v.borrowed, l)
-		return l.Container
+	if len(opts) > 0 {
+		v.spent = true
+		return v.pool.create(v.t, opts...)
 	}
-	return v.pool.create(v.t, ownNetwork, opts...)
+	l := v.pool.lend()
+	v.borrowed = append(v.borrowed, l)
+	return l.Container
 }
 
 // plan plans the fault on a container as it is now.

@@ -1,99 +1,148 @@
 package injecttest
 
 import (
-	"strings"
-	"sync"
+	"fmt"
+	"os"
+	"path/filepath"
 	"testing"
 	"time"
 
+	"gameday/inject"
 	"gameday/inject/engine"
 	"gameday/inject/engine/enginetest"
 )
 
-// A pool lends the targets of one kind's suite: making a container costs more than most tests. What a test gives back unharmed, in
-// the life in which it was made, another test gets; anything else is nobody's any more. All go with the suite.
+// A pool lends the targets of one kind's suite, and the sidecars beside them stay from one test to the next, as they do in a run with
+// several faults: making a container costs more than most tests. What a test gives back unharmed the next test gets; anything else is
+// nobody's any more. All go with the suite.
 type pool struct {
-	t      *testing.T // of the suite
-	c      Case
-	engine engine.Engine
-
-	mu   sync.Mutex
-	free map[bool][]lent // by whether they have a network of their own
+	t       *testing.T // of the suite
+	c       Case
+	tools   inject.Tools
+	host    inject.Host
+	run     string
+	network string // of all targets, so that no other test's takes the address of one that is down; empty: they have one of the case's
+	tests   int    // that have begun
+	free    []lent
 }
 
-// A lent target, and how it looked from outside when it was made.
+// A lent target, and how it looked from outside when nothing had been done to it.
 type lent struct {
 	engine.Container
-	seen       Seen
-	ownNetwork bool
+	seen Seen
 }
 
 func newPool(t *testing.T, c Case) *pool {
-	return &pool{t: t, c: c, engine: enginetest.Open(t), free: map[bool][]lent{}}
+	t.Helper()
+	p := &pool{t: t, c: c, tools: Tools(t), run: enginetest.Unique("test")}
+	info, err := p.tools.Engine.Info(enginetest.Context(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	p.host = inject.Host{Info: info}
+	var spec engine.Spec
+	for _, o := range c.Target {
+		o(&spec)
+	}
+	if spec.Network == "" {
+		p.network = enginetest.TestNetwork(t, p.tools.Engine).Name
+	}
+	return p
 }
 
 // lend gives a test a target, for the test to give back at its end.
-func (p *pool) lend(t *testing.T, ownNetwork bool) lent {
+func (p *pool) lend() lent {
+	p.t.Helper()
+	if n := len(p.free); n > 0 {
+		l := p.free[n-1]
+		p.free = p.free[:n-1]
+		return l
+	}
+	c := p.create(p.t)
+	return lent{c, p.c.outside(p.t, c.ID)}
+}
+
+// giveBack takes a target from a test that needs it no more. It returns false if nobody else can have it.
+func (p *pool) giveBack(t *testing.T, l lent) bool {
 	t.Helper()
-	p.mu.Lock()
-	var l lent
-	if n := len(p.free[ownNetwork]); n > 0 {
-		l = p.free[ownNetwork][n-1]
-		p.free[ownNetwork] = p.free[ownNetwork][:n-1]
-	}
-	p.mu.Unlock()
-	if l.ID == "" {
-		c := p.create(outliving{t, p.t}, ownNetwork)
-		l = lent{c, p.c.outside(t, c.ID), ownNetwork}
-	}
-	return l
-}
-
-// giveBack takes a target from a test that needs it no more, once nothing of gameday's is beside it.
-func (p *pool) giveBack(t *testing.T, l lent) {
-	if t.Failed() || !p.unharmed(t, l) {
-		return
-	}
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	p.free[l.ownNetwork] = append(p.free[l.ownNetwork], l)
-}
-
-// unharmed says whether nobody could tell that a fault has been there.
-func (p *pool) unharmed(t *testing.T, l lent) bool {
 	now, err := inspect(l.ID)
-	return err == nil && now.State.Status == "running" && now.Name == l.seen.Name && now.State.StartedAt.Equal(l.seen.State.StartedAt) &&
-		!p.c.Effect(l.seen, p.c.outside(t, l.ID))
+	if t.Failed() || err != nil || now.State.Status != "running" || now.Name != l.seen.Name {
+		return false
+	}
+	before := l.seen
+	if !now.State.StartedAt.Equal(before.State.StartedAt) {
+		before.State = now.State // it lives another life
+		p.ready(t, now)
+	}
+	now = p.c.outside(t, l.ID)
+	c, err := p.tools.Engine.Container(enginetest.Context(t), l.ID)
+	if err != nil || p.c.Effect(before, now) {
+		return false
+	}
+	p.free = append(p.free, lent{c, now})
+	return true
 }
 
-// create makes a target. A network of its own keeps others from taking its address while it is down.
-func (p *pool) create(t testing.TB, ownNetwork bool, opts ...enginetest.Option) engine.Container {
+// create makes a target for as long as a test lasts.
+func (p *pool) create(t testing.TB, opts ...enginetest.Option) engine.Container {
 	t.Helper()
-	args := []string{"ignore", "print", "ready", "sleep"}
+	args := []string{"ignore", "touch", readyFile, "sleep"}
 	if p.c.Chatty {
-		args = []string{"ignore", "chat", "print", "ready", "sleep"}
+		args = append([]string{"chat"}, args...)
 	}
-	all := append([]enginetest.Option{enginetest.Args(args...)}, p.c.Target...)
-	if ownNetwork {
-		all = append(all, enginetest.Network(enginetest.TestNetwork(t, p.engine).Name, "alias-of-target"))
+	all := []enginetest.Option{enginetest.Args(args...)}
+	if p.network != "" {
+		all = append(all, enginetest.Network(p.network, "alias-of-target"))
 	}
-	c := enginetest.Workload(t, p.engine, enginetest.Unique("gameday-inject"), append(all, opts...)...)
+	c := enginetest.Workload(t, p.tools.Engine, enginetest.Unique("gameday-inject"), append(append(all, p.c.Target...), opts...)...)
+	now, err := inspect(c.ID)
+	if err != nil {
+		t.Fatal(err)
+	}
+	p.ready(t, now)
+	return c
+}
+
+// readyFile is where a target says that it ignores SIGTERM. Each life of a container has an empty /dev/shm, which can be written with
+// a read-only root, too.
+const readyFile = "/dev/shm/ready"
+
+// ready waits until the main process of a target is ready.
+func (p *pool) ready(t testing.TB, s Seen) {
+	t.Helper()
 	for end := time.Now().Add(30 * time.Second); ; time.Sleep(5 * time.Millisecond) {
-		out, err := p.engine.Logs(enginetest.Context(t), c.ID)
-		if err == nil && strings.Contains(string(out), "ready") {
-			return c
+		if _, err := os.Stat(filepath.Join(fmt.Sprintf("/proc/%d/root", s.State.Pid), readyFile)); err == nil {
+			return
 		}
 		if time.Now().After(end) {
-			t.Fatalf("%s does not get ready: %v", c.Name, err)
+			t.Fatalf("%s does not get ready", s.Name)
 		}
 	}
 }
 
-// outliving is a test whose containers stay until its suite ends.
-type outliving struct {
-	testing.TB
-	suite *testing.T
+// sweep ends the sidecars of the suite, and checks that nothing of gameday's own is left of it.
+func (p *pool) sweep(t testing.TB) {
+	t.Helper()
+	if err := inject.Sweep(enginetest.Context(t), p.tools, p.run); err != nil {
+		t.Error(err)
+	}
+	p.onlySidecars(t)
 }
 
-// Cleanup puts off to the end of the suite.
-func (o outliving) Cleanup(f func()) { o.suite.Cleanup(f) }
+// onlySidecars checks that nothing of gameday's own is there but sidecars beside targets that wait to be lent.
+func (p *pool) onlySidecars(t testing.TB) {
+	t.Helper()
+	left, err := labelled(engine.Label + "=" + p.run)
+	if err != nil {
+		t.Error(err)
+	}
+	for _, l := range p.free {
+		for _, flavour := range []string{"net", "host"} {
+			delete(left, fmt.Sprintf("gameday-%s-%.12s", flavour, l.ID))
+		}
+	}
+	for name, id := range left {
+		t.Errorf("a helper is left behind: %s", name)
+		Docker(t, "rm", "-f", id)
+	}
+}

@@ -21,41 +21,56 @@ type test struct {
 	test func(*env)
 }
 
-// Run runs the whole suite for a kind of fault, beside those of other kinds.
+// Run runs the whole suite for a kind of fault, beside those of other kinds. Its tests are done one after the other, those first
+// that leave the target and the sidecar beside it as they were: few targets are made then.
 func Run(t *testing.T, c Case) {
 	t.Parallel()
 	tests := []test{
 		{"doc", testDoc},
-		{"life", testLife},
-		{"undone by another process", testAnotherProcess},
-		{"intent only", testIntentOnly},
-		{"target removed", testRemoved},
-		{"target restarted", testRestarted},
-		{"target renamed", testRenamed},
-		{"healed by somebody else", testHealed},
-		{"cut off", testCutOff},
-		{"two targets", testTwo},
-		{"hardened target", testHardened},
-		{"host network", testHostNetwork},
 		{"refused", testRefused},
-		{"changed since planned", testChanged},
-		{"did it, said error", testDidItSaidError},
+		{"life", testLife},
 		{"engine away", testAway},
-		{"effect never seen", testNeverSeen},
-		{"undo never seen", testUndoNeverSeen},
+		{"target renamed", testRenamed},
+		{"two targets", testTwo},
+		{"cut off", testCutOff},
 	}
 	if c.Driven {
-		drop := []string{"did it, said error", "effect never seen", "undo never seen"} // the engine does nothing of it
-		tests = slices.DeleteFunc(tests, func(tt test) bool { return slices.Contains(drop, tt.name) })
-		tests = append(tests, driven...)
+		tests = append(tests, []test{
+			{"in time", testInTime},
+			{"taken back before its time", testTakenBack},
+			{"follows a restart", testFollows},
+		}...)
+	} else { // to what a sidecar does, the engine does nothing
+		tests = append(tests, []test{
+			{"did it, said error", testDidItSaidError},
+			{"effect never seen", testNeverSeen},
+			{"undo never seen", testUndoNeverSeen},
+		}...)
 	}
+	tests = append(tests, []test{
+		{"target restarted", testRestarted},
+		{"healed by somebody else", testHealed},
+		{"undone by another process", testAnotherProcess},
+		{"intent only", testIntentOnly},
+	}...)
+	if c.Orphaned {
+		tests = append(tests, []test{
+			{"sidecar killed", testSidecarKilled},
+			{"sidecar frozen", testSidecarFrozen},
+		}...)
+	}
+	tests = append(tests, []test{
+		{"target removed", testRemoved},
+		{"changed since planned", testChanged},
+		{"hardened target", testHardened},
+		{"host network", testHostNetwork},
+	}...)
 	targets := newPool(t, c)
 	for _, tt := range tests {
-		t.Run(tt.name, func(t *testing.T) {
-			t.Parallel()
-			tt.test(newEnv(t, targets))
-		})
+		t.Run(tt.name, func(t *testing.T) { tt.test(newEnv(t, targets)) })
 	}
+	targets.free = nil
+	targets.sweep(t)
 }
 
 func testDoc(v *env) {
@@ -115,7 +130,7 @@ func testAnotherProcess(v *env) {
 	c := v.target()
 	s := v.plan(c)
 	v.harm(s)
-	v.tools = Tools(v.t)
+	v.otherProcess()
 	v.same(v.undo(another(v.t, s.Undo)))
 	v.runs(c.ID)
 }
@@ -124,7 +139,7 @@ func testAnotherProcess(v *env) {
 func testIntentOnly(v *env) {
 	c := v.target()
 	s := v.plan(c)
-	v.tools = Tools(v.t)
+	v.otherProcess()
 	v.same(v.undo(another(v.t, s.Undo)))
 	if now := v.runs(c.ID); !now.State.StartedAt.Equal(c.State.StartedAt) {
 		v.t.Errorf("the undo of nothing restarted the container: %+v", now)
@@ -132,7 +147,7 @@ func testIntentOnly(v *env) {
 }
 
 func testRemoved(v *env) {
-	c := v.plainTarget()
+	c := v.target()
 	s := v.plan(c)
 	v.harm(s)
 	Docker(v.t, "rm", "-f", c.ID)
@@ -146,7 +161,7 @@ func testRemoved(v *env) {
 }
 
 func testRestarted(v *env) {
-	c := v.plainTarget()
+	c := v.target()
 	s := v.plan(c)
 	v.harm(s)
 	Docker(v.t, "restart", "-t", "1", c.ID)
@@ -155,8 +170,8 @@ func testRestarted(v *env) {
 	if now := v.runs(c.ID); !now.State.StartedAt.Equal(by.State.StartedAt) {
 		v.t.Errorf("somebody had restarted it, and the undo did so again")
 	}
-	if v.c.Blind {
-		return // whether there is anything left to undo, nobody can tell
+	if v.c.Blind || v.c.Driven {
+		return // whether there is anything left to undo, nobody can tell; and a sidecar does nothing that somebody else does as well
 	}
 	// What happens to it in its new life is nobody's business here.
 	Docker(v.t, "pause", c.ID)
@@ -168,7 +183,7 @@ func testRestarted(v *env) {
 }
 
 func testRenamed(v *env) {
-	c := v.plainTarget()
+	c := v.target()
 	s := v.plan(c)
 	v.harm(s)
 	name := enginetest.Unique("gameday-renamed")
@@ -178,6 +193,7 @@ func testRenamed(v *env) {
 	if !slices.ContainsFunc(p.Differences, func(d string) bool { return strings.Contains(d, name) }) {
 		v.t.Errorf("nothing is said about the new name %s: %+v", name, p)
 	}
+	Docker(v.t, "rename", c.ID, c.Name)
 }
 
 // A person does what ByHand says.
@@ -189,6 +205,7 @@ func testHealed(v *env) {
 	if len(words) < 3 || words[0] != "docker" || !slices.ContainsFunc(words, func(w string) bool { return w == c.Name || v.c.Driven && strings.Contains(w, c.ID[:12]) }) {
 		v.t.Fatalf("ByHand returned %q", words)
 	}
+	v.spent = true
 	if out, err := exec.Command("sh", "-c", inject.ByHand(s.Undo)).CombinedOutput(); err != nil {
 		v.t.Fatalf("%q: %v\n%s", words, err, out)
 	}
@@ -204,45 +221,45 @@ func testHealed(v *env) {
 
 // The context ends somewhere in the middle of an injection. Whatever had come of it is undone, and nothing comes later.
 func testCutOff(v *env) {
-	delays := []time.Duration{0, 4 * time.Millisecond, 60 * time.Millisecond, 250 * time.Millisecond}
-	var wg sync.WaitGroup
-	var ids []string
-	var steps []inject.Step
-	for range delays { // all of them first: one that is made later could get an address that a fault has made free
-		c := v.plainTarget()
-		ids, steps = append(ids, c.ID), append(steps, v.plan(c))
-	}
-	for i, delay := range delays {
-		s := steps[i]
-		wg.Go(func() {
-			ctx, cancel := context.WithTimeout(context.Background(), delay)
-			defer cancel()
-			if err := v.c.Kind.Inject(ctx, v.tools, s); err != nil && !errors.Is(err, context.DeadlineExceeded) {
-				v.t.Logf("after %v: %v", delay, err)
+	targets := []engine.Container{v.target(), v.target()}
+	for _, delays := range [][]time.Duration{{0, 60 * time.Millisecond}, {4 * time.Millisecond, 250 * time.Millisecond}} {
+		var steps []inject.Step
+		for _, c := range targets {
+			steps = append(steps, v.plan(c))
+		}
+		var wg sync.WaitGroup
+		for i, delay := range delays {
+			s := steps[i]
+			wg.Go(func() {
+				ctx, cancel := context.WithTimeout(context.Background(), delay)
+				defer cancel()
+				if err := v.c.Kind.Inject(ctx, v.tools, s); err != nil && !errors.Is(err, context.DeadlineExceeded) {
+					v.t.Logf("after %v: %v", delay, err)
+				}
+				own, cancel := context.WithTimeout(context.Background(), time.Minute)
+				defer cancel()
+				if _, err := inject.Perform(own, v.tools, s.Undo); err != nil {
+					v.t.Errorf("after %v: %v", delay, err)
+				}
+			})
+		}
+		wg.Wait()
+		var after []Seen
+		for _, c := range targets {
+			after = append(after, v.runs(c.ID))
+		}
+		time.Sleep(v.c.Late)
+		for i, c := range targets {
+			if now := v.runs(c.ID); !now.State.StartedAt.Equal(after[i].State.StartedAt) {
+				v.t.Errorf("cut off after %v, the fault took effect after its undo", delays[i])
 			}
-			own, cancel := context.WithTimeout(context.Background(), time.Minute)
-			defer cancel()
-			if _, err := inject.Perform(own, v.tools, s.Undo); err != nil {
-				v.t.Errorf("after %v: %v", delay, err)
-			}
-		})
-	}
-	wg.Wait()
-	var after []Seen
-	for _, id := range ids {
-		after = append(after, v.runs(id))
-	}
-	time.Sleep(v.c.Late)
-	for i, id := range ids {
-		if now := v.runs(id); !now.State.StartedAt.Equal(after[i].State.StartedAt) {
-			v.t.Errorf("cut off after %v, the fault took effect after its undo", delays[i])
 		}
 	}
 }
 
 func testTwo(v *env) {
 	var wg sync.WaitGroup
-	steps := []inject.Step{v.plan(v.plainTarget()), v.plan(v.plainTarget())}
+	steps := []inject.Step{v.plan(v.target()), v.plan(v.target())}
 	do := func(what func(ctx context.Context, s inject.Step) error) {
 		v.t.Helper()
 		for _, s := range steps {
@@ -280,7 +297,7 @@ func testHardened(v *env) {
 
 func testHostNetwork(v *env) {
 	if v.c.OwnNetwork {
-		owner := v.plainTarget()
+		owner := v.target()
 		for _, mode := range []string{"host", "none", "container:" + owner.ID} {
 			c := owner
 			c.NetworkMode, c.Networks = mode, nil
@@ -290,7 +307,7 @@ func testHostNetwork(v *env) {
 		}
 		return
 	}
-	c := v.plainTarget(enginetest.Network("host"))
+	c := v.target(enginetest.Network("host"))
 	s := v.plan(c)
 	v.harm(s)
 	v.same(v.undo(s.Undo))
@@ -332,7 +349,7 @@ func testRefused(v *env) {
 		last.what, last.want, last.target = "a wrong type for "+a.Name, a.Name, nil
 		last.fault = func(f *inject.Fault) { f.Args = map[string]any{a.Name: struct{}{}} }
 	}
-	fine := v.plainTarget()
+	fine := v.target()
 	for _, tt := range tests {
 		v.t.Run(tt.what, func(t *testing.T) {
 			c := fine
@@ -353,7 +370,7 @@ func testRefused(v *env) {
 
 // A container is not as it was when planned: nothing is done to it.
 func testChanged(v *env) {
-	c := v.plainTarget()
+	c := v.target()
 	s := v.plan(c)
 	refuses := func(what string, change ...string) {
 		v.t.Helper()
@@ -368,7 +385,7 @@ func testChanged(v *env) {
 	refuses("started again", "start")
 	refuses("removed", "rm", "-f")
 
-	c = v.plainTarget()
+	c = v.target()
 	s = v.plan(c)
 	ctx, cancel := context.WithCancel(context.Background())
 	cancel()

@@ -173,7 +173,7 @@ func testNeverSeen(v *env) {
 	if v.c.Blind {
 		v.t.Skip("its effect is never seen")
 	}
-	c := v.plainTarget()
+	c := v.target()
 	s := v.plan(c)
 	u := v.unreliable()
 	u.inert.Store(true)
@@ -202,7 +202,7 @@ func testUndoNeverSeen(v *env) {
 	if v.c.Blind {
 		v.t.Skip("its effect is never seen")
 	}
-	c := v.plainTarget()
+	c := v.target()
 	s := v.plan(c)
 	v.harm(s)
 	if v.c.Kind.Doc().Holds == inject.DurationOptional && v.runsNow(c.ID) {
