@@ -184,7 +184,7 @@ func TestKilledRunnerIsRecovered(t *testing.T) {
 		t.Errorf("unrecovered: %q, %v", dirs, err)
 	}
 
-	for range 12 {
+	for range 6 {
 		s.recoverCut(dir, whole[:rand.IntN(len(whole)+1)], a, b)
 	}
 	res, err := other.Execute(t.Context())

@@ -1,6 +1,7 @@
 package runner_test
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strconv"
@@ -16,7 +17,7 @@ import (
 	"gameday/runner/journal"
 )
 
-// Every kind of fault lives through a whole run on a real container.
+// Every kind of fault lives through a whole run on a real container: those of a family in one run, one after the other.
 func TestEveryKindHolds(t *testing.T) {
 	bodies := map[string]string{
 		"pause":   "duration = \"1500ms\"",
@@ -38,48 +39,94 @@ func TestEveryKindHolds(t *testing.T) {
 
 		"oom":    "duration = \"1500ms\"",
 		"signal": "duration = \"1500ms\"\n    process = \"workload\"\n    signal = \"STOP\"",
-		"cpu":    "duration = \"1500ms\"\n    limit = 0.1",
-		"memory": "duration = \"1500ms\"\n    limit = \"16MiB\"",
+		"cpu":    "duration = \"1500ms\"\n    limit = 0.02",
+		"memory": "duration = \"3s\"\n    limit = \"16MiB\"",
 		"io":     "duration = \"1500ms\"\n    write = \"1MiB/s\"",
 		"stress": "duration = \"1500ms\"\n    cpu = 1\n    memory = \"8MiB\"",
 		"fill":   "duration = \"1500ms\"\n    path = \"/data\"\n    size = \"8MiB\"",
 	}
-	effects := map[string][]string{"pause": {"paused"}, "stop": {"exited"}, "kill": {"exited"}, "crash": {"exited"}, "oom": {"exited"}}
+	effects := map[string]string{"pause": "paused", "stop": "exited", "kill": "exited", "crash": "exited", "oom": "exited"}
 	// What a fault is for must be there for it to hit.
-	busy := map[string][]string{"cpu": {"burn"}, "memory": {"spool", "/data/spool", "32MiB"}, "io": {"spool", "/data/spool", "256KiB"}}
+	busy := map[string][]string{"cpu": {"burn"}, "memory": {"spool", "/data/more", "32MiB"}, "io": {"spool", "/data/spool", "256KiB"}}
+	families := map[inject.Family][]string{}
 	for _, k := range inject.Kinds() {
-		name := k.Doc().Kind
-		t.Run(name, func(t *testing.T) {
+		families[k.Doc().Family] = append(families[k.Doc().Family], k.Doc().Kind)
+	}
+	for family, kinds := range families {
+		t.Run(string(family), func(t *testing.T) {
 			s := realStage(t)
 			network := enginetest.TestNetwork(t, s.setup.Engine)
 			dir := t.TempDir()
-			c := s.container(enginetest.Network(network.Name), enginetest.Args(append(busy[name], "chat", "sleep")...),
-				enginetest.With(func(s *engine.Spec) { s.Binds = []string{dir + ":/data"} }))
-			during := ""
-			body := strings.ReplaceAll(bodies[name], "%q", strconv.Quote(network.Name))
-			e := s.rehearse(s.embedded(target("t", c), steady+fmt.Sprintf("  fault %q \"f\" {\n    target = target.t\n    %s\n  }\n", name, body)),
-				on(func(_ *runner.Run, _ *journal.FaultVerified) { during = s.status(c) }))
+			container := func(args []string) engine.Container {
+				return s.container(enginetest.Network(network.Name), enginetest.Args(append(args, "chat", "sleep")...),
+					enginetest.With(func(s *engine.Spec) {
+						s.Binds = []string{dir + ":/data"}
+						s.CPUShares = 128 // what is burnt here is not to starve the tests beside it
+					}))
+			}
+			idle := container(nil)
+			all, on := []engine.Container{idle}, map[string]engine.Container{}
+			targets, faults := target("idle", idle), ""
+			for i, name := range kinds {
+				at := "idle"
+				on[name] = idle
+				if busy[name] != nil {
+					at, on[name] = name, container(busy[name])
+					all = append(all, on[name])
+					targets += target(at, on[name])
+				}
+				body := strings.ReplaceAll(bodies[name], "%q", strconv.Quote(network.Name))
+				if i > 0 {
+					body = fmt.Sprintf("after = fault.%s\n    start = \"200ms\"\n    %s", kinds[i-1], body)
+				}
+				faults += fmt.Sprintf("  fault %q %q {\n    target = target.%s\n    %s\n  }\n", name, name, at, body)
+			}
+			during := map[string]string{}
+			e := s.rehearse(s.embedded(targets, steady+faults), func(_ *runner.Run, ev journal.Event) {
+				if v, ok := ev.Payload.(*journal.FaultVerified); ok {
+					during[v.Fault] = s.status(on[v.Fault])
+				}
+			})
 			s.ended(e, journal.OutcomeHeld, runner.ExitHeld)
-			s.clean(e, c)
+			s.clean(e, all...)
 			e.wantVerdict(t, "steady", journal.Held, journal.ReasonHeld)
-			want := effects[name]
-			if want == nil {
-				want = []string{"running"}
-			}
-			if !slices.Contains(want, during) {
-				t.Errorf("in the middle of the fault it is %q", during)
-			}
-			in, undo := one[*journal.FaultIntent](t, e), one[*journal.UndoVerified](t, e)
-			if in.FaultKind != name || in.Container.ID != c.ID || undo.Container.ID != c.ID || undo.Seen == "" {
-				t.Errorf("intent %+v, undo %+v", in, undo)
-			}
-			inOrder(t, e, "fault.intent", "fault.injected", "fault.verified", "undo.started", "undo.verified", "run.residue", "run.ended")
 			inOrder(t, e, "run.started", "phase.started", "baseline.judged", "fault.intent")
-			if res := one[*journal.Residue](t, e); res.Faults != 1 || res.Undone != 1 || res.Helpers != 0 {
+			if res := one[*journal.Residue](t, e); res.Faults != len(kinds) || res.Undone != len(kinds) || res.Helpers != 0 {
 				t.Errorf("%+v", res)
+			}
+			for _, name := range kinds {
+				if want := cmp.Or(effects[name], "running"); during[name] != want {
+					t.Errorf("in the middle of %s it is %q, want %q", name, during[name], want)
+				}
+				of := ending{Result: e.Result, rec: &journal.Record{Events: ofFault(e.rec.Events, name)}}
+				in, undo := one[*journal.FaultIntent](t, of), one[*journal.UndoVerified](t, of)
+				if in.FaultKind != name || in.Container.ID != on[name].ID || undo.Container.ID != on[name].ID || undo.Seen == "" {
+					t.Errorf("%s: intent %+v, undo %+v", name, in, undo)
+				}
+				inOrder(t, of, "fault.intent", "fault.injected", "fault.verified", "undo.started", "undo.verified", "run.residue", "run.ended")
 			}
 		})
 	}
+}
+
+// ofFault are the events of a record but for those of other faults.
+func ofFault(all []journal.Event, name string) []journal.Event {
+	return slices.DeleteFunc(slices.Clone(all), func(ev journal.Event) bool {
+		of := name
+		switch p := ev.Payload.(type) {
+		case *journal.FaultIntent:
+			of = p.Fault
+		case *journal.FaultInjected:
+			of = p.Fault
+		case *journal.FaultVerified:
+			of = p.Fault
+		case *journal.UndoStarted:
+			of = p.Fault
+		case *journal.UndoVerified:
+			of = p.Fault
+		}
+		return of != name
+	})
 }
 
 // inOrder checks that the first events of these kinds come in this order.

@@ -80,9 +80,9 @@ func (s *stage) kill9(name string) {
 	injecttest.Docker(s.t, "run", "--rm", "--pid", "host", "--network", "none", "--cap-drop", "ALL", "--cap-add", "KILL", image, "sidecar", "crash", pid[0], pid[1])
 }
 
-// A runner that is killed at any step: what it did is undone by its guard, which leaves nothing behind.
+// A runner that is killed: what it did is undone by its guard, which leaves nothing behind. The crash sweep kills at every step.
 func TestGuardUndoesAKilledRun(t *testing.T) {
-	for _, kind := range []string{"run.started", "baseline.judged", "fault.intent", "fault.injected", "fault.verified"} {
+	for _, kind := range []string{"run.started", "fault.intent", "fault.verified"} {
 		t.Run(kind, func(t *testing.T) {
 			s := realStage(t)
 			text, cs := s.holdOn()
