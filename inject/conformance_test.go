@@ -38,7 +38,7 @@ func rules(_, now injecttest.Seen) bool { return now.Mine() }
 
 // TestNetwork runs the suite for every kind that is done to packets.
 func TestNetwork(t *testing.T) {
-	orphaned := map[string]bool{"latency": true, "partition": true} // held by a queue, and by rules alone
+	stands := map[string]bool{"latency": true, "partition": true} // held by a queue, and by rules alone
 	for name, args := range map[string]map[string]any{
 		"latency":   {"delay": 20 * time.Millisecond, "jitter": 5 * time.Millisecond},
 		"loss":      {"percent": 50.0},
@@ -50,7 +50,7 @@ func TestNetwork(t *testing.T) {
 		"reject":    {"with": "icmp"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			injecttest.Run(t, injecttest.Case{Kind: kind(t, name), Args: args, Duration: time.Minute, Effect: rules, OwnNetwork: true, Chatty: true, Driven: true, Orphaned: orphaned[name], Late: time.Second})
+			injecttest.Run(t, injecttest.Case{Kind: kind(t, name), Args: args, Duration: time.Minute, Effect: rules, OwnNetwork: true, Chatty: true, Driven: true, Stands: stands[name], Late: time.Second})
 		})
 	}
 }
@@ -58,6 +58,7 @@ func TestNetwork(t *testing.T) {
 func TestPause(t *testing.T) {
 	injecttest.Run(t, injecttest.Case{
 		Kind:     kind(t, "pause"),
+		Stands:   true,
 		Duration: time.Minute,
 		Effect:   func(_, now injecttest.Seen) bool { return now.State.Paused },
 		Late:     time.Second,
@@ -67,6 +68,7 @@ func TestPause(t *testing.T) {
 func TestStop(t *testing.T) {
 	injecttest.Run(t, injecttest.Case{
 		Kind:     kind(t, "stop"),
+		Stands:   true,
 		Args:     map[string]any{"grace": time.Second},
 		Duration: time.Minute,
 		Effect:   down,

@@ -27,7 +27,7 @@ func has(files map[string]string) func(_, now injecttest.Seen) bool {
 
 func TestCPU(t *testing.T) {
 	injecttest.Run(t, injecttest.Case{
-		Kind: kind(t, "cpu"), Args: map[string]any{"limit": 0.5}, Duration: time.Minute, Driven: true, Orphaned: true, Late: time.Second, Target: apart,
+		Kind: kind(t, "cpu"), Args: map[string]any{"limit": 0.5}, Duration: time.Minute, Driven: true, Stands: true, Late: time.Second, Target: apart,
 		Effect: has(map[string]string{"cpu.cfs_quota_us": "50000", "cpu.max": "50000 100000"}),
 	})
 }
@@ -68,7 +68,7 @@ func TestStress(t *testing.T) {
 	// What is burnt here is not to starve the tests beside it.
 	light := enginetest.With(func(s *engine.Spec) { s.CPUShares = 16 })
 	injecttest.Run(t, injecttest.Case{
-		Kind: kind(t, "stress"), Args: map[string]any{"cpu": int64(1), "memory": int64(16 << 20)}, Duration: time.Minute, Driven: true, Orphaned: true, Late: time.Second, Target: append(apart, light),
+		Kind: kind(t, "stress"), Args: map[string]any{"cpu": int64(1), "memory": int64(16 << 20)}, Duration: time.Minute, Driven: true, Stands: true, Late: time.Second, Target: append(apart, light),
 		Effect: working,
 	})
 }

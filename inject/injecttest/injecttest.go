@@ -43,10 +43,10 @@ type Case struct {
 	Chatty bool
 	// Driven: a sidecar does it.
 	Driven bool
-	// Orphaned: its sidecar is killed and frozen as well. What is seen and done then is the same for all kinds that sidecars of one
-	// flavour do, and what a dead one leaves in force is put back as that of another process is, which every kind is tested with:
-	// so one kind stands for all that are held in the same way.
-	Orphaned bool
+	// Stands: the kind stands for others in the tests of what is the same code for all of them: whether a container is still as it was
+	// planned (every kind is tested to look at all), and what is seen and done when a sidecar dies or freezes. What a dead one leaves in
+	// force is put back as that of another process is, which every kind is tested with.
+	Stands bool
 	// Target changes the targets.
 	Target []enginetest.Option
 	// Late is the longest time after which a fault that was cut off may still take effect.
