@@ -80,7 +80,7 @@ func (f *facts) suggestions() Points {
 		for _, p := range out[mostSuggestions:] {
 			ids = append(ids, p[0].Evidence[0])
 		}
-		out = append(out[:mostSuggestions], []Sentence{say(ids, "Look at what else was refuted, inconclusive or unexpected too: the sections above have it.")})
+		out = append(out[:mostSuggestions], []Sentence{say(ids, "The sections above name what else was refuted, inconclusive or unexpected.")})
 	}
 	return out
 }

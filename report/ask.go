@@ -325,10 +325,9 @@ func (f *facts) askRecovered() []Question {
 	return nil
 }
 
-// askSlowRecovery asks about what did not hold again by the end, or took longer than its query looks back: up to then the query still
-// saw the fault.
+// askSlowRecovery asks about what did not hold again by the end, or not soon after its query no longer looked back at the fault.
 func (f *facts) askSlowRecovery() []Question {
-	const long = 5 * time.Second
+	const soon = 5 * time.Second
 	undo := f.lastUndo()
 	for _, h := range f.hypotheses {
 		if h.judged != nil && h.judged.p.Reason == journal.ReasonNotRecovered && !undo.IsZero() {
@@ -342,7 +341,7 @@ func (f *facts) askSlowRecovery() []Question {
 		return nil
 	}
 	a := h.judged.p.HeldAgain
-	if least := time.Duration(a.AtLeast); least < long || least <= time.Duration(h.Lookback) {
+	if time.Duration(a.AtLeast) < time.Duration(h.Lookback)+soon {
 		return nil
 	}
 	return []Question{{Of: h.Name, At: a.First, Text: say(h.rests, "The faults were gone at {}, and {} held for good only from {}. What was the system still busy with?", At(a.Undo), Name(h.Name), At(a.First))}}

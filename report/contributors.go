@@ -94,6 +94,8 @@ func limitsOf(c journal.Container) Phrase {
 
 func replicas(c journal.Container) Phrase {
 	switch {
+	case c.Replicas > 0 && c.Service == "": // an audience that does not read its name
+		return words("{} of its service ran", Count{N: c.Replicas})
 	case c.Replicas > 0:
 		return words("{} of service {} ran", Count{N: c.Replicas}, Name(c.Service))
 	case c.Limits != nil:

@@ -34,7 +34,6 @@ func (f *facts) expectedAndObserved() Section {
 		text = append(text, f.reasonSentence(h))
 		text = append(text, f.lastTime(h.Name, false)...)
 		points := f.stretches(h)
-		points = append(points, h.intervals()...)
 		s.Items = append(s.Items, text)
 		if len(points) > 0 {
 			s.Items = append(s.Items, points)

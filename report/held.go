@@ -21,6 +21,6 @@ func (f *facts) held() Section {
 		s.Items = append(s.Items, Para{say(cite(f.declaredEvidence(), f.last), "Nothing that was claimed is shown to have held.")})
 		return s
 	}
-	s.Items = append(s.Items, Para{say(ids, "{}: {}. Which mechanisms stood behind that, and which of them were meant to?", Verdict(journal.Held), names)})
+	s.Items = append(s.Items, Para{say(ids, "What {}: {}. Which mechanisms stood behind that, and which of them were meant to?", Verdict(journal.Held), names)})
 	return s
 }

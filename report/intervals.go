@@ -1,33 +1,11 @@
 package report
 
 import (
+	"slices"
 	"time"
 
 	"gameday/runner/journal"
 )
-
-// intervals are the points that say when a claim stopped holding, and when it held again.
-func (h *hypothesis) intervals() Points {
-	var out Points
-	if h.judged == nil {
-		return nil
-	}
-	j := h.judged.p
-	if v := j.FirstViolation; v != nil {
-		out = append(out, []Sentence{say(h.rests, "After the fault took effect it stopped holding {}: {} later.", Between{&v.After, v.First}, lasting(v.AtLeast, v.AtMost))})
-	}
-	if r := j.RecoveredBeforeUndo; r != nil {
-		out = append(out, []Sentence{say(h.rests, "It held for good from {}, {} before the last undo, while the faults were in force.", At(r.First), lasting(r.AtLeast, r.AtMost))})
-	}
-	if a := j.HeldAgain; a != nil {
-		if a.AtMost == 0 {
-			out = append(out, []Sentence{say(h.rests, "At the last undo, {}, it held already.", At(a.Undo))})
-		} else {
-			out = append(out, []Sentence{say(h.rests, "It held for good from {}, {} after the last undo.", At(a.First), lasting(a.AtLeast, a.AtMost))})
-		}
-	}
-	return out
-}
 
 func lasting(least, most journal.Duration) Lasting {
 	return Lasting{time.Duration(least), time.Duration(most)}
@@ -69,6 +47,8 @@ func (h *hypothesis) stopped() Phrase {
 	switch {
 	case h.judged == nil:
 		return words("not judged")
+	case h.unjudged():
+		return words("is not judged while faults are in force")
 	case h.judged.p.FirstViolation != nil:
 		v := h.judged.p.FirstViolation
 		return words("stopped holding after {}", lasting(v.AtLeast, v.AtMost))
@@ -76,6 +56,11 @@ func (h *hypothesis) stopped() Phrase {
 		return words("did not hold, and since when was not seen")
 	}
 	return words("was not seen to stop holding")
+}
+
+// unjudged says that what it was like in the fault phase does not count.
+func (h *hypothesis) unjudged() bool {
+	return len(h.Phases) > 0 && !slices.Contains(h.Phases, journal.Fault)
 }
 
 // violated says whether it was seen violated after the baseline.
@@ -93,6 +78,8 @@ func (h *hypothesis) recovered() Phrase {
 	switch {
 	case h.judged == nil:
 		return words("not judged")
+	case h.unjudged():
+		return words("is not judged before it")
 	case h.judged.p.RecoveredBeforeUndo != nil:
 		r := h.judged.p.RecoveredBeforeUndo
 		return words("held for good, {} before it", lasting(r.AtLeast, r.AtMost))

@@ -43,16 +43,7 @@ func (f *facts) proposals() []Sentence {
 		}
 		return out
 	}
-	for _, h := range f.hypotheses {
-		if h.verdict == journal.Refuted {
-			out = append(out, say(cite(append([]string{h.declared}, h.rests...)...), "Repeat as it is after the follow-up on {}: its bound stays {}.", Name(h.Name), Name(h.Expect)))
-		}
-	}
-	for _, x := range f.claimed() {
-		if x.verdict == journal.Refuted {
-			out = append(out, say(cite(append([]string{f.alertsEvidence()}, x.rests...)...), "Repeat as it is after the follow-up on alert {} ({}).", Name(x.name), Inner(x.expectation())))
-		}
-	}
+	out = append(out, f.afterFollowUp()...)
 	for _, h := range f.hypotheses {
 		if h.verdict == journal.Inconclusive {
 			out = append(out, f.firstTheSignal(h)...)
@@ -67,6 +58,34 @@ func (f *facts) proposals() []Sentence {
 		out = f.larger()
 	}
 	return out
+}
+
+// afterFollowUp proposes to repeat what was refuted, with what was expected as it was.
+func (f *facts) afterFollowUp() []Sentence {
+	var names List
+	var ids []string
+	for _, h := range f.hypotheses {
+		if h.verdict == journal.Refuted {
+			names, ids = append(names, Inner(words("{} ({})", Name(h.Name), h.expected()))), append(ids, h.declared, h.rests[0])
+		}
+	}
+	for _, x := range f.claimed() {
+		if x.verdict == journal.Refuted {
+			names, ids = append(names, Inner(words("alert {} ({})", Name(x.name), Inner(x.expectation())))), append(ids, f.alertsEvidence(), x.rests[0])
+		}
+	}
+	if len(names) == 0 {
+		return nil
+	}
+	return []Sentence{say(ids, "Repeat after the follow-up, and expect the same: {}.", names)}
+}
+
+// expected is the condition as it was declared.
+func (h *hypothesis) expected() Value {
+	if h.Expect == "" {
+		return Word("not in the record")
+	}
+	return Name(h.Expect)
 }
 
 // firstTheSignal proposes to mend what a hypothesis could not be decided by.

@@ -12,16 +12,6 @@ func always(id string, make func(*facts) Section) part {
 	return part{id, func(f *facts) []Section { return []Section{make(f)} }}
 }
 
-// when makes a part of a section that only some drafts have.
-func when(id string, has func(*facts) bool, make func(*facts) Section) part {
-	return part{id, func(f *facts) []Section {
-		if !has(f) {
-			return nil
-		}
-		return []Section{make(f)}
-	}}
-}
-
 // order is the table of contents.
 var order = []part{
 	{"attention", func(f *facts) []Section {

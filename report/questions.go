@@ -105,18 +105,34 @@ func (q Question) section(under string) Section {
 	return Section{ID: q.ID, Version: 1, Under: under, People: true, Items: []Item{Ask(q.Text)}}
 }
 
-// mostSeeds of the questions open the section about what was learned; the others wait for the debrief.
-const mostSeeds = 5
+const (
+	mostSeeds        = 5 // of the questions open the section about what was learned; the others wait for the debrief
+	mostSeedsOfAKind = 2
+)
+
+// seeds are the questions that open the section about what was learned, and the rest of them.
+func (f *facts) seeds() (first, rest []Question) {
+	kinds := map[string]int{}
+	for _, q := range f.questions {
+		if len(first) == mostSeeds || kinds[q.Trigger] == mostSeedsOfAKind {
+			rest = append(rest, q)
+			continue
+		}
+		kinds[q.Trigger]++
+		first = append(first, q)
+	}
+	return first, rest
+}
 
 // known leads up to what people learned, with the most telling questions.
 func (f *facts) known() []Section {
 	s := Section{ID: "known", Version: 1, Title: "What we know now that we did not before", People: true}
-	seeds := f.questions[:min(mostSeeds, len(f.questions))]
+	seeds, _ := f.seeds()
 	if len(seeds) == 0 {
 		s.Items = append(s.Items, Para{say(cite(f.first, f.last), "The record gives no reason for a question; those who were there may know more.")})
 		return []Section{s}
 	}
-	s.Items = append(s.Items, Para{say(cite(f.first, f.last), "The record cannot say what was learned. It asks; answers go beneath the questions, and what else is now known goes here.")})
+	s.Items = append(s.Items, Para{say(cite(f.first, f.last), "The record cannot say what was learned. It asks: answers go beneath the questions, and all else that is known now goes beneath this line.")})
 	out := []Section{s}
 	for _, q := range seeds {
 		out = append(out, q.section("known"))

@@ -323,7 +323,7 @@ func breaches(t *testing.T, d *Draft) []string {
 	}
 	asked := 0
 	for _, id := range []string{"header", "five-lines", "known", "expected", "surprised", "timeline", "detection", "response", "impact", "contributors", "held",
-		"near-misses", "unverified", "next", "debrief", "appendix"} {
+		"near-misses", "unverified", "follow-ups", "next", "debrief", "appendix"} {
 		if !d.has(id) && len(d.facts.custom.p.Sections) == 0 {
 			bad("section %s is missing", id)
 		}
@@ -427,7 +427,7 @@ func TestUncertaintyIsWrittenOut(t *testing.T) {
 	md := string(Build(stories()["refuted"]).Markdown())
 	for _, want := range []string{
 		"it was violated from between 10:05:04 and 10:05:05 (T+4 s, 1 s between samples) and still when last seen",
-		"6.9 to 8 s after the last undo",
+		"held for good after 6.9 to 8 s",
 	} {
 		if !strings.Contains(md, want) {
 			t.Errorf("the draft does not say %q", want)

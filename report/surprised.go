@@ -158,17 +158,23 @@ func (f *facts) copedLines() []Sentence {
 	return out
 }
 
-// movedUnnamed tells of the strongest movements in metrics that nobody had asked about.
+// movedUnnamed tells of the strongest movements in metrics that nobody had asked about. That those of a target move is what a fault is
+// for, and of alerts there is a section.
 func (f *facts) movedUnnamed() []Sentence {
 	if f.moved == nil || f.sham() {
 		return nil
 	}
 	const most = 3
+	touched, _ := f.containers()
 	var names List
-	n := 0
+	n, own := 0, false
 	seen := map[string]bool{}
 	for _, m := range f.moved.p.Findings {
-		if len(m.Named) > 0 || m.InNoise || m.Metric == "" || seen[m.Metric] {
+		if len(m.Named) > 0 || m.InNoise || m.Metric == "" || m.Metric == "ALERTS" || m.Metric == "ALERTS_FOR_STATE" || seen[m.Metric] {
+			continue
+		}
+		if slices.Contains(touched, m.Target["container"]) || slices.Contains(touched, m.Target["name"]) {
+			own = true
 			continue
 		}
 		seen[m.Metric] = true
@@ -176,11 +182,16 @@ func (f *facts) movedUnnamed() []Sentence {
 			names = append(names, Name(m.Metric))
 		}
 	}
-	switch {
-	case n == 0:
+	if n == 0 {
 		return nil
-	case n <= most:
-		return []Sentence{say([]string{f.moved.id}, "Moved, and named in no hypothesis, guardrail or alert: {}.", names)}
 	}
-	return []Sentence{say([]string{f.moved.id}, "Moved, and named in no hypothesis, guardrail or alert: {} metrics, the strongest of them {}.", Tally(n), names)}
+	where := Word("")
+	if own {
+		where = " beside the targets' own"
+	}
+	template, args := "Moved{}, and named in no hypothesis, guardrail or alert: {}.", []Value{where, names}
+	if n > most {
+		template, args = "Moved{}, and named in no hypothesis, guardrail or alert: {} metrics, the strongest of them {}.", []Value{where, Tally(n), names}
+	}
+	return []Sentence{say([]string{f.moved.id}, template, args...)}
 }

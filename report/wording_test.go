@@ -106,7 +106,8 @@ func TestBrokenWhereItDoesNotCount(t *testing.T) {
 	j.HeldAgain = &journal.HeldAgain{Undo: at(goneAt), AtLeast: journal.Duration(at(63).Sub(at(goneAt))), AtMost: journal.Duration(at(64).Sub(at(goneAt))), First: at(64)}
 	rec := s.add(90.1, j).end(90.2, journal.OutcomeHeld, 0).rec
 	says(t, rec, []string{"`checkout_stays_quick` went from `holding` to `violated`; it is not judged in this phase |", "`checkout_stays_quick` went from `holding` to `violated` |",
-		"where this does not count against it, it was violated from"}, []string{"still violated"})
+		"where this does not count against it, it was violated from",
+		"| is not judged while faults are in force | is not judged before it | held for good after 2.9 to 4 s |"}, []string{"still violated"})
 }
 
 func TestMarginWords(t *testing.T) {
