@@ -62,6 +62,7 @@ func (f *facts) arranged(s Section) Section {
 	if fixed(s.ID) {
 		return s
 	}
+	s = f.templated(s)
 	if h := f.custom.p.Headings[s.ID]; h != "" {
 		s.Title = visible(h)
 	}

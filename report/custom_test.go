@@ -41,6 +41,21 @@ func customRun() *journal.Record {
 	return s.end(90.2, journal.OutcomeRefuted, 3).rec
 }
 
+// templatedRun is an all-round run whose customer has set sections by templates.
+func templatedRun() *journal.Record {
+	rec := alertMissingRun()
+	s := &story{&journal.Record{Name: rec.Name, Events: slices.Clone(rec.Events), Queries: rec.Queries}}
+	return s.declareReport(&journal.ReportDeclared{
+		Fields: []journal.Field{field("approver", "string", `"The *board*"`)},
+		Templates: []journal.SectionTemplate{
+			{Section: "expected", File: "expected.md", Text: "Approved by {{ field \"approver\" }}.\n\n{{ item \"table\" }}\n\n### In detail\n\n{{ items }}\n\nThat is **all**.\n"},
+			{Section: "detection", File: "detection.md", Text: "{{/* the alert first */}}\n{{ part \"alert-1\" }}\n{{ sentences }}\n"},
+			{Section: "impact", File: "impact.md", Text: "Impact is told by the business.\n\n{{ item \"list\" 1 }}\n"},
+			{Section: "timeline", File: "broken.md", Text: "{{ nothing of this kind }}"},
+		},
+	}).rec
+}
+
 func TestReportAsDeclared(t *testing.T) {
 	says(t, customRun(), []string{
 		"## Summary for the \\*board\\*\n", "## What happened\n", "| Time (Europe/Berlin) | T |", "`Europe/Berlin`; T+0 is 11:05:01", "| Change | CHG-1042 \\| approved | [E",

@@ -81,6 +81,9 @@ func (f *facts) header() Section {
 	if p.Description != "" {
 		s.Items = append(s.Items, Para{say(start, "Why this was rehearsed, in the scenario's words: {}", Prose(strings.Join(strings.Fields(p.Description), " ")))})
 	}
+	if len(f.custom.p.Templates) > 0 {
+		s.Items = append(s.Items, Para{say([]string{f.custom.id}, "Quotations with a bar beside them are text of the scenario's section templates, and nobody's evidence.")})
+	}
 	s.Items = append(s.Items, Para{say(start, "Shaded text (in report.md: text between gameday's markers) was assembled from evidence; plain text is people's.")})
 	return s
 }

@@ -142,6 +142,8 @@ func (p *page) items(items []Item) {
 				p.raw(" %s", badge(i.Verdict))
 			}
 			p.raw("</h3>\n")
+		case Words:
+			p.template(i)
 		case Para:
 			p.raw("<p>%s</p>\n", p.sentences(i))
 		case Ask:

@@ -47,6 +47,8 @@ func (d *Draft) markdownItem(b *bytes.Buffer, item Item) {
 			fmt.Fprintf(b, " — **%s**", i.Verdict)
 		}
 		b.WriteString("\n\n")
+	case Words:
+		b.WriteString(i.quoted(d))
 	case Para:
 		b.WriteString(d.mdSentences(i) + "\n\n")
 	case Ask:

@@ -102,6 +102,14 @@ func sentences(i Item) []Sentence {
 			out = append(out, p...)
 		}
 		return out
+	case Words:
+		var out []Sentence
+		for _, w := range i {
+			if w.Value != nil {
+				out = append(out, *w.Value)
+			}
+		}
+		return out
 	case Alarm:
 		return i.Sentences
 	case *Chart:

@@ -37,6 +37,7 @@ func stories() map[string]*journal.Record {
 		"changed":      changedRun(),
 		"custom":       customRun(),
 		"public":       publicRun(),
+		"templated":    templatedRun(),
 
 		"alert_held":    alertHeldRun(),
 		"alert_missing": alertMissingRun(),

@@ -150,6 +150,15 @@ func (s *sources) flags(c *cobra.Command) {
 // options say how scenarios are loaded: everything in them is checked.
 func (s sources) options() scenarios.Options {
 	o := scenarios.Options{Vars: s.vars, VarFiles: s.varFiles, CheckQuery: runner.CheckQuery, CheckSelector: runner.CheckSelector, CheckRules: runner.CheckRules}
+	o.CheckTemplate = func(text []byte, fields []string) (out []scenarios.TemplateProblem) {
+		if fields == nil {
+			fields = []string{} // there are none
+		}
+		for _, p := range report.CheckTemplate(text, fields) {
+			out = append(out, scenarios.TemplateProblem(p))
+		}
+		return out
+	}
 	for _, x := range report.SectionIDs() {
 		o.Sections = append(o.Sections, scenarios.ReportSection(x))
 	}

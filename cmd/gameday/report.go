@@ -14,6 +14,7 @@ import (
 
 func (a app) reportCommand() *cobra.Command {
 	var runs string
+	var template string
 	var asJSON, schema bool
 	var j judgeFlags
 	var ci ciFlags
@@ -33,18 +34,27 @@ With --out alone the same report is drafted elsewhere, and with --audience for o
 the public reads neither names of containers, hosts, images, networks and files, nor queries, nor what people or systems said. What people
 wrote into the run's own report.md is not in it.
 
+A section template is Markdown with slots, named by a block template "SECTION" { file = "…" } in the scenario's report block:
+{{ items }} is everything in the section that no other slot names, {{ sentences }} its paragraphs, lists and questions, {{ item "table" }} its
+tables (or paragraph, list, question, facts, chart, drawing, heading; {{ item "table" 2 }} is the second), {{ part "hypothesis-1" }} a heading with what
+follows it, and {{ field "name" }} the value of a field. --check-template FILE says what is wrong in one, as file:line:column, and how much of
+each section of RUN, or of a sample, would stand in it. Nothing is drafted then.
+
 For CI, --summary appends a short summary and --annotations points at the lines of the scenario that were not as claimed. The exit code stays
 as it is.
 
 ` + exitCodes + `
 
-Without --judge: 0, or 1 for an error.`,
+Without --judge: 0, or 1 for an error; with --check-template 2 if there is something wrong in the template.`,
 		Args:              atMostOneRun,
 		ValidArgsFunction: completeRuns(&runs),
 		RunE: func(c *cobra.Command, args []string) error {
 			if schema {
 				_, err := a.stdout.Write(report.Schema)
 				return err
+			}
+			if template != "" {
+				return a.checkTemplate(template, runs, args, asJSON)
 			}
 			if err := j.elsewhere(c); err != nil {
 				return err
@@ -102,6 +112,7 @@ Without --judge: 0, or 1 for an error.`,
 	c.Flags().BoolVar(&asJSON, "json", false, "print report.json; with --judge, what differs")
 	j.flags(c)
 	ci.flags(c)
+	c.Flags().StringVar(&template, "check-template", "", "check this section template `file` instead of drafting")
 	c.Flags().BoolVar(&schema, "schema", false, "print the JSON schema of report.json")
 	return c
 }
