@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"os"
+	"strconv"
 
 	"github.com/spf13/cobra"
 
@@ -12,11 +13,19 @@ import (
 
 func (a app) lintCommand() *cobra.Command {
 	var names []string
-	var asJSON bool
+	var roster string
+	var asJSON, sarif bool
 	c := &cobra.Command{
 		Use:   "lint FILE…",
 		Short: "Check the language of a postmortem: does it look for conditions, or for somebody to blame?",
-		Long:  "Check English Markdown for language that blames, and offer a question to ask instead. Exit code 3 if there is an error; warnings and suggestions are for people to weigh.",
+		Long: `Check English Markdown for language that blames, and offer a question to ask instead: one line for each finding, as file:line:column, the rule,
+how much it weighs, the words, what they hide, and the question. Any Markdown will do, not only gameday's drafts.
+
+Names of those who took part are to be roles instead: they are taken from the file's own table of roles (a column "Role" and one "Who" or
+"Name"), from --roster and from --name. A comment with a reason takes a rule out for the block that it stands in, or before:
+<!-- blameless:allow BL202 the customer's template asks for it -->
+
+Exit code 3 if there is an error; warnings and suggestions are for people to weigh.`,
 		Args: func(c *cobra.Command, args []string) error {
 			if len(args) == 0 {
 				return see(c, "name at least one file")
@@ -24,6 +33,13 @@ func (a app) lintCommand() *cobra.Command {
 			return nil
 		},
 		RunE: func(_ *cobra.Command, args []string) error {
+			if roster != "" {
+				src, err := os.ReadFile(roster)
+				if err != nil {
+					return err
+				}
+				names = append(names, blameless.Roster(src)...)
+			}
 			findings := []blameless.Finding{}
 			for _, path := range args {
 				src, err := os.ReadFile(path)
@@ -37,11 +53,20 @@ func (a app) lintCommand() *cobra.Command {
 				if f.Severity == "error" {
 					code = runner.ExitRefuted
 				}
-				if !asJSON {
-					fmt.Fprintf(a.stdout, "%s:%d:%d: %s %s: %q\n    %s\n    %s (%s)\n", f.File, f.Line, f.Column, f.Rule, f.Severity, f.Quote, f.Hides, f.Ask, f.Source)
+				if !asJSON && !sarif {
+					fmt.Fprintf(a.stdout, "%s:%d:%d: %s %s: %s: %s %s (%s)\n", clean(f.File), f.Line, f.Column, f.Rule, f.Severity, strconv.Quote(f.Quote), f.Hides, f.Ask, f.Source)
 				}
 			}
-			if asJSON {
+			switch {
+			case sarif:
+				b, err := blameless.SARIF(findings, versionText())
+				if err != nil {
+					return err
+				}
+				if _, err := a.stdout.Write(b); err != nil {
+					return err
+				}
+			case asJSON:
 				if err := a.json(map[string]any{"findings": findings}); err != nil {
 					return err
 				}
@@ -50,6 +75,9 @@ func (a app) lintCommand() *cobra.Command {
 		},
 	}
 	c.Flags().StringArrayVar(&names, "name", nil, "a participant's `name` that should be a role instead (may be repeated)")
+	c.Flags().StringVar(&roster, "roster", "", "a `file` with the names of those who took part: a table of roles, or a line for each")
+	c.Flags().BoolVar(&sarif, "sarif", false, "print SARIF 2.1.0, for code hosts")
 	c.Flags().BoolVar(&asJSON, "json", false, "print JSON")
+	c.MarkFlagsMutuallyExclusive("json", "sarif")
 	return c
 }

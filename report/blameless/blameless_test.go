@@ -56,6 +56,8 @@ func TestMarkdown(t *testing.T) {
 			want: []string{"1:6-1:44 BL000 error <!-- blameless:allow BL999 because -->"}},
 		{name: "names", o: Options{Names: []string{"Zoë Ng", "Zoë"}}, src: "Zoë Ng forgot it, Zoës too.\n\n| Role | Who |\n|---|---|\n| primary | Zoë Ng |\n",
 			want: []string{"1:1-1:14 BL302 error Zoë Ng forgot", "1:1-1:7 BL901 warning Zoë Ng"}},
+		{name: "names from the document's own roles", src: "Bo Li saw it.\n\n| Role | Who |\n|---|---|\n| primary | Bo Li |\n",
+			want: []string{"1:1-1:6 BL901 warning Bo Li"}},
 		{name: "unavailable", o: Options{Unavailable: true}, src: "The outage began.\n"},
 		{name: "entities and escapes", src: "We&nbsp;forgot it\\. We ignored\\_it.\n", want: []string{"1:1-1:15 BL302 error We&nbsp;forgot"}},
 		{name: "follow-ups in a list", src: "## Follow-ups\n\n- Raise the probe timeout\n- Raise the limit (owner: storage, due 2026-12-01, done when gd-3 holds)\n",

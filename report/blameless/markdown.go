@@ -6,12 +6,14 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"sync"
 	"unicode/utf8"
 
 	"github.com/yuin/goldmark"
 	"github.com/yuin/goldmark/ast"
 	"github.com/yuin/goldmark/extension"
 	extast "github.com/yuin/goldmark/extension/ast"
+	mdparser "github.com/yuin/goldmark/parser"
 	"github.com/yuin/goldmark/text"
 
 	"gameday/report/followup"
@@ -53,12 +55,19 @@ type parser struct {
 }
 
 func parse(src []byte, names []string) *document {
-	p := &parser{src: withoutFrontMatter(src), names: rosterPattern(names), doc: &document{}}
-	md := goldmark.New(goldmark.WithExtensions(extension.Table, extension.Strikethrough, extension.TaskList, extension.Linkify))
-	root := md.Parser().Parse(text.NewReader(p.src))
+	p := &parser{src: withoutFrontMatter(src), doc: &document{}}
+	root := p.parseMarkdown()
+	p.names = rosterPattern(slices.Concat(names, p.rosterTables(root)))
 	p.children(root, scope{})
 	return p.doc
 }
+
+// markdown is made once: that takes longer than to read a short file with it.
+var markdown = sync.OnceValue(func() mdparser.Parser {
+	return goldmark.New(goldmark.WithExtensions(extension.Table, extension.Strikethrough, extension.TaskList, extension.Linkify)).Parser()
+})
+
+func (p *parser) parseMarkdown() ast.Node { return markdown().Parse(text.NewReader(p.src)) }
 
 func rosterPattern(names []string) *regexp.Regexp {
 	var quoted []string

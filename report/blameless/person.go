@@ -15,6 +15,7 @@ var vocabulary = func() *strings.Replacer {
 		lead principal chief duty room control-room call-centre customer-service customer store yard night day late early weekend first second third remote local incoming outgoing previous next single
 		database network platform infrastructure infra security payments? storage backend frontend release operations ops support site reliability
 		devops data systems? cloud production qa test field service maintenance plant shift control ward software hardware careless
+		settlement trading dealing clearing dispatch help reconciliation flight ground tower signal gate check-in ticket baggage pharmacy triage
 		novice competent human product engineering core response incident deploy(?:ment)? billing search checkout web mobile api identity`)
 	role := list(`engineers? operators? responders? developers? devs? programmers? coders? sres? dbas? admins? administrators? sysadmins? teams? staff
 		on-calls? oncalls? on-caller deployers? committers? maintainers? authors? reviewers? approvers? observers? testers? architects? analysts? technicians? techs?
@@ -22,9 +23,12 @@ var vocabulary = func() *strings.Replacer {
 		trainees? newcomers? humans? persons? people individuals? folks guys? nurses? doctors? surgeons? clinicians? pharmacists? physicians?
 		pilots? co-?pilots? captains? crews? crewm[ae]n mechanics? clerks? cashiers? tellers? traders? foremen foreman planners? welders? dispatchers?
 		leadership management engineering devops commanders? facilitators? ctos? ceos? directors? vps? pms? noc ops anyone anybody someone somebody everyone everybody nobody none
-		specialists? practitioners? supervisors? leads? shift`)
+		desks? moderators? stewards? accountants? auditors? bookkeepers? underwriters? registrars? midwives midwife porters? paramedics? radiographers?
+		helpdesk specialists? practitioners? supervisors? leads? shift`)
 	compound := `(?:(?:product|project|engineering|incident|shift|line|duty|release|account|store|plant|night|case|ward|site|office|change|operations|it|warehouse)\s+managers?` +
-		`|no[ -]one|new\s+hires?|(?:team|staff|crew)\s+members?|(?:truck|bus|train|crane|forklift|delivery)\s+drivers?|air\s+traffic\s+controllers?|support\s+agents?|whoever(?:\s+[\w'-]+){0,5}?|@[a-z][\w-]*)`
+		`|no[ -]one|new\s+hires?|(?:team|staff|crew)\s+members?|(?:truck|bus|train|crane|forklift|delivery)\s+drivers?|air\s+traffic\s+controllers?|(?:support|gate|ticket|check-in|call|ground|service|booking|station)\s+agents?|(?:duty|flight|ground|tower|signal|area|credit|stock|shift|train)\s+controllers?` +
+		`|game\s+masters?|(?:raid|guild|community|floor|bed|stage|theatre|practice|branch|back-office)\s+(?:leads?|managers?)|(?:baggage|cargo|claims)\s+handlers?` +
+		`|(?:back|registrar's|registry|election|front|booking|dispatch)[\s-]office|pairs?\s+of\s+eyes|whoever(?:\s+[\w'-]+){0,5}?|@[a-z][\w-]*)`
 	named := `(?-i:Alice|Bob|Carol|Dave|David|Eve|John|Jane|Mary|Mike|Michael|Sarah|Tom|Anna|Peter|Maria|Priya|Wei|Susan|James|Robert|Emma|Olivia|Liam|Noah|Ahmed|Fatima|Yuki|Raj|Kevin|Laura|Paul|Steve|Steven|Chris|Karen|Linda|Daniel|Sam|Alex|Ben|Kate|Lisa|Nina|Omar|Ravi)`
 	head := `(?:(?:` + det + `\s+)?(?:` + adjective + `\s+){0,4}(?:` + compound + `|` + role + `)|` + named + `)`
 	some := `(?:(?:members?|one|some|none|most|all|several|each|both|any|many|half|no\s+one|nobody|someone|anyone|everyone|two|three)\s+(?:of|on|in|from)\s+)?`
@@ -49,8 +53,9 @@ var vocabulary = func() *strings.Replacer {
 		"{det}", det,
 		"{shouldhave}", `(?:should(?:(?:n'?t)?(?:'ve|`+adv+`\s+(?:have|of)))|should've|shouldn't've|shoulda|ought(?:n't)?\s+(?:not\s+)?to(?:'ve|`+adv+`\s+have)|(?:was|were)\s+supposed\s+to\s+have)`,
 		"{couldhave}", `(?:(?:could|would|might)(?:n'?t)?(?:'ve|`+adv+`\s+(?:have|of))|coulda|woulda)`,
-		"{procedure}", `(?:procedures?|runbooks?|process(?:es)?|protocols?|polic(?:y|ies)|checklists?|playbooks?|rules?|guidelines?|sops?|instructions?|guidance|change control|safeguards?|standing orders?)`,
-		"{what}", `(?:production|prod|everything|things|(?:the|our|this|its|their)\s+(?:[\w-]+\s+){0,2}?(?:build|site|service|cluster|databases?|db|deploy\w*|pipeline|checkout|failover|login|replication|config\w*|website|api|apps?|applications?|systems?|platform|network|dns|backups?|tests?|main|trunk|staging|environment|routing|auth\w*|payments?|billing|search|ledger|line|server|servers|region|index|store|queue|cache|live\s+\w+|primary|replica))`,
+		"{procedure}", `(?:procedures?|runbooks?|process(?:es)?|protocols?|polic(?:y|ies)|checklists?|playbooks?|rules?|guidelines?|sops?|instructions?|guidance|change control|safeguards?|standing orders?|change (?:advisory )?board|four-eyes(?: (?:rule|principle|check))?|approval (?:chain|step)|limit sheets?|`+
+			`(?:restart|start-up|startup|shutdown|failover|release|boot) (?:sequence|order))`,
+		"{what}", `(?:production|prod|everything|things|(?:the|our|this|its|their)\s+(?:[\w-]+\s+){0,2}?(?:build|site|service|cluster|exports?|imports?|reports?|feeds?|jobs?|batch|registry|databases?|db|deploy\w*|pipeline|checkout|failover|login|replication|config\w*|website|api|apps?|applications?|systems?|platform|network|dns|backups?|tests?|main|trunk|staging|environment|routing|auth\w*|payments?|billing|search|ledger|line|server|servers|region|index|store|queue|cache|live\s+\w+|primary|replica))`,
 		"{harm}", `(?:outage|incident|failure|fault|bug|regression|error|defect|problem|issue|crash|disruption|degradation|downtime|breakage|mess|accident|mistake|delay|loss|corruption|spike|typo|leak|disaster|misconfiguration)s?`,
 	)
 }()
