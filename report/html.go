@@ -200,7 +200,7 @@ func (p *page) phrase(x Phrase) string {
 			}
 			const short = 28 // a name that stays on one line even in a narrow column
 			class := ""
-			if utf8.RuneCountInString(piece.text) <= short {
+			if utf8.RuneCountInString(visible(piece.text)) <= short {
 				class = " class=\"n\""
 			}
 			b.WriteString("<code" + class + "><bdi>" + text(piece.text) + "</bdi></code>")

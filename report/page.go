@@ -60,23 +60,24 @@ func (p *page) inStep() string {
 	return b.String()
 }
 
-// inOrder are the sections that are shown, in the order of the page: the five lines come before what was run. A section that people took
-// out is not among them, unless it is what has to be seen, or what citations lead to.
+// inOrder are the sections that are shown, in the order of the page: the five lines and the most telling questions come before what was
+// run. A section that people took out is not among them, unless it is what has to be seen, or what citations lead to.
 func (p *page) inOrder() []Section {
 	var out []Section
 	var header *Section
 	for _, s := range p.d.Sections {
-		switch {
-		case p.written.deleted[s.ID] && !mustBeSeen(s.ID):
-		case s.ID == "header":
+		if p.written.deleted[s.ID] && !mustBeSeen(s.ID) {
+			continue
+		}
+		if s.ID == "header" {
 			s.Title = "About this run"
 			header = &s
-		default:
-			out = append(out, s)
-			if s.ID == "five-lines" && header != nil {
-				out, header = append(out, *header), nil
-			}
+			continue
 		}
+		if first := s.ID == "attention" || s.ID == "five-lines" || s.ID == "known" || s.Under == "known"; !first && header != nil {
+			out, header = append(out, *header), nil
+		}
+		out = append(out, s)
 	}
 	if header != nil {
 		out = append(out, *header)

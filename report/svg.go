@@ -26,7 +26,7 @@ func (p *page) chart(c *Chart) {
 	line := lineScale{p.span, scale{low, high, plotBottom - plotTop, 24}}
 
 	fmt.Fprintf(&b, `<svg class="chart" height="%g" role="img" aria-labelledby="%s-t %s-d"><title id="%s-t">%s</title><desc id="%s-d">%s</desc>`,
-		chartHeight, c.ID, c.ID, c.ID, text(c.Title.plainText(p.d.Clock)), c.ID, text(c.Text.phrase().plainText(p.d.Clock)))
+		chartHeight, c.ID, c.ID, c.ID, text(p.named(c.Title)), c.ID, text(c.Text.phrase().plainText(p.d.Clock)))
 	b.WriteString("\n")
 	fmt.Fprintf(&b, `<defs><pattern id="%s-hatch" width="6" height="6" patternUnits="userSpaceOnUse" patternTransform="rotate(45)"><rect class="hatch-bg" width="6" height="6"/><rect class="hatch" width="2.4" height="6"/></pattern></defs>`+"\n", c.ID)
 	p.bands(&b, c.Bands, plotTop, plotBottom, plotBottom+38)
@@ -85,6 +85,14 @@ func (p *page) chart(c *Chart) {
 	p.raw("<figure id=\"%s\">\n%s\n<figcaption>", c.ID, b.String())
 	p.legend(c)
 	p.raw("<p>%s</p></figcaption>\n</figure>\n", p.sentences([]Sentence{c.Text}))
+}
+
+// named is a title, also where a damaged record has lost the name.
+func (p *page) named(title Phrase) string {
+	if s := strings.TrimSpace(title.plainText(p.d.Clock)); s != "" {
+		return s
+	}
+	return "without a name"
 }
 
 // cursor marks the instant of the row of the timeline that one looks at.

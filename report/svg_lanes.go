@@ -32,7 +32,7 @@ func (p *page) lanes(l *Lanes) {
 	p.bands(&b, l.Bands, laneTop, bottom, bottom+38)
 	p.faultBands(&b, l.Faults, laneTop-6, bottom, 0)
 	for _, name := range laneOrder {
-		fmt.Fprintf(&b, `<line class="grid" x2="100%%" y1="%.1f" y2="%.1f"/><text class="lane-label" x="0" dx="-8" y="%.1f" text-anchor="end">%s</text>`, middle[name], middle[name], middle[name]+4, name)
+		fmt.Fprintf(&b, `<line class="grid" x2="100%%" y1="%.1f" y2="%.1f"/><text class="lane-label" x="0" dx="-12" y="%.1f" text-anchor="end">%s</text>`, middle[name], middle[name], middle[name]+4, name)
 	}
 	b.WriteString("\n")
 	first := laneTop + (faultHeight-float64(rows)*(barHeight+3))/2
@@ -40,7 +40,7 @@ func (p *page) lanes(l *Lanes) {
 		width := atLeast(p.span.width(f.From, f.To), "0.5%")
 		fmt.Fprintf(&b, `<svg class="fault-bar" x="%s" y="%.1f" width="%s" height="%g"><title>%s</title><rect width="100%%" height="100%%" rx="3"/>`, p.span.percent(f.From), first+float64(bars[i])*(barHeight+3), width, barHeight, text(f.Label))
 		if p.span.share(f.To)-p.span.share(f.From) > 0.12 {
-			fmt.Fprintf(&b, `<text x="6" y="12">%s</text>`, text(shorten(f.Label, 40)))
+			fmt.Fprintf(&b, `<text x="12" y="12">%s</text>`, text(shorten(f.Label, 40)))
 		}
 		b.WriteString("</svg>\n")
 	}
