@@ -141,8 +141,13 @@ func beyond(p *journal.Point) float64 {
 		return 0
 	}
 	d := float64(p.Value) - float64(*p.Bound)
-	if p.Op == ">" || p.Op == ">=" {
-		d = -d
+	switch p.Op {
+	case ">", ">=":
+		return -d
+	case "==":
+		return math.Abs(d)
+	case "!=":
+		return -math.Abs(d)
 	}
 	return d
 }
@@ -214,6 +219,9 @@ func (f *facts) reasonSentence(h *hypothesis) Sentence {
 	case journal.ReasonHeld:
 		if h.Within > 0 {
 			return say(cite(append([]string{h.declared}, h.rests...)...), "{} {}: it was as claimed within the {} declared.", name, v, Dur(h.Within))
+		}
+		if h.Tolerate == 0 {
+			return detail("{} {}: every sample that counts was as claimed.", name, v)
 		}
 		return detail("{} {}: every sample that counts was as claimed, or back within what was tolerated.", name, v)
 	case journal.ReasonViolated:

@@ -76,7 +76,7 @@ func (f *facts) header() Section {
 		add("Numbers from", start, value)
 	}
 	add("Written by", start, words("gameday {}", Name(p.Version)))
-	add("Status", start, words("draft"))
+	add("Status", start, words("draft (after that: in review, reviewed, closed)"))
 	s.Items = append(s.Items, facts)
 	if p.Description != "" {
 		s.Items = append(s.Items, Para{say(start, "Why this was rehearsed, in the scenario's words: {}", Prose(strings.Join(strings.Fields(p.Description), " ")))})

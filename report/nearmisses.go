@@ -48,8 +48,8 @@ func (f *facts) nearMisses() Section {
 	points := Points{}
 	for _, h := range f.hypotheses {
 		if p := h.tolerated(); p != nil {
-			points = append(points, []Sentence{say(cite(append([]string{h.declared}, h.rests...)...), "{} held with a violation of {} from {}, of the {} tolerated.", Name(h.Name),
-				lasting(p.Length, p.AtMost), At(p.First), Dur(h.Tolerate))})
+			points = append(points, []Sentence{say(cite(append([]string{h.declared}, h.rests...)...), "{} was violated for {} of the {} tolerated, from {}.", Name(h.Name),
+				lasting(p.Length, p.AtMost), Dur(h.Tolerate), At(p.First))})
 		}
 	}
 	for _, x := range f.alerts.all {

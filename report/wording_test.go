@@ -197,3 +197,30 @@ func TestEndedBeforeTheFirstFault(t *testing.T) {
 	rec := s.end(1, journal.OutcomeError, 1).rec
 	says(t, rec, []string{"**not tested**: the run ended before it was judged"}, []string{"inconclusive", "cut off"})
 }
+
+// Of values that are either met or not, the worst is one that is not.
+func TestWorstOfWhatIsMetOrNot(t *testing.T) {
+	s := begin("store_freezes")
+	c := quick(1, func(sec, _ int) float64 {
+		if sec > 32 && sec < 35 {
+			return 0
+		}
+		return 1
+	})
+	c.Expect, c.Tolerate = "value == 1", dur(5)
+	s.declare([]*claim{c}).baseline().inject().undo(undoAt, journal.UndoDue)
+	q := s.sample(c, endAt)
+	point := func(sec int, v float64) *journal.Point {
+		return &journal.Point{At: at(float64(sec)), Value: journal.Number(v), Op: "==", Bound: num(1)}
+	}
+	j := &journal.HypothesisJudged{Hypothesis: c.Name, QueryID: c.QueryID, Verdict: journal.Held, Reason: journal.ReasonHeld, Phases: []journal.PhaseJudged{
+		{Phase: journal.Baseline, From: at(1), To: at(29), Samples: 29, Good: 29, Worst: point(1, 1)},
+		{Phase: journal.Fault, From: at(30), To: at(60), Samples: 31, Good: 29, Bad: 2, Worst: point(33, 0), Violations: []journal.Stretch{{After: &q.Samples[31].At, First: at(33), Last: at(34),
+			Before: &q.Samples[34].At, Length: dur(1), AtMost: dur(3), Worst: point(33, 0), Tolerated: true}}},
+		{Phase: journal.Recovery, From: at(61), To: at(90), Samples: 30, Good: 30, Worst: point(61, 1)}}}
+	rec := s.add(90.1, j).end(90.2, journal.OutcomeHeld, 0).rec
+	says(t, rec, []string{"| 0 (expected == 1) at 10:05:04 (T+3 s), for 1 to 3 s | **held** |", "`checkout_stays_quick` was violated for 1 to 3 s of the 5 s tolerated, from 10:05:04 (T+3 s)."}, nil)
+	for _, b := range breaches(t, Build(rec)) {
+		t.Error(b)
+	}
+}
