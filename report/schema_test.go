@@ -1,8 +1,11 @@
 package report
 
 import (
+	"encoding/json"
 	"fmt"
 	"math"
+	"os"
+	"path/filepath"
 	"reflect"
 	"regexp"
 	"slices"
@@ -119,6 +122,47 @@ func TestConformFindsMistakes(t *testing.T) {
 	for want, v := range map[int]any{0: map[string]any{"a": 1.0}, 1: map[string]any{}, 2: map[string]any{"a": "x", "b": 1.0}} {
 		if got := conform(schema, schema, v, "x"); len(got) != want {
 			t.Errorf("%v: %v", v, got)
+		}
+	}
+}
+
+// The golden files keep to the schema as they stand, and every field of the schema that is not plain by its name says what it is.
+func TestGoldenJSONKeepsToTheSchema(t *testing.T) {
+	var schema map[string]any
+	if err := json.Unmarshal(Schema, &schema); err != nil {
+		t.Fatal(err)
+	}
+	files, err := filepath.Glob("testdata/*.json")
+	if err != nil || len(files) < 5 {
+		t.Fatalf("%d golden files: %v", len(files), err)
+	}
+	for _, path := range files {
+		b, err := os.ReadFile(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var v any
+		if err := json.Unmarshal(b, &v); err != nil {
+			t.Fatalf("%s: %v", path, err)
+		}
+		for _, e := range conform(schema, schema, v, "report") {
+			t.Errorf("%s: %s", path, e)
+		}
+	}
+	// What a program that decides on a release needs is there, with its explanation.
+	defs := schema["$defs"].(map[string]any)
+	for def, fields := range map[string][]string{
+		"hypothesis": {"verdict", "reason", "margin", "held_again", "first_violation", "recovered_before_undo", "phases", "evidence"},
+		"alert":      {"verdict", "reason", "pending", "firing", "resolved", "evidence"},
+		"guardrail":  {"tripped", "blind", "closest", "evidence"},
+		"fault":      {"effect", "gone", "open", "evidence"},
+	} {
+		d, _ := defs[def].(map[string]any)
+		properties, _ := d["properties"].(map[string]any)
+		for _, f := range fields {
+			if properties[f] == nil {
+				t.Errorf("the schema has no %s of a %s", f, def)
+			}
 		}
 	}
 }
