@@ -107,7 +107,7 @@ Begin:      gameday init -o first.gameday.hcl
 		Version:       versionText(),
 	}
 	root.AddCommand(a.initCommand(), a.faultsCommand(), a.validateCommand(), a.fmtCommand(), a.planCommand(), a.runCommand(), a.reportCommand(),
-		a.queryCommand(), a.compareCommand(), a.followupsCommand(),
+		a.queryCommand(), a.compareCommand(), a.followupsCommand(), a.debriefCommand(),
 		a.statusCommand(), a.recoverCommand(), a.abortCommand(), a.noteCommand(), a.predictCommand(), a.confirmCommand(), a.lintCommand(), a.demoCommand(), a.versionCommand())
 	settle(root)
 	return root

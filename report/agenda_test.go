@@ -1,0 +1,105 @@
+package report
+
+import (
+	"bytes"
+	"os"
+	"path/filepath"
+	"slices"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"gameday/report/blameless"
+	"gameday/report/followup"
+)
+
+func TestAgendaGolden(t *testing.T) {
+	agreed := map[string][]followup.FollowUp{"changed": followup.Parse([]byte(agreed("| Raise it | Storefront | 2026-12-04 | it shows | | do | store_freezes |",
+		"| Cut it | Data | 2026-12-04 | it is gone | | later | |", "| Keep it | | | | | not doing: fine | |")))}
+	for _, name := range []string{"held", "refuted", "gate", "killed", "crowded", "alert_missing", "changed", "hostile"} {
+		a, err := NewAgenda(stories()[name], agreed[name], 60)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var b bytes.Buffer
+		if err := a.Write(&b); err != nil {
+			t.Fatal(err)
+		}
+		path := filepath.Join("testdata", "debrief", name+".txt")
+		if *update {
+			if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+				t.Fatal(err)
+			}
+			if err := os.WriteFile(path, b.Bytes(), 0o644); err != nil {
+				t.Fatal(err)
+			}
+		}
+		want, err := os.ReadFile(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if d := cmp.Diff(string(want), b.String()); d != "" {
+			t.Errorf("%s (-want +got, -update writes it):\n%s", path, d)
+		}
+		if name == "hostile" {
+			continue
+		}
+		for _, x := range blameless.Lint(path, b.Bytes(), blameless.Options{}) {
+			t.Errorf("%s:%d: %s %q", path, x.Line, x.Rule, x.Quote)
+		}
+	}
+}
+
+// Whatever the record and however long the debrief: the boxes follow each other and add up, all evidence is there, every question of the
+// draft is asked once, and the same record gives the same agenda.
+func TestAgendaOfEveryStory(t *testing.T) {
+	for name, rec := range stories() {
+		index := newIndex(rec)
+		for _, minutes := range []int{ShortestDebrief, 37, 60, LongestDebrief} {
+			a, err := NewAgenda(rec, nil, minutes)
+			if err != nil {
+				t.Fatal(err)
+			}
+			at, asked := 0, map[string]int{}
+			for _, box := range a.Boxes {
+				if box.From != at || box.Minutes < 1 || len(box.Lines) == 0 {
+					t.Errorf("%s in %d minutes: box %q from %d for %d with %d lines", name, minutes, box.Title, box.From, box.Minutes, len(box.Lines))
+				}
+				at += box.Minutes
+				for _, l := range slices.Concat(box.Lines, a.Invite) {
+					for _, id := range l.Evidence {
+						if !index.Has(id) {
+							t.Errorf("%s: %q cites %s", name, l.Text, id)
+						}
+					}
+				}
+				for _, l := range box.Lines {
+					if l.Ask {
+						asked[l.Text]++
+					}
+				}
+			}
+			if at != minutes {
+				t.Errorf("%s: the boxes add up to %d of %d minutes", name, at, minutes)
+			}
+			d := Build(rec)
+			for _, q := range d.facts.questions {
+				if text := visible(q.Text.phrase().plainText(d.Clock)); asked[text] != 1 {
+					t.Errorf("%s: asked %d times: %s", name, asked[text], text)
+				}
+			}
+			again, _ := NewAgenda(rec, nil, minutes)
+			if d := cmp.Diff(a, again); d != "" {
+				t.Errorf("%s: not the same twice: %s", name, d)
+			}
+		}
+	}
+	for _, minutes := range []int{0, ShortestDebrief - 1, LongestDebrief + 1} {
+		if _, err := NewAgenda(heldRun(0.1), nil, minutes); err == nil {
+			t.Errorf("%d minutes are planned", minutes)
+		}
+	}
+	if _, err := NewAgenda(nil, nil, 60); err == nil {
+		t.Error("an empty record is planned")
+	}
+}
