@@ -90,6 +90,7 @@ func alertMissingRun() *journal.Record {
 func alertPendingRun() *journal.Record {
 	pending := seenIn("StoreDown", 0.4, 0, 0)
 	pending.For, pending.Longest = dur(300), dur(170)
+	pending.Lost = "no series matched up{job=\"store\"} any more after 10:04:51.000"
 	some := seenIn("CheckoutSlow", 0.3, 15.3, 0)
 	some.Fired = 6
 	for i := range 4 {
@@ -165,6 +166,7 @@ func TestAlertsInTheFiveLines(t *testing.T) {
 		{"alert_pending", "Of 2 alerts expected to fire, 0 did in every phase, and 1 did not; what 3 others would have done is not known"},
 		{"alert_pending", "No unexpected alert was seen to fire; what 3 alerts would have done is not known"},
 		{"alert_pending", "Whether `HostBusy` and `HostIdle` would have fired is not known: `no series matched node_load1 at any time`"},
+		{"alert_pending", "Not all that its rule reads was there after the effect"},
 		{"alert_server", "by the server's own record it fired 15.3 s after the first effect, within the 20 s declared; the rule is evaluated every 1 s, and another phase could have had it 14.3 to 16.3 s after the effect"},
 		{"alert_server", "It was first seen at the Alertmanager, with a receiver, 16 to 18 s after the first effect"},
 		{"held", "The scenario lists no alert; none was watched for"},

@@ -149,6 +149,9 @@ func (f *facts) alertPoints(x *alert) Points {
 		out = append(out, []Sentence{say(ids, "Before the fault it had become pending {} {} and fired {} {}, in the phase in which it did so most.", Count{N: b.Pended}, plural(b.Pended, "time", "times"),
 			Count{N: b.Fired}, plural(b.Fired, "time", "times"))})
 	}
+	if e.Lost != "" {
+		out = append(out, []Sentence{say(ids, "Not all that its rule reads was there after the effect: {}.", Quote(e.Lost))})
+	}
 	if e.Errors > 0 {
 		out = append(out, []Sentence{say(ids, "{} {} could not be done; the engine said {}.", Count{N: e.Errors}, plural(e.Errors, "evaluation", "evaluations"), Quote(e.Error))})
 	}

@@ -1,6 +1,7 @@
 package runner
 
 import (
+	"cmp"
 	"fmt"
 	"maps"
 	"slices"
@@ -54,6 +55,7 @@ type alertSeen struct {
 	rules  []metrics.AlertRule
 	phases []phaseSeen
 	errors []time.Time // evaluations that could not be done, in any phase
+	lost   []metrics.Loss
 }
 
 // A phaseSeen is what an alert did in one phase. Spells that began before the fault are noise: nobody is told anew by them.
@@ -89,6 +91,7 @@ func (h alertHistory) see(name string, expected bool) alertSeen {
 			if e.Unseen == "" {
 				e.Unseen = r.Unseen
 			}
+			s.lost = append(s.lost, r.Lost...)
 		}
 	}
 	if len(rules) == 0 {
@@ -101,6 +104,7 @@ func (h alertHistory) see(name string, expected bool) alertSeen {
 		s.phase(h, rules, i)
 	}
 	s.delays(h)
+	e.Lost = s.lostUntil(h, h.End)
 	return s
 }
 
@@ -337,7 +341,9 @@ func judgeAlert(claim *scenarios.Alert, s alertSeen, h alertHistory) *journal.Al
 	if fault := h.faultLength(); fired == 0 && s.shortest() > fault {
 		return is(journal.Inconclusive, journal.AlertTooRare, fmt.Sprintf("the rule is evaluated every %s, and the faults were in force for %s", s.shortest(), fault.Round(time.Millisecond)))
 	}
-	switch {
+	switch why := s.lostUntil(h, deadline); {
+	case !claim.Fires && why != "":
+		return is(journal.Inconclusive, journal.AlertUnseen, why)
 	case !claim.Fires:
 		return is(journal.Held, journal.AlertQuiet, "")
 	case fired > 0:
@@ -373,14 +379,30 @@ func (h alertHistory) faultLength() time.Duration {
 func (s alertSeen) blind(h alertHistory, deadline time.Time) string {
 	e := s.event
 	switch {
-	case e.Unseen != "":
-		return e.Unseen
 	case slices.ContainsFunc(s.errors, func(at time.Time) bool { return !at.Before(h.effect()) && !at.After(deadline) }):
 		return "the rule could not be evaluated: " + e.Error
+	case e.Unseen != "":
+		return e.Unseen
 	}
 	for _, g := range h.gaps {
 		if g.From.Before(deadline) && g.To.After(h.effect()) {
 			return fmt.Sprintf("nothing was scraped for %s", g.To.Sub(g.From))
+		}
+	}
+	return ""
+}
+
+// lostUntil says what the rules had to read before and had not after the effect; empty: nothing. An alert that does not fire for that is
+// missing, and one that must not fire has not been seen to be quiet.
+func (s alertSeen) lostUntil(h alertHistory, deadline time.Time) string {
+	const clock = "15:04:05.000"
+	for _, l := range s.lost {
+		switch {
+		case !l.From.Before(deadline) || !l.To.After(h.effect()):
+		case l.Forever:
+			return fmt.Sprintf("no series matched %s any more after %s", l.Of, l.From.Format(clock))
+		default:
+			return fmt.Sprintf("no series matched %s from %s to %s", l.Of, l.From.Format(clock), l.To.Format(clock))
 		}
 	}
 	return ""
@@ -413,7 +435,7 @@ func (h alertHistory) sum(claims []*scenarios.Alert, all []alertSeen) *journal.A
 		if e.Fired > 0 && !e.Expected {
 			out.Unexpected = append(out.Unexpected, e.Alert)
 		}
-		if why := s.blind(h, h.End); why != "" && e.Fired == 0 && !e.Expected {
+		if why := cmp.Or(s.blind(h, h.End), e.Lost); why != "" && e.Fired == 0 && !e.Expected {
 			i := slices.IndexFunc(out.Unknown, func(u journal.AlertsUnknown) bool { return u.Why == why })
 			if i < 0 {
 				i, out.Unknown = len(out.Unknown), append(out.Unknown, journal.AlertsUnknown{Why: why})

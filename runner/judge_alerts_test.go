@@ -45,6 +45,11 @@ func TestAlertVerdicts(t *testing.T) {
 	rule := func(change func(*metrics.ReplayedRule)) func(*alertHistory) {
 		return func(h *alertHistory) { change(&h.replayed.Rules[0]) }
 	}
+	lost := func(from, to int) func(*alertHistory) {
+		return rule(func(r *metrics.ReplayedRule) {
+			r.Lost = []metrics.Loss{{Gap: metrics.Gap{From: alertsBegan.Add(time.Duration(from) * time.Second), To: alertsBegan.Add(time.Duration(to) * time.Second)}, Of: "x"}}
+		})
+	}
 	server := func(h *alertHistory) { h.by = journal.AlertServer } // it evaluates the rule every second, in one phase
 	failed := rule(func(r *metrics.ReplayedRule) {
 		r.Phases[1].Failed = []metrics.FailedEvaluation{{At: alertsBegan.Add(40 * time.Second), Error: "many-to-many matching"}}
@@ -103,6 +108,10 @@ func TestAlertVerdicts(t *testing.T) {
 		"must not, and was pending already": {refuses, 0, nil, [][]metrics.Spell{in(spell(25, 0, 31)), in(spell(25, 0, 31))}, journal.Held, journal.AlertQuiet, ""},
 		"must not, pending before, fires":   {refuses, 0, nil, [][]metrics.Spell{in(spell(25, 40, 70)), in(spell(25, 40, 70))}, journal.Inconclusive, journal.AlertAlready, ""},
 		"must not, and could not see":       {refuses, 0, rule(func(r *metrics.ReplayedRule) { r.Unseen = "no series matched x" }), [][]metrics.Spell{in()}, journal.Inconclusive, journal.AlertUnseen, "no series"},
+		"must not, and what it reads went":  {refuses, 0, lost(40, 50), [][]metrics.Spell{in()}, journal.Inconclusive, journal.AlertUnseen, "no series matched x from 10:00:40.000 to 10:00:50.000"},
+		"must not, and it went before":      {refuses, 0, lost(10, 20), [][]metrics.Spell{in()}, journal.Held, journal.AlertQuiet, ""},
+		"must not in time, and it went":     {refuses, 5, lost(40, 50), [][]metrics.Spell{in()}, journal.Held, journal.AlertQuiet, ""},
+		"must, and what it reads went":      {wants, 60, lost(40, 50), [][]metrics.Spell{in()}, journal.Refuted, journal.AlertMissing, ""},
 		"must not, and is evaluated rarely": {refuses, 0, rule(func(r *metrics.ReplayedRule) { r.Rule.Interval = time.Minute }), [][]metrics.Spell{in()}, journal.Inconclusive, journal.AlertTooRare, ""},
 		"must not, does, and was stopped":   {refuses, 0, func(h *alertHistory) { h.Stopped = true }, [][]metrics.Spell{in(spell(30.5, 45.5, 70))}, journal.Refuted, journal.AlertUnwanted, ""},
 		"must not, and hit nothing":         {refuses, 0, func(h *alertHistory) { h.HitNothing = "no packet" }, [][]metrics.Spell{in()}, journal.Inconclusive, journal.AlertHitNothing, ""},
@@ -199,13 +208,15 @@ func TestAlertsUnknown(t *testing.T) {
 	add("Gone", "no series matched x", nil)
 	add("Lost", "no series matched x", nil)
 	add("Quiet", "", nil)
+	add("Vanished", "", nil)
+	h.replayed.Rules[len(h.replayed.Rules)-1].Lost = []metrics.Loss{{Gap: metrics.Gap{From: alertsBegan.Add(40 * time.Second), To: h.End}, Of: "y", Forever: true}}
 	claims := []*scenarios.Alert{{Name: "A", Fires: true, Within: 20 * time.Second}}
 	var all []alertSeen
 	for _, name := range h.names(claims) {
 		all = append(all, h.see(name, name == "A"))
 	}
 	got := h.sum(claims, all).Unknown
-	if len(got) != 2 || got[0].Why != "the rule could not be evaluated: many-to-many matching" || strings.Join(got[0].Alerts, " ") != "Broken" ||
+	if len(got) != 3 || got[2].Why != "no series matched y any more after 10:00:40.000" || strings.Join(got[2].Alerts, " ") != "Vanished" || got[0].Why != "the rule could not be evaluated: many-to-many matching" || strings.Join(got[0].Alerts, " ") != "Broken" ||
 		got[1].Why != "no series matched x" || strings.Join(got[1].Alerts, " ") != "Gone Lost" {
 		t.Errorf("%+v", got)
 	}

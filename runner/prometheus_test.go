@@ -21,8 +21,8 @@ type realPrometheus struct {
 	said *strings.Builder
 }
 
-// startPrometheus starts one that scrapes an address for each job, five times a second.
-func startPrometheus(t *testing.T, jobs map[string]string) *realPrometheus {
+// startPrometheus starts one that scrapes an address for each job, and evaluates files of rules, five times a second.
+func startPrometheus(t *testing.T, jobs map[string]string, rules ...string) *realPrometheus {
 	t.Helper()
 	binary, err := exec.LookPath("prometheus")
 	if err != nil {
@@ -36,6 +36,7 @@ func startPrometheus(t *testing.T, jobs map[string]string) *realPrometheus {
 	config, err := json.Marshal(map[string]any{
 		"global":         map[string]string{"scrape_interval": "200ms", "scrape_timeout": "200ms", "evaluation_interval": "200ms"},
 		"scrape_configs": scrapes,
+		"rule_files":     rules,
 	})
 	if err != nil {
 		t.Fatal(err)

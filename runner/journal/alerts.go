@@ -129,6 +129,7 @@ type AlertSeen struct {
 	AtEnd    AlertState   `json:"at_end"`                    // the furthest state over the phases
 	Labels   []LabelsOf   `json:"labels,omitempty"`          // of the instances that fired after the effect, at most ten
 	Unseen   string       `json:"unseen,omitempty"`          // why its rules may have seen nothing, in words; empty: they could see
+	Lost     string       `json:"lost,omitempty"`            // what its rules had read before and found no more after the effect, in words
 	Errors   int          `json:"errors,omitempty"`          // evaluations that could not be done, of all phases
 	Error    string       `json:"error,omitempty"`           // the first of them, verbatim
 	Told     *AlertDelay  `json:"told,omitempty"`            // when somebody would have been told, where that was asked

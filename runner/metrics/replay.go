@@ -47,6 +47,7 @@ type ReplayedRule struct {
 	Phases []RulePhase
 	// Unseen says in words what of the rule's input is not in the samples; empty: it could see.
 	Unseen string
+	Lost   []Loss // of the rule's input, at the evaluations of all phases
 }
 
 // A RulePhase is one alerting rule in one phase of its evaluation.
@@ -100,6 +101,7 @@ func Replay(ctx context.Context, db storage.Queryable, c ReplayConfig) (*Replaye
 	for _, p := range phases {
 		out.Evaluations += p.evaluations
 	}
+	known := steps{}
 	for _, group := range groups {
 		for _, r := range group.rules {
 			if r.alert == nil {
@@ -110,6 +112,9 @@ func Replay(ctx context.Context, db storage.Queryable, c ReplayConfig) (*Replaye
 				one.Phases = append(one.Phases, *phases[i].rules[r])
 			}
 			if one.Unseen, err = unseen(ctx, db, groups, r, from, to); err != nil {
+				return nil, err
+			}
+			if one.Lost, err = lostIn(ctx, db, engine, groups, r, from, to, out.Phases, known); err != nil {
 				return nil, err
 			}
 			out.Rules = append(out.Rules, one)

@@ -248,6 +248,45 @@ func TestReplayOfRules(t *testing.T) {
 	})
 }
 
+// What a rule had to read and has no more is told: it is quiet then whatever happens.
+func TestReplayTellsWhatWasLost(t *testing.T) {
+	here := func(is func(s int) bool) func(int) float64 {
+		return func(s int) float64 {
+			if is(s) {
+				return 1
+			}
+			return math.NaN()
+		}
+	}
+	db := recorded(t, 120, line{"up", constant(1)}, line{"blinks", here(func(s int) bool { return s < 40 || s >= 60 })}, line{"ends", here(func(s int) bool { return s < 80 })},
+		line{"begins", here(func(s int) bool { return s >= 50 })}, line{`outcome_total{code="200"}`, constant(1)}, line{`outcome_total{code="500"}`, here(func(s int) bool { return s < 30 || s > 90 })})
+	for expr, want := range map[string]string{
+		"max_over_time(up[5s]) == 0":                       "",
+		"max_over_time(blinks[5s]) > 5":                    "blinks 43 to 60",
+		"max_over_time(blinks[30s]) > 5":                   "",
+		"max_over_time(ends[5s]) > 5":                      "ends 83 to 119 for good",
+		"max_over_time(begins[5s]) > 5":                    "",
+		"absent_over_time(ends[5s])":                       "",
+		`max_over_time(outcome_total{code="500"}[5s]) > 5`: "",
+		"max_over_time(blinks[5s:1s]) > 5":                 "", // one sample is read for five minutes
+		"recorded > 5":                                     "ends 83 to 119 for good",
+		"max_over_time(rate(ends[5s])[4s:1s]) > 5":         "ends 87 to 119 for good",
+	} {
+		out := replay(t, db, 119, rules("2s", "record: recorded\nexpr: max_over_time(ends[5s])", "alert: A\nexpr: '"+expr+"'"))
+		var got []string
+		for _, l := range out.Rules[0].Lost {
+			text := fmt.Sprintf("%s %.0f to %.0f", l.Of, math.Floor(l.From.Sub(zero).Seconds()), l.To.Sub(zero).Seconds())
+			if l.Forever {
+				text = fmt.Sprintf("%s %.0f to %.0f for good", l.Of, math.Floor(l.From.Sub(zero).Seconds()), math.Floor(l.To.Sub(zero).Seconds()))
+			}
+			got = append(got, text)
+		}
+		if strings.Join(got, ", ") != want {
+			t.Errorf("%s: %v, want %s", expr, got, want)
+		}
+	}
+}
+
 func TestReplayIsBounded(t *testing.T) {
 	db := recorded(t, 10, line{"up", constant(1)})
 	ctx, cancel := context.WithCancel(t.Context())

@@ -264,7 +264,9 @@ func hangsOnRange(expr parser.Expr) bool {
 // A selector is one place in an expression at which series are read.
 type selector struct {
 	matchers []*labels.Matcher
-	absent   bool // inside absent(): that it matches nothing is something to see
+	absent   bool          // inside absent(): that it matches nothing is something to see
+	over     time.Duration // the range of samples that is read; 0: one sample of each series
+	asked    time.Duration // the longest time over which that is done, by a subquery; 0: it is done once
 }
 
 // reads says whether a selector may match series of a name.
@@ -313,7 +315,16 @@ func selectors(expr parser.Expr) []selector {
 			c, ok := n.(*parser.Call)
 			return ok && strings.HasPrefix(c.Func.Name, "absent")
 		})
-		out = append(out, selector{v.LabelMatchers, absent})
+		var over, asked time.Duration
+		for _, n := range path {
+			switch n := n.(type) {
+			case *parser.MatrixSelector:
+				over = max(over, n.Range)
+			case *parser.SubqueryExpr:
+				asked = max(asked, n.Range)
+			}
+		}
+		out = append(out, selector{v.LabelMatchers, absent, over, asked})
 		return nil
 	})
 	return out

@@ -189,15 +189,23 @@ func (s *Server) Recorded(ctx context.Context, rules []ServerRule, from, to time
 		spells[k.alert] = append(spells[k.alert], spellsOf(states, sets[k], interval, to)...)
 	}
 	out := &Replayed{Phases: 1}
+	known := steps{}
 	for _, r := range rules {
 		list := slices.Clone(spells[r.Alert])
 		sortSpells(list)
 		one := ReplayedRule{Rule: r.AlertRule, Phases: []RulePhase{{First: from, Last: to, Spells: list}}}
 		if r.Error != "" {
-			one.Phases[0].Failed = []FailedEvaluation{{r.Evaluated, r.Error}}
+			at := r.Evaluated
+			if at.After(to) {
+				at = to // it is the last that the server tells of, and the one before may have failed, too
+			}
+			one.Phases[0].Failed = []FailedEvaluation{{at, r.Error}}
 		}
 		if one.Unseen = s.unseen(ctx, r, from, to); len(list) > 0 {
 			one.Unseen = ""
+		}
+		if one.Lost, err = s.lost(ctx, r, from, to, known); err != nil && one.Unseen == "" {
+			one.Unseen = "what the rule reads could not be asked for: " + err.Error()
 		}
 		out.Rules = append(out.Rules, one)
 	}
