@@ -1,6 +1,7 @@
 package report
 
 import (
+	"maps"
 	"math"
 	"sort"
 	"strconv"
@@ -215,14 +216,21 @@ type track struct {
 func (c *Chart) lines(samples []journal.Sample, gap time.Duration) {
 	tracks := map[string]*track{}
 	var order []*track
+	var before []*track // by their place in the sample before: mostly it is the same one again
 	for i, s := range samples {
-		for _, v := range s.Series {
-			key := formatLabels(v.Labels)
-			t := tracks[key]
-			if t == nil {
-				t = &track{key: key, labels: v.Labels, last: -1, worst: math.Inf(-1)}
-				tracks[key] = t
-				order = append(order, t)
+		for n, v := range s.Series {
+			if n == len(before) {
+				before = append(before, nil)
+			}
+			t := before[n]
+			if t == nil || !maps.Equal(t.labels, v.Labels) {
+				key := formatLabels(v.Labels)
+				if t = tracks[key]; t == nil {
+					t = &track{key: key, labels: v.Labels, last: -1, worst: math.Inf(-1)}
+					tracks[key] = t
+					order = append(order, t)
+				}
+				before[n] = t
 			}
 			value := float64(v.Value)
 			if !finite(value) {

@@ -194,38 +194,3 @@ func checkText(t *testing.T, md goldmark.Markdown, source, s string) {
 		t.Errorf("%q set as %q breaks out of its cell", s, source)
 	}
 }
-
-// An hour of ten queries, each answered every second.
-func BenchmarkRenderHour(b *testing.B) {
-	s := begin("hour")
-	var claims []*claim
-	for i := range 10 {
-		c := quick(0.5, func(sec, n int) float64 { return wave(sec+n, 0.1, 0.05) })
-		c.Name, c.QueryID = c.Name+string(rune('a'+i)), "Q"+string(rune('1'+i))
-		if i == 9 {
-			c.QueryID = "Q10"
-		}
-		claims = append(claims, c)
-	}
-	s.declare(claims).baseline().inject().undo(undoAt, journal.UndoDue)
-	for _, c := range claims {
-		s.add(3600, judged(s.sample(c, 3600), journal.Held, journal.ReasonHeld, ""))
-	}
-	rec := s.end(3601, journal.OutcomeHeld, 0).rec
-	b.ReportAllocs()
-	for b.Loop() {
-		d := Build(rec)
-		page, err := d.HTML()
-		if err != nil {
-			b.Fatal(err)
-		}
-		b.ReportMetric(float64(len(page)), "bytes/page")
-		d.Markdown()
-		if _, err := d.JSON(); err != nil {
-			b.Fatal(err)
-		}
-		if _, err := d.JUnit(); err != nil {
-			b.Fatal(err)
-		}
-	}
-}

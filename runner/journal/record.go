@@ -8,8 +8,11 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"sort"
+
+	"golang.org/x/sync/errgroup"
 )
 
 // A Record is everything that a run directory holds, as far as it can be read.
@@ -147,35 +150,51 @@ func (r *Record) readSamples(dir string) {
 		ids = append(ids, id)
 	}
 	sort.Strings(ids)
-	for _, id := range ids {
+	parts := make([]Record, len(ids)) // each file's damage, in the order of the files whichever is read first
+	var read errgroup.Group
+	read.SetLimit(runtime.GOMAXPROCS(0))
+	for i, id := range ids {
 		q := declared[id]
 		r.Queries[id] = &q
-		name := SamplesDir + "/" + filepath.Base(id) + ".jsonl"
-		b, err := os.ReadFile(filepath.Join(dir, filepath.Base(id)+".jsonl"))
-		switch {
-		case errors.Is(err, fs.ErrNotExist) && !r.sampling():
-			continue
-		case errors.Is(err, fs.ErrNotExist):
-			r.damage(name, 0, "the samples of %s %s are missing", q.Purpose, q.Name)
-			continue
-		case err != nil:
-			r.damage(name, 0, "the samples of %s %s cannot be read: %v", q.Purpose, q.Name, reason(err))
-			continue
-		}
-		r.readLines(name, b, func(n int, line []byte) error {
-			if n == 1 {
-				var header Query // the journal has it too
-				return json.Unmarshal(line, &header)
-			}
-			var s Sample
-			if err := json.Unmarshal(line, &s); err != nil {
-				return err
-			}
-			q.Samples = append(q.Samples, s)
+		read.Go(func() error {
+			parts[i].readQuery(dir, &q, r.sampling())
 			return nil
 		})
-		sort.SliceStable(q.Samples, func(i, j int) bool { return q.Samples[i].At.Before(q.Samples[j].At) })
 	}
+	read.Wait()
+	for _, p := range parts {
+		r.Damage = append(r.Damage, p.Damage...)
+	}
+}
+
+// readQuery reads the samples of one query. sampling says whether the run came as far as to take some.
+func (r *Record) readQuery(dir string, q *Query, sampling bool) {
+	name := SamplesDir + "/" + filepath.Base(q.ID) + ".jsonl"
+	b, err := os.ReadFile(filepath.Join(dir, filepath.Base(q.ID)+".jsonl"))
+	switch {
+	case errors.Is(err, fs.ErrNotExist) && !sampling:
+		return
+	case errors.Is(err, fs.ErrNotExist):
+		r.damage(name, 0, "the samples of %s %s are missing", q.Purpose, q.Name)
+		return
+	case err != nil:
+		r.damage(name, 0, "the samples of %s %s cannot be read: %v", q.Purpose, q.Name, reason(err))
+		return
+	}
+	var scanner sampleScanner
+	r.readLines(name, b, func(n int, line []byte) error {
+		if n == 1 {
+			var header Query // the journal has it too
+			return json.Unmarshal(line, &header)
+		}
+		s, err := scanner.read(line)
+		if err != nil {
+			return err
+		}
+		q.Samples = append(q.Samples, s)
+		return nil
+	})
+	sort.SliceStable(q.Samples, func(i, j int) bool { return q.Samples[i].At.Before(q.Samples[j].At) })
 }
 
 // reason is an error without the path, which is another one on every machine.
