@@ -19,6 +19,7 @@ var directories = map[string][]string{
 	"shop":                    nil,
 	"faults":                  nil,
 	"outside":                 nil,
+	"people":                  nil,
 	"etcd/leader_freezes":     {"leader=etcd-member-1"},
 	"etcd/leader_crashes":     {"leader=etcd-member-1"},
 	"etcd/leader_partitioned": {"leader=etcd-member-1"},

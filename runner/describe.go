@@ -87,7 +87,7 @@ func describeReport(sc *scenarios.Scenario) *journal.ReportDeclared {
 
 func (r *Run) declaration() *journal.Declared {
 	p, sc := r.plan, r.plan.Scenario
-	d := &journal.Declared{Baseline: journal.Duration(sc.Baseline), Recovery: journal.Duration(sc.Recovery)}
+	d := &journal.Declared{Baseline: journal.Duration(sc.Baseline), Recovery: journal.Duration(sc.Recovery), Observers: declareObservers(sc), Steps: declareSteps(p.Steps)}
 	for _, a := range sc.Assumptions {
 		d.Assumptions = append(d.Assumptions, journal.Assumption{Name: a.Name, Description: a.Description})
 	}

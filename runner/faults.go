@@ -36,6 +36,7 @@ const (
 func (r *Run) injectAll(ctx context.Context) {
 	first, last := span(r.plan.Faults)
 	base := time.Now().Add(prepareTime).Add(-first)
+	r.steps.begin(ctx, base)
 	r.mu.Lock()
 	r.phaseEnds = base.Add(last)
 	r.mu.Unlock()

@@ -1,6 +1,7 @@
 package runner
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"time"
@@ -89,6 +90,7 @@ func Recall(rec *journal.Record) History {
 		}
 		return false
 	})
+	declared := &journal.Declared{}
 	first := func(t *time.Time, at time.Time) {
 		if t.IsZero() {
 			*t = at
@@ -103,6 +105,9 @@ func Recall(rec *journal.Record) History {
 		switch p := e.Payload.(type) {
 		case *journal.Declared:
 			h.NoRecovery = p.Recovery == 0
+			declared = p
+		case *journal.StepTimedOut:
+			h.Unconfirmed = cmp.Or(h.Unconfirmed, declared.Refusal(p))
 		case *journal.PhaseStarted:
 			switch p.Phase {
 			case journal.Baseline:
@@ -174,7 +179,7 @@ func hitNothing(p *journal.FaultHitNothing) string {
 
 // remember takes the ends of the phases from a verdict.
 func (h *History) remember(v *journal.HypothesisJudged) {
-	reached := v.Reason != journal.ReasonGate
+	reached := v.Reason != journal.ReasonGate && v.Reason != journal.ReasonUnconfirmed
 	for _, p := range v.Phases {
 		switch p.Phase {
 		case journal.Baseline:

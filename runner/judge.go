@@ -21,6 +21,8 @@ type History struct {
 	EndedEarly string
 	// HitNothing is why a fault that was in force tested nothing; empty: none did.
 	HitNothing string
+	// Unconfirmed is why nothing was injected where nobody confirmed a manual step in time; empty: that was not so.
+	Unconfirmed string
 	// Sham: nothing was to be injected.
 	Sham bool
 	// Stopped: the run was ended before its time.
@@ -74,8 +76,11 @@ func judge(q PlannedQuery, h History) *journal.HypothesisJudged {
 		v: &journal.HypothesisJudged{Hypothesis: hy.Name, QueryID: q.ID, Verdict: journal.Held, Reason: journal.ReasonHeld}}
 	if h.FaultStart.IsZero() {
 		j.v.Verdict, j.v.Reason = journal.NotTested, journal.ReasonGate
-		if h.Stopped {
+		switch {
+		case h.Stopped:
 			j.v.Reason = journal.ReasonStopped
+		case h.Unconfirmed != "":
+			j.v.Reason, j.v.Detail = journal.ReasonUnconfirmed, h.Unconfirmed
 		}
 		if slices.Contains(hy.Phases, scenarios.Phase(journal.Baseline)) {
 			j.v.Phases = append(j.v.Phases, j.summary(journal.Baseline))

@@ -27,6 +27,7 @@ type Plan struct {
 	Seed      uint64
 	Targets   []Resolved // in the order of the file; those that the scenario needs
 	Faults    []PlannedFault
+	Steps     []PlannedStep // of people
 	Queries   []PlannedQuery
 	Watched   Watched
 	Alerts    []metrics.AlertRule // the alerting rules of the embedded source; those of a server when it has been asked
@@ -143,6 +144,7 @@ func MakePlan(ctx context.Context, s Setup, ws *scenarios.Workspace, sc *scenari
 	}
 
 	p.Faults = schedule(sc.Faults)
+	p.Steps = manualSteps(sc, p.Faults)
 	if p.host, err = hostOf(ctx, s, sc, all, run); err != nil {
 		return nil, err
 	}

@@ -19,7 +19,9 @@ func (r *Run) declare() error {
 	for _, t := range targets {
 		err = errors.Join(err, r.write(t))
 	}
-	err = errors.Join(err, r.write(declared), r.declareReport(), r.write(earlier(r.setup, r.plan.Scenario, r.id)), r.declareAlerts(), r.writeSpots(append(r.plan.Blind[:len(r.plan.Blind):len(r.plan.Blind)], r.alerts.blind()...)), r.journal.SaveScenario(r.scenarioFiles()))
+	err = errors.Join(err, r.write(declared), r.declareReport(), r.write(earlier(r.setup, r.plan.Scenario, r.id)), r.declareAlerts(),
+		r.writeSpots(append(r.plan.Blind[:len(r.plan.Blind):len(r.plan.Blind)], r.alerts.blind()...)), r.journal.SaveScenario(r.scenarioFiles()),
+		journal.TakePredictions(r.setup.Runs, r.plan.Scenario.Name, r.Dir()))
 	if err != nil {
 		return err
 	}
@@ -74,6 +76,11 @@ func (r *Run) announceStop() {
 	if ready {
 		r.write(&journal.Stopping{Why: why, Detail: detail})
 	}
+}
+
+// seal closes the predictions. What is predicted from here on is predicted by somebody who may see what becomes of it.
+func (r *Run) seal() error {
+	return r.journal.SealPredictions(func(s *journal.PredictionsSealed) error { return r.commit(s) })
 }
 
 // write appends an event. If it cannot be written the run is ended: what is not recorded must not be done.

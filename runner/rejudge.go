@@ -203,6 +203,10 @@ func (re *rejudging) declared() {
 			if re.notDone == "" && re.why == "" {
 				re.notDone = fmt.Sprintf("fault.%s on %s: %s", p.Fault, p.Container.Name, p.Reason)
 			}
+		case *journal.StepTimedOut:
+			if re.notDone == "" && re.why == "" {
+				re.notDone = re.then.Refusal(p)
+			}
 		case *journal.Stopping:
 			if re.why == "" && !verdicts {
 				re.why, re.whyDetail = p.Why, p.Detail

@@ -39,6 +39,7 @@ type Run struct {
 	collector  *collector
 	refreshing sync.Mutex  // of the endpoints
 	alerts     *alertWatch // nil: there are neither rules nor claims about alerts
+	steps      *steps
 	stopped    *stop
 
 	mu         sync.Mutex
@@ -49,16 +50,18 @@ type Run struct {
 	lastUndo   time.Time
 	gateFailed []string // names of what the baseline did not satisfy
 	notDone    string   // why a fault was not injected
-	endedEarly string
-	hitNothing string
-	open       map[string]openUndo // by fault and container
-	intents    int
-	samples    map[string][]journal.Sample
-	live       map[string]*liveQuery
-	faults     map[string]*FaultStatus
-	faultOrder []string
-	recordErr  error
-	deeds      deeds
+	// unconfirmed is the step that nobody confirmed in time, so that nothing was injected.
+	unconfirmed string
+	endedEarly  string
+	hitNothing  string
+	open        map[string]openUndo // by fault and container
+	intents     int
+	samples     map[string][]journal.Sample
+	live        map[string]*liveQuery
+	faults      map[string]*FaultStatus
+	faultOrder  []string
+	recordErr   error
+	deeds       deeds
 }
 
 type openUndo struct{ what, byHand string }
@@ -71,6 +74,7 @@ func NewRun(s Setup, p *Plan, id string, observe func(journal.Event)) *Run {
 	}
 	r := &Run{setup: s, plan: p, id: id, observe: observe, stopped: newStop(), undoLimit: inject.UndoLimit, open: map[string]openUndo{},
 		samples: map[string][]journal.Sample{}, live: map[string]*liveQuery{}, faults: map[string]*FaultStatus{}}
+	r.steps = newSteps(r)
 	for _, q := range p.Queries {
 		r.live[q.ID] = &liveQuery{state: journal.Waiting}
 	}
@@ -208,15 +212,25 @@ func (r *Run) rehearse() (outcome journal.Outcome, detail string) {
 
 	first, _ := span(r.plan.Faults)
 	r.enter(journal.PhaseStarted{Phase: journal.Baseline}, r.start.Add(r.plan.Scenario.Baseline+first))
-	r.stopped.sleep(time.Until(r.phaseEnd()))
+	if len(r.plan.Steps) > 0 {
+		wg.Go(func() { r.steps.listen(ctx) })
+		r.steps.begin(ctx, time.Time{})
+	}
+	unconfirmed := r.steps.watchBaseline()
 	r.settleSamples(time.Now())
 	passed := false
 	if !r.stopped.is() {
 		passed = r.judgeBaseline()
 	}
-	if passed && r.awaitGuard() {
+	if unconfirmed != "" {
+		passed = false
+		r.mu.Lock()
+		r.unconfirmed, r.notDone = unconfirmed, unconfirmed
+		r.mu.Unlock()
+	}
+	if passed && r.awaitGuard() && r.seal() == nil {
 		if r.plan.Sham {
-			r.pretend()
+			r.pretend(ctx)
 		} else {
 			r.injectAll(ctx)
 		}
@@ -230,6 +244,7 @@ func (r *Run) rehearse() (outcome journal.Outcome, detail string) {
 	end := time.Now()
 	cancel()
 	wg.Wait()
+	r.steps.wg.Wait()
 	if r.sampler != nil {
 		r.sampler.wg.Wait()
 	}
@@ -338,7 +353,7 @@ func (e ending) outcome(h History, worst journal.Verdict, claims int) (journal.O
 // history is what is known by now. The caller holds the mutex.
 func (r *Run) history() History {
 	h := History{Start: plain(r.start), FaultStart: plain(r.faultStart), LastUndo: plain(r.lastUndo), Deeds: r.deeds, Injected: r.notDone == "" && !r.faultStart.IsZero(),
-		Sham: r.plan.Sham, NoRecovery: r.plan.Scenario.Recovery == 0, EndedEarly: r.endedEarly, HitNothing: r.hitNothing, Medians: map[string]medians{}, Samples: map[string][]journal.Sample{}}
+		Sham: r.plan.Sham, Unconfirmed: r.unconfirmed, NoRecovery: r.plan.Scenario.Recovery == 0, EndedEarly: r.endedEarly, HitNothing: r.hitNothing, Medians: map[string]medians{}, Samples: map[string][]journal.Sample{}}
 	for id, s := range r.samples {
 		h.Samples[id] = sorted(s)
 	}

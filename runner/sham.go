@@ -1,6 +1,7 @@
 package runner
 
 import (
+	"context"
 	"slices"
 	"time"
 
@@ -26,13 +27,14 @@ func (p *Plan) injected() []PlannedFault {
 
 // pretend lives through the time of all faults without doing anything. A fault that would be left to the restart policy has the
 // least time that a real run watches it.
-func (r *Run) pretend() {
+func (r *Run) pretend(ctx context.Context) {
 	first, last := span(r.plan.Faults)
 	if !r.stopped.sleep(prepareTime) {
 		return
 	}
 	now := time.Now()
 	zero := now.Add(-first).UTC().Round(0)
+	r.steps.begin(ctx, zero)
 	r.mu.Lock()
 	r.faultStart = now
 	r.mu.Unlock()

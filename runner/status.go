@@ -15,6 +15,7 @@ type Status struct {
 	Stopping  string    // why the run is being ended; empty: it is not
 	Faults    []FaultStatus
 	Queries   []QueryStatus
+	Steps     []StepStatus
 	Alerts    []AlertStatus // those of the scenario, and every other one that is not at rest
 }
 
@@ -67,5 +68,6 @@ func (r *Run) Status() Status {
 			Point: l.point, Expect: q.condition().String(), Detail: l.detail})
 	}
 	s.Alerts = r.alerts.status()
+	s.Steps = r.steps.status()
 	return s
 }

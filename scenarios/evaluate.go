@@ -10,7 +10,7 @@ import (
 )
 
 // referenceRoots are the names that stand for blocks, not for values.
-var referenceRoots = map[string]bool{"target": true, "fault": true, "prometheus": true, "scenario": true}
+var referenceRoots = map[string]bool{"target": true, "fault": true, "prometheus": true, "scenario": true, "observer": true, "hypothesis": true, "manual": true}
 
 // conditionRoots are the names that have a value only while a run is judged.
 var conditionRoots = map[string]bool{"value": true, "baseline": true, "labels": true}

@@ -139,6 +139,8 @@ type Scenario struct {
 	Alerts      []*Alert
 	BlastRadius BlastRadius
 	Faults      []*Fault
+	Observers   []*Observer
+	Manual      []*Manual
 	Report      Report
 	Fields      []Field
 }
@@ -191,6 +193,27 @@ type BlastRadius struct {
 	MaxDuration time.Duration // from the first fault to the last undo
 	Protect     []*Target
 	Range       Range
+}
+
+// An Observer is a block `observer "name"`: a role that watches.
+type Observer struct {
+	Name        string
+	Range       Range
+	Description string
+	Watches     []string // names of hypotheses, and texts
+}
+
+// A Manual is a block `manual "name"`: a step that a person does.
+type Manual struct {
+	Name         string
+	Range        Range
+	Instructions string
+	Who          *Observer     // nil: whoever is there
+	Before       bool          // it is due when the baseline begins
+	Start        time.Duration // otherwise: from the end of the baseline, or of After
+	After        *Fault
+	Confirm      bool          // default true
+	Timeout      time.Duration // of the confirmation; 0: none
 }
 
 // A Fault is a block `fault "kind" "name"`.

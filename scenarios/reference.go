@@ -9,6 +9,9 @@ import (
 	"github.com/zclconf/go-cty/cty"
 )
 
+// insideScenario are the kinds of blocks that stand in the scenario that names them, and in no other file.
+var insideScenario = map[string]bool{"fault": true, "observer": true, "hypothesis": true}
+
 // refer resolves an expression such as target.shop to the name in it. known are the names of that kind. What is wrong is
 // reported. A name that is known to be broken is in known all the same, so that one mistake is one message.
 func (l *loader) refer(expr hcl.Expression, path, kind string, known []string) (string, bool) {
@@ -55,7 +58,7 @@ func (l *loader) refer(expr hcl.Expression, path, kind string, known []string) (
 	if len(known) == 0 {
 		detail = fmt.Sprintf("There is no %s %q: none is declared. Declare it with a block %s.", kind, clipped(name), kind)
 	}
-	if !l.directory && kind != "fault" {
+	if !l.directory && !insideScenario[kind] {
 		detail += " Only this file was loaded: if it is declared in another one, load the directory."
 	}
 	l.fail(expr.Range(), path, "Unknown "+kind, detail)

@@ -28,6 +28,8 @@ var scenarioSchema = &hcl.BodySchema{
 		{Type: "report"},
 		{Type: "field", LabelNames: []string{"name"}},
 		{Type: "fault", LabelNames: []string{"kind", "name"}},
+		{Type: "observer", LabelNames: []string{"name"}},
+		{Type: "manual", LabelNames: []string{"name"}},
 	},
 }
 
@@ -104,6 +106,8 @@ func (b *block) scenario(name string) *Scenario {
 	}
 	b.reporting(s)
 	faults := b.faults(s)
+	b.observers(s)
+	b.manuals(s)
 	if len(b.blocks.OfType("fault")) == 0 && b.wrong == "" {
 		l.fail(b.missing, b.path, "No fault", `A scenario injects at least one fault. Write a block fault "pause" "name" { … }.`)
 	}

@@ -69,7 +69,7 @@ func runScript(t *testing.T, file string, p *enginetest.Private, image, bin stri
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"code": code, "truncate": truncate, "up": up, "state": state, "containers": containers, "engine": change, "start": start, "terminal": terminal,
-			"await": await, "type": typed, "signal": send, "ended": ended, "verdict": verdict, "picked": picked,
+			"await": await, "type": typed, "press": pressed, "signal": send, "ended": ended, "verdict": verdict, "picked": picked,
 		},
 	})
 }
@@ -336,6 +336,14 @@ func typed(ts *testscript.TestScript, _ bool, args []string) {
 		text = "\x03"
 	}
 	_, err := on(ts).jobs[args[0]].terminal.WriteString(text)
+	ts.Check(err)
+}
+
+// press JOB KEYS types keys and no Enter after them; they are written as in Go: \r is Enter, \x1b is Esc.
+func pressed(ts *testscript.TestScript, _ bool, args []string) {
+	keys, err := strconv.Unquote(`"` + args[1] + `"`)
+	ts.Check(err)
+	_, err = on(ts).jobs[args[0]].terminal.WriteString(keys)
 	ts.Check(err)
 }
 

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"sort"
@@ -91,10 +92,32 @@ func line(e journal.Event, judged judgedIn) string {
 		if !p.Up {
 			return "no guard: " + p.Detail
 		}
+	case *journal.PredictionsSealed:
+		if p.Predictions > 0 {
+			return plural(p.Predictions, "prediction") + " sealed"
+		}
+	case *journal.StepBegun:
+		return stepLine(p)
+	case *journal.StepConfirmed:
+		return fmt.Sprintf("manual.%s is confirmed by %s, after %s", p.Step, cmp.Or(p.By, anyRole), length(time.Duration(p.Took).Round(100*time.Millisecond)))
+	case *journal.StepTimedOut:
+		return fmt.Sprintf("manual.%s was NOT confirmed within %s", p.Step, length(time.Duration(p.Took)))
 	case *journal.Stopping:
 		return "stopping, and undoing everything: " + p.Detail
 	}
 	return ""
+}
+
+func stepLine(p *journal.StepBegun) string {
+	s := fmt.Sprintf("manual.%s is due", p.Step)
+	if p.Who != "" {
+		s += " for " + p.Who
+	}
+	s += ": " + strings.Join(strings.Fields(p.Instructions), " ")
+	if p.Due != nil {
+		s += fmt.Sprintf(" (until %s; when it is done: gameday confirm %s)", p.Due.Format("15:04:05Z"), p.Step)
+	}
+	return s
 }
 
 func changeWords(c string) string {

@@ -131,6 +131,13 @@ func timeline(p *runner.Plan) []step {
 		steps = append(steps, step{journal.Duration(at), what, undo})
 	}
 	add(-sc.Baseline, "baseline: the steady state is watched, and must hold", "")
+	for _, s := range p.Steps {
+		at := s.Start
+		if s.Step.Before {
+			at = -sc.Baseline
+		}
+		add(at, stepPlan(s), "")
+	}
 	last := time.Duration(0)
 	open := false
 	for _, f := range p.Faults {
@@ -151,6 +158,24 @@ func timeline(p *runner.Plan) []step {
 	add(last+sc.Recovery, "end, and the draft of the postmortem", "")
 	sort.SliceStable(steps, func(i, j int) bool { return steps[i].At < steps[j].At })
 	return steps
+}
+
+// stepPlan says what a person is to do.
+func stepPlan(s runner.PlannedStep) string {
+	text := "manual." + s.Step.Name
+	if who := s.Who(); who != "" {
+		text += ", for " + who
+	}
+	text += ": " + strings.Join(strings.Fields(s.Step.Instructions), " ")
+	switch {
+	case s.Step.Before && s.Step.Confirm:
+		text += fmt.Sprintf(" (the baseline lasts until it is confirmed; without that for %s nothing is injected)", length(s.Step.Timeout))
+	case s.Step.Confirm && s.Step.Timeout > 0:
+		text += fmt.Sprintf(" (to be confirmed within %s; the faults do not wait for it)", length(s.Step.Timeout))
+	case s.Step.Confirm:
+		text += " (to be confirmed; the faults do not wait for it)"
+	}
+	return text
 }
 
 func (a app) printPlan(w io.Writer, p *runner.Plan, previews []runner.Preview, why error) {
@@ -241,6 +266,20 @@ func (a app) printPlan(w io.Writer, p *runner.Plan, previews []runner.Preview, w
 	}
 	if other != "" {
 		line(2, 4, other)
+	}
+	if len(sc.Observers) > 0 {
+		head("Observers")
+	}
+	name = 0
+	for _, o := range sc.Observers {
+		name = max(name, len(o.Name))
+	}
+	for _, o := range sc.Observers {
+		text := fmt.Sprintf("%-*s  %s", name, o.Name, strings.Join(strings.Fields(o.Description), " "))
+		if len(o.Watches) > 0 {
+			text = strings.TrimRight(text, " ") + "  watches " + strings.Join(o.Watches, ", ")
+		}
+		line(2, 2+name+2, text)
 	}
 	if len(p.Warnings) > 0 {
 		head("Worth knowing")

@@ -20,6 +20,25 @@ type planJSON struct {
 	Queries  []queryJSON      `json:"queries"`
 	Alerts   []alertJSON      `json:"alerts"`
 	Source   string           `json:"source_error,omitempty"`
+
+	Observers []observerJSON `json:"observers"`
+	Steps     []manualJSON   `json:"steps"`
+}
+
+type observerJSON struct {
+	Name        string   `json:"name"`
+	Description string   `json:"description,omitempty"`
+	Watches     []string `json:"watches"`
+}
+
+type manualJSON struct {
+	Name         string            `json:"name"`
+	Instructions string            `json:"instructions"`
+	Who          string            `json:"who,omitempty"`
+	Before       bool              `json:"before"`       // the injection waits for it
+	At           *journal.Duration `json:"at,omitempty"` // otherwise: from the end of the baseline
+	Confirm      bool              `json:"confirm"`
+	Timeout      journal.Duration  `json:"timeout,omitempty"`
 }
 
 type targetJSON struct {
@@ -79,6 +98,18 @@ func toJSON(p *runner.Plan, problems []runner.Problem, previews []runner.Preview
 		out.Queries = append(out.Queries, qj)
 	}
 	out.Alerts = alertsJSON(p)
+	for _, o := range sc.Observers {
+		out.Observers = append(out.Observers, observerJSON{o.Name, o.Description, list(o.Watches)})
+	}
+	for _, s := range p.Steps {
+		m := manualJSON{Name: s.Step.Name, Instructions: s.Step.Instructions, Who: s.Who(), Before: s.Step.Before, Confirm: s.Step.Confirm, Timeout: journal.Duration(s.Step.Timeout)}
+		if !m.Before {
+			at := journal.Duration(s.Start)
+			m.At = &at
+		}
+		out.Steps = append(out.Steps, m)
+	}
+	out.Observers, out.Steps = list(out.Observers), list(out.Steps)
 	if why != nil {
 		out.Source = why.Error()
 	}

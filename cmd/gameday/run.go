@@ -229,9 +229,17 @@ func (a app) rehearse(ctx context.Context, in *interrupts, s runner.Setup, ws *s
 	s.FollowUps, s.Unread = report.OpenFollowUps(s.Runs)
 	d := &display{w: a.stderr, terminal: a.terminal(a.stderr), color: a.color(), width: a.width, height: a.height}
 	r := runner.NewRun(s, plan, id, d.event)
-	in.attach(attached{d, r.Dir(), plan.Guard.Is()})
+	if d.terminal && a.terminal(a.stdin) {
+		d.prompt = a.prompt(r.Dir())
+	}
 	d.start(r.Status)
+	var keys *keyboard
+	if d.prompt != nil {
+		keys = newKeyboard(a.stdin, d.typed)
+	}
+	in.attach(attached{d, r.Dir(), plan.Guard.Is(), keys})
 	res, err := r.Execute(ctx)
+	keys.stop()
 	d.stop()
 	in.detach()
 	if err != nil && res.Outcome == "" {
@@ -336,6 +344,7 @@ type attached struct {
 	d       *display
 	dir     string
 	guarded bool
+	keys    *keyboard // nil: none are read
 }
 
 func (a app) interruptible() (context.Context, *interrupts) {
@@ -374,10 +383,12 @@ func (a app) handleSignals(in *interrupts) {
 			case count == 2:
 				say("Undo is going on. Once more leaves it undone.")
 			case now.guarded:
+				now.keys.restore()
 				say("Leaving while faults may be in force. The guard undoes them now: see `gameday status`. If it does not, undo them with:\n  " +
 					journal.RecoverCommand(now.dir))
 				os.Exit(runner.ExitResidue)
 			default:
+				now.keys.restore()
 				say("Leaving while faults may be in force. Undo them with:\n  " + journal.RecoverCommand(now.dir))
 				os.Exit(runner.ExitResidue)
 			}

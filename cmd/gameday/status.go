@@ -27,6 +27,8 @@ type display struct {
 	sham   bool     // the run injects nothing
 	block  []string // as it is on the screen
 	told   bool     // something was said about a signal, which the event that follows would say again
+	prompt *prompt  // nil: nothing can be typed
+	status func() runner.Status
 	done   chan struct{}
 	wg     sync.WaitGroup
 }
@@ -34,6 +36,7 @@ type display struct {
 // start begins to draw. status is asked some times a second.
 func (d *display) start(status func() runner.Status) {
 	d.done = make(chan struct{})
+	d.status = status
 	if !d.terminal {
 		return
 	}
@@ -98,6 +101,31 @@ func (d *display) event(e journal.Event) {
 	d.put(d.dim(clock)+d.tint(e, text)+"\n", d.block)
 }
 
+// typed takes what is typed while the run goes on. Only the keyboard calls it, one at a time; saving takes a moment, and the block goes on
+// meanwhile.
+func (d *display) typed(b []byte) {
+	s := d.status()
+	d.mu.Lock()
+	p := *d.prompt
+	d.mu.Unlock()
+	p.text = slices.Clone(p.text) // the old one may be being drawn
+	changed := p.take(b, s)
+	told := p.told
+	p.told = nil
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	*d.prompt = p
+	if !changed {
+		return
+	}
+	var above strings.Builder
+	for _, line := range told {
+		clock := time.Now().UTC().Format("15:04:05") + "  "
+		above.WriteString(d.dim(clock) + wrap(line, d.width()-len(clock)-1, strings.Repeat(" ", len(clock))) + "\n")
+	}
+	d.put(above.String(), d.lines(s))
+}
+
 // say shows a line of talk.
 func (d *display) say(text string) {
 	d.mu.Lock()
@@ -148,9 +176,13 @@ func (d *display) lines(s runner.Status) []string {
 	for _, a := range s.Alerts {
 		rows = append(rows, alertRow(a))
 	}
-	out := []string{"", head(s)}
+	for _, st := range s.Steps {
+		rows = append(rows, stepRow(st))
+	}
+	below := d.prompt.lines(d.width())
+	out := []string{"", head(s, d.prompt.keys(s))}
 	hidden := 0
-	if room := d.height() - len(out) - 2; len(rows) > room {
+	if room := d.height() - len(out) - len(below) - 2; len(rows) > room {
 		hidden = len(rows) - max(room, 0)
 		rows = rows[:len(rows)-hidden]
 	}
@@ -169,13 +201,14 @@ func (d *display) lines(s runner.Status) []string {
 	if hidden > 0 {
 		out = append(out, fmt.Sprintf("    … and %d more", hidden))
 	}
+	out = append(out, below...)
 	for i := range out {
 		out[i] = cut(out[i], d.width()-1)
 	}
 	return out
 }
 
-func head(s runner.Status) string {
+func head(s runner.Status, keys string) string {
 	phase := string(s.Phase)
 	if phase == "" {
 		phase = "getting ready"
@@ -187,7 +220,25 @@ func head(s runner.Status) string {
 	if !s.PhaseEnds.IsZero() && s.Phase != "" {
 		h += ", " + left(time.Until(s.PhaseEnds)) + " left"
 	}
-	return h + "   (Ctrl-C undoes everything)"
+	return h + "   (Ctrl-C undoes everything" + keys + ")"
+}
+
+func stepRow(st runner.StepStatus) row {
+	r := row{state: string(st.State), name: "manual." + oneLine(st.Name), note: oneLine(st.Instructions)}
+	if st.Who != "" {
+		r.value = "for " + oneLine(st.Who)
+	}
+	if until := time.Until(st.Until); !st.Until.IsZero() && until > 0 {
+		in := "in " + left(until)
+		if st.State == runner.StepWaiting {
+			in = left(until) + " left"
+		}
+		r.value = strings.TrimPrefix(r.value+", "+in, ", ")
+	}
+	if r.value == "" {
+		r.value = "-"
+	}
+	return r
 }
 
 func faultRow(f runner.FaultStatus) row {
@@ -232,13 +283,13 @@ func queryRow(q runner.QueryStatus, phase journal.Phase, judged judgedIn) row {
 // mark tells states apart without colour.
 func mark(state string) string {
 	switch state {
-	case "holding", "undone", "quiet":
+	case "holding", "undone", "quiet", "confirmed":
 		return "+"
 	case "violated", "refuted", "tripped", "NOT UNDONE", "not injected":
 		return "!"
-	case "in force", "injecting", "undoing", "pending", "firing":
+	case "in force", "injecting", "undoing", "pending", "firing", "waiting":
 		return "*"
-	case "no data", "not yet", "unknown":
+	case "no data", "not yet", "unknown", "timed out":
 		return "?"
 	}
 	return "."

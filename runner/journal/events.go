@@ -39,6 +39,7 @@ const (
 	ReasonNoData        Reason = "no data"         // samples are missing for longer than tolerate
 	ReasonNoDataCounted Reason = "no data counted" // no data, and the file says no_data = "violates"
 	ReasonGate          Reason = "gate"            // the baseline did not hold, or could not be judged: nothing was injected
+	ReasonUnconfirmed   Reason = "unconfirmed"     // a manual step before the injection was not confirmed in time: nothing was injected
 	ReasonSham          Reason = "sham"            // it was a sham run: nothing was to be injected
 	ReasonNotInjected   Reason = "not injected"    // a fault's effect was not seen
 	ReasonFaultEnded    Reason = "fault ended"     // a fault ended before its time (the target went, or somebody healed it)

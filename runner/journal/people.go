@@ -270,6 +270,22 @@ func sum(b []byte) string {
 	return hex.EncodeToString(h[:])
 }
 
+// PeopleSince reads what people said in a run, if there is more of it than a size in bytes, and returns the size.
+func PeopleSince(dir string, size int64) ([]Event, int64) {
+	path := filepath.Join(dir, PeopleFile)
+	if fi, err := os.Stat(path); err != nil || fi.Size() == size {
+		return nil, size
+	}
+	b, err := os.ReadFile(path)
+	if err != nil {
+		return nil, size
+	}
+	whole := b[:bytes.LastIndexByte(b, '\n')+1] // a line without an end is being written
+	var r Record
+	events, _ := r.readEvents(PeopleFile, whole)
+	return events, int64(len(b))
+}
+
 // readPeople reads what people said.
 func (r *Record) readPeople(dir string) {
 	b, err := os.ReadFile(filepath.Join(dir, PeopleFile))

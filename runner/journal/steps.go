@@ -1,6 +1,7 @@
 package journal
 
 import (
+	"fmt"
 	"slices"
 	"time"
 )
@@ -38,6 +39,8 @@ type StepBegun struct {
 	Step string     `json:"step"`
 	Who  string     `json:"who,omitempty"`
 	Due  *time.Time `json:"due,omitempty"` // when its timeout is over; nil: it has none
+
+	Instructions string `json:"instructions,omitempty"`
 }
 
 // Kind returns "step.begun".
@@ -113,4 +116,14 @@ func (r *Record) StateOfStep(name string) string {
 		}
 	}
 	return state
+}
+
+// Refusal is why nothing was injected when nobody confirmed a step in time; empty where the injection did not wait for that step.
+func (d *Declared) Refusal(p *StepTimedOut) string {
+	for _, s := range d.Steps {
+		if s.Name == p.Step && s.Before {
+			return fmt.Sprintf("manual.%s was not confirmed within %s", p.Step, p.Took)
+		}
+	}
+	return ""
 }

@@ -1,0 +1,84 @@
+package main
+
+import (
+	"strings"
+	"testing"
+	"time"
+	"unicode/utf8"
+
+	"gameday/runner"
+	"gameday/runner/journal"
+)
+
+func TestPrompt(t *testing.T) {
+	waits := runner.Status{Steps: []runner.StepStatus{{Name: "ready", State: runner.StepConfirmed}, {Name: "fail\x1bover", State: runner.StepWaiting}}}
+	for typed, want := range map[string]struct{ noted, confirmed, shown string }{
+		"hello":                       {},
+		"nit holds\r":                 {noted: "it holds"},
+		"n\r":                         {},
+		"n  \r":                       {},
+		"nab\x7f\x7f\x7fcd\r":         {noted: "cd"},
+		"nab\x15cd\n":                 {noted: "cd"},
+		"nab\x1b[A\x1b[3~\x1bOPcd\r":  {noted: "abcd"},
+		"nab\x1b":                     {},
+		"nü\u202e\x00né\r":            {noted: "üné"},
+		"nab":                         {shown: "note as sre: ab_"},
+		"c":                           {shown: "confirm manual.failover as sre? (Enter confirms, Esc leaves)"},
+		"cx\r":                        {confirmed: "fail\x1bover"},
+		"c\x1bnc\r":                   {noted: "c"},
+		"n" + strings.Repeat("x", 90): {shown: "note as sre: …" + strings.Repeat("x", 64) + "_"},
+	} {
+		for _, step := range []int{1, 3, 1000} { // however the bytes come, but for an escape sequence, which comes whole
+			if step == 1 && strings.Contains(typed, "\x1b[") {
+				continue
+			}
+			var noted, confirmed string
+			p := &prompt{role: "sre", note: func(text string) string { noted = text; return "saved" }, confirm: func(step string) string { confirmed = step; return "saved" }}
+			for b := []byte(typed); len(b) > 0; b = b[min(step, len(b)):] {
+				if step == 3 && strings.Contains(typed, "\x1b") {
+					break
+				}
+				p.take(b[:min(step, len(b))], waits)
+			}
+			if step == 3 && strings.Contains(typed, "\x1b") {
+				continue
+			}
+			lines := p.lines(80)
+			shown := ""
+			if len(lines) > 0 {
+				shown = lines[0]
+			}
+			if noted != want.noted || confirmed != want.confirmed || shown != want.shown || (len(p.told) > 0) != (noted+confirmed != "") {
+				t.Errorf("%q by %d: noted %q, confirmed %q, shown %q, told %q", typed, step, noted, confirmed, shown, p.told)
+			}
+			for _, l := range lines {
+				if utf8.RuneCountInString(l) > 200 || strings.ContainsAny(l, "\x1b\x00\u202e") {
+					t.Errorf("%q: the line %q", typed, l)
+				}
+			}
+		}
+	}
+	if (&prompt{}).key('c', runner.Status{}) {
+		t.Error("a confirmation is asked for, and no step waits")
+	}
+}
+
+// The block makes room for the prompt and for steps.
+func TestBlockWithPrompt(t *testing.T) {
+	s := runner.Status{Scenario: "x", Phase: journal.Baseline}
+	for range 20 {
+		s.Steps = append(s.Steps, runner.StepStatus{Name: "ready", Who: "sre", Instructions: "Look\nat it.", State: runner.StepWaiting, Until: time.Now().Add(90 * time.Second)})
+	}
+	d := &display{terminal: true, width: func() int { return 60 }, height: func() int { return 12 }, prompt: &prompt{role: "sre"}}
+	d.prompt.take([]byte("nab"), s)
+	lines := d.lines(s)
+	if len(lines) > 11 {
+		t.Errorf("%d lines", len(lines))
+	}
+	got := strings.Join(lines, "\n")
+	for _, want := range []string{"x: baseline   (Ctrl-C undoes everything; n: note, c: confi…", "  * waiting     manual.ready  for sre, 1m30s left  Look at…", "… and 14 more\nnote as sre: ab_\n  (Enter saves, Esc leaves"} {
+		if !strings.Contains(got, want) {
+			t.Errorf("the block has no %q:\n%s", want, got)
+		}
+	}
+}
