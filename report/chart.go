@@ -412,6 +412,9 @@ func (f *facts) lanes(shown []moment) *Lanes {
 	l := &Lanes{From: span.from, To: span.to}
 	later := 0
 	for _, m := range shown {
+		if m.at.After(l.To) { // people may speak long after the run
+			continue
+		}
 		l.Marks = append(l.Marks, Mark{m.lane, m.at, m.id, m.text.plainText(f.clock)})
 		if !span.has(m.at) {
 			later++

@@ -32,6 +32,7 @@ func (f *facts) expectedAndObserved() Section {
 			text = append(text, say([]string{h.declared}, "The claim: {}", Prose(h.Description)))
 		}
 		text = append(text, f.reasonSentence(h))
+		text = append(text, f.spread(h.Name, false, h.verdict, h.rests)...)
 		text = append(text, f.lastTime(h.Name, false)...)
 		points := f.stretches(h)
 		s.Items = append(s.Items, text)
@@ -41,6 +42,9 @@ func (f *facts) expectedAndObserved() Section {
 		if c := f.hypothesisChart(h, i+1); c != nil {
 			s.Items = append(s.Items, c)
 		}
+	}
+	if p := f.predictedAlerts(); len(p) > 0 {
+		s.Items = append(s.Items, Heading{ID: "predictions", Text: words("Predictions")}, p)
 	}
 	for i, g := range f.guardrails {
 		s.Items = append(s.Items, Heading{ID: fmt.Sprintf("guardrail-%d", i+1), Text: words("Guardrail {}", Name(g.Name))})
@@ -242,6 +246,11 @@ func (f *facts) reasonSentence(h *hypothesis) Sentence {
 			return say(cite(append(h.rests, f.gate.id)...), "{} is {}: the baseline gate was not met, and nothing was injected.", name, v)
 		}
 		return detail("{} is {}: the baseline gate was not met, and nothing was injected.", name, v)
+	case journal.ReasonUnconfirmed:
+		if x := f.unconfirmed(); x != nil {
+			return say(cite(append(h.rests, x.declared, x.timedOut.id)...), "{} is {}: step {} was not confirmed within {}, and nothing was injected.", name, v, Name(x.Name), Dur(x.timedOut.p.Took))
+		}
+		return detail("{} is {}: a manual step was not confirmed in time, and nothing was injected.", name, v)
 	case journal.ReasonSham:
 		return say(cite(append(h.rests, f.started.id)...), "{} is {}: this was a sham run, in which nothing is injected.", name, v)
 	case journal.ReasonNotInjected:

@@ -23,7 +23,9 @@ func (f *facts) whatWasDone() []Sentence {
 		}
 	}
 	if len(did) == 0 {
-		switch {
+		switch x := f.unconfirmed(); {
+		case x != nil:
+			return []Sentence{say(cite(x.declared, x.timedOut.id), "Nothing was injected: step {}, for which the injection waited, was not confirmed within {}.", Name(x.Name), Dur(x.timedOut.p.Took))}
 		case f.gate != nil && !f.gate.p.Passed:
 			return append([]Sentence{say([]string{f.gate.id}, "Nothing was injected: the baseline gate was not met.")}, f.gateFailures()...)
 		case len(f.faults) > 0:

@@ -75,6 +75,9 @@ func (f *facts) header() Section {
 		}
 		add("Numbers from", start, value)
 	}
+	if roles, ids := f.everyRole(); len(roles) > 0 {
+		add("Roles", ids, words("{}", roles))
+	}
 	add("Written by", start, words("gameday {}", Name(p.Version)))
 	add("Status", start, words("draft (after that: in review, reviewed, closed)"))
 	s.Items = append(s.Items, facts)

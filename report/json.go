@@ -43,8 +43,12 @@ type jsonReport struct {
 	Residue       jsonResidue       `json:"residue"`
 	Damage        []journal.Damage  `json:"damage"`
 	Questions     []jsonQuestion    `json:"questions"`
-	Surprises     []jsonSentence    `json:"surprises"`          // what was not as declared
-	Next          []jsonSentence    `json:"next"`               // proposed experiments
+	Surprises     []jsonSentence    `json:"surprises"` // what was not as declared
+	Next          []jsonSentence    `json:"next"`      // proposed experiments
+	Observers     []jsonObserver    `json:"observers"`
+	Notes         []jsonNote        `json:"notes"`       // by the time that they speak of
+	Predictions   []jsonPrediction  `json:"predictions"` // the last of each role for each thing, and those that came too late
+	Steps         []jsonStep        `json:"steps"`
 	Rejudged      *journal.Rejudged `json:"rejudged,omitempty"` // the verdicts are not the run's own
 	Evidence      []jsonEvidence    `json:"evidence"`
 
@@ -206,6 +210,7 @@ func (d *Draft) JSON() ([]byte, error) {
 	}
 	r.Surprises, r.Next = f.jsonSentences(f.surprises()), f.jsonSentences(f.proposals())
 	r.AlertsUnknown = f.jsonUnknown()
+	r.Observers, r.Notes, r.Predictions, r.Steps = f.jsonObservers(), f.jsonNotes(), f.jsonPredictions(), f.jsonSteps()
 	r.Sham = f.sham()
 	r.Moved, r.BlindSpots = f.jsonMoved()
 	for i, m := range f.moments() {

@@ -191,3 +191,26 @@ func roleName(role string) Value {
 	}
 	return Name(role)
 }
+
+// everyRole is who watched, acted or spoke, and where that is said.
+func (f *facts) everyRole() (List, []string) {
+	var roles List
+	var ids []string
+	seen := map[string]bool{}
+	add := func(role, id string) {
+		if role != "" && !seen[role] {
+			seen[role] = true
+			roles, ids = append(roles, Name(role)), append(ids, id)
+		}
+	}
+	for _, o := range f.declared.p.Observers {
+		add(o.Name, f.declared.id)
+	}
+	for _, p := range f.predictions {
+		add(p.role, p.id)
+	}
+	for _, n := range f.notes {
+		add(n.role, n.id)
+	}
+	return roles, cite(ids...)
+}

@@ -323,7 +323,7 @@ func breaches(t *testing.T, d *Draft) []string {
 	}
 	asked := 0
 	for _, id := range []string{"header", "five-lines", "known", "expected", "surprised", "timeline", "detection", "response", "impact", "contributors", "held",
-		"near-misses", "unverified", "follow-ups", "next", "debrief", "appendix"} {
+		"near-misses", "unverified", "perspectives", "follow-ups", "next", "debrief", "appendix"} {
 		if !d.has(id) && len(d.facts.custom.p.Sections) == 0 {
 			bad("section %s is missing", id)
 		}

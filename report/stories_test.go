@@ -34,6 +34,8 @@ func stories() map[string]*journal.Record {
 		"coped":        copedRun(),
 		"rejudged":     rejudgedRun(),
 		"crowded":      crowdedRun(),
+		"noted":        notedRun(),
+		"unconfirmed":  unconfirmedRun(),
 		"changed":      changedRun(),
 		"custom":       customRun(),
 		"public":       publicRun(),
@@ -320,4 +322,84 @@ func rejudgedRun() *journal.Record {
 	s := refutedRun().end(90.2, journal.OutcomeRefuted, 3)
 	return s.add(90.3, &journal.Rejudged{File: "shop.gameday.hcl", Hash: full[7:], Changes: []string{"hypothesis.checkout_stays_quick: expect: value < 5 → value < 0.5"},
 		Notes: []string{`recovery = "60s" is not as it was in the run`}}).rec
+}
+
+// notedRun is a run that people watched, predicted and talked of, and in which they contradicted each other; then nobody said anything for long.
+func notedRun() *journal.Record {
+	s := refutedRun()
+	d := s.rec.Events[1].Payload.(*journal.Declared)
+	d.Observers = []journal.Observer{{Name: "sre", Description: "On call.", Watches: []string{"checkout_stays_quick", "the queue"}, File: "shop.gameday.hcl", Line: 70},
+		{Name: "dba", File: "shop.gameday.hcl", Line: 75}, {Name: "support", Watches: []string{"the inbox"}, File: "shop.gameday.hcl", Line: 77}}
+	d.Steps = []journal.ManualStep{
+		{Name: "ready", Instructions: "Look at the board.", Who: "sre", Before: true, Timeout: dur(60), Confirm: true, File: "shop.gameday.hcl", Line: 80},
+		{Name: "failover", Instructions: "Promote the replica.", Who: "dba", Start: dur(5), Timeout: dur(20), Confirm: true, File: "shop.gameday.hcl", Line: 86},
+		{Name: "tell", Instructions: "Say what you see.", Start: dur(10), File: "shop.gameday.hcl", Line: 92},
+		{Name: "look", Instructions: "Look again.", Start: dur(20), Confirm: true, File: "shop.gameday.hcl", Line: 96},
+		{Name: "later", Instructions: "Look once more.", Start: dur(400), Confirm: true, File: "shop.gameday.hcl", Line: 99},
+	}
+	due := at(61)
+	insert := func(after string, seconds float64, p journal.Payload) {
+		for i, e := range s.rec.Events {
+			if e.Payload.Kind() == after {
+				s.rec.Events = slices.Insert(s.rec.Events, i+1, journal.Event{Time: at(seconds), Offset: dur(seconds), Actor: "runner", Payload: p})
+				break
+			}
+		}
+	}
+	insert("baseline.judged", 29.95, &journal.PredictionsSealed{Predictions: 5, Last: 6})
+	insert("phase.started", 12.5, &journal.StepConfirmed{Step: "ready", By: "sre", Said: "N6", At: at(12.4), Took: dur(11.4)})
+	insert("phase.started", 1, &journal.StepBegun{Step: "ready", Who: "sre", Due: &due, Instructions: "Look at the board."})
+	for i := range s.rec.Events {
+		s.rec.Events[i].Seq = i + 1
+	}
+	s.add(71.3, &journal.StepBegun{Step: "failover", Who: "dba"}).add(91.3, &journal.StepTimedOut{Step: "failover", Took: dur(20)})
+	s.add(91.4, &journal.StepBegun{Step: "tell"}).add(91.5, &journal.StepBegun{Step: "look"})
+	s.end(400, journal.OutcomeRefuted, 3)
+	say := func(seconds float64, role string, p journal.Payload) {
+		s.rec.People = append(s.rec.People, journal.Event{Seq: len(s.rec.People) + 1, Time: at(seconds), Offset: dur(seconds), Actor: journal.Actor(role), People: true, Payload: p})
+	}
+	note := func(written, about float64, role, kind, on, text string) {
+		say(written, role, &journal.Note{Text: text, As: kind, About: at(about), On: on})
+	}
+	say(-300, "sre", &journal.Prediction{Of: "checkout_stays_quick", Expects: journal.Refuted})
+	say(-200, "sre", &journal.Prediction{Of: "checkout_stays_quick", Expects: journal.Held, Confidence: num(0.9), Text: "The timeout | should do it, it never failed because of load."})
+	say(5, "dba", &journal.Prediction{Of: "checkout_stays_quick", Expects: journal.Refuted, Confidence: num(0.6)})
+	say(6, "on-call", &journal.Prediction{Of: "checkout_stays_quick", Expects: journal.Refuted})
+	say(7, "dba", &journal.Prediction{Of: "checkout_keeps_working", Expects: journal.Held, Confidence: num(0.6)})
+	say(12.4, "sre", &journal.Confirmation{Step: "ready", Text: "all green"})
+	say(31, "sre", &journal.Prediction{Of: "checkout_stays_quick", Expects: journal.Refuted})
+	frozen, violated := "", ""
+	for _, e := range s.rec.Events {
+		switch p := e.Payload.(type) {
+		case *journal.FaultVerified:
+			frozen = e.ID()
+		case *journal.HypothesisState:
+			if p.Refuted {
+				violated = e.ID()
+			}
+		}
+	}
+	note(35, 34, "sre", journal.NoteObservation, violated, "Checkout hangs, all of it.")
+	note(37, 34, "on-call", journal.NoteObservation, violated, "Checkout was fine for me at that time.")
+	note(38, 30.2, "dba", journal.NoteSurprise, frozen, "The pool did not notice.\nNobody got an error.")
+	note(44, 44, "dba", journal.NoteAction, "", "I failed to restart the api, then did: docker restart shop-api-2")
+	note(52, 52, "dba", journal.NoteQuestion, "Q2", "Why is p99 flat?")
+	note(66, 66, "", journal.NoteDecision, "", hostile[0]+hostile[2])
+	note(90000, 90000, "on-call", journal.NoteAssumption, "E999", "We thought the queue was bounded.")
+	return s.rec
+}
+
+// unconfirmedRun waits for a step that nobody confirms.
+func unconfirmedRun() *journal.Record {
+	s := begin("store_freezes")
+	c := quick(0.5, func(sec, _ int) float64 { return wave(sec, 0.08, 0.01) })
+	s.declare([]*claim{c})
+	s.rec.Events[1].Payload.(*journal.Declared).Steps = []journal.ManualStep{{Name: "ready", Instructions: "Look at the board.", Before: true, Timeout: dur(60), Confirm: true}}
+	due := at(61)
+	s.add(1, &journal.PhaseStarted{Phase: journal.Baseline}).add(1, &journal.StepBegun{Step: "ready", Due: &due, Instructions: "Look at the board."})
+	s.sample(c, 60)
+	s.add(61, &journal.StepTimedOut{Step: "ready", Took: dur(60)}).add(61.1, &journal.BaselineJudged{Passed: true})
+	s.add(61.2, &journal.HypothesisJudged{Hypothesis: c.Name, QueryID: "Q2", Verdict: journal.NotTested, Reason: journal.ReasonUnconfirmed, Detail: "manual.ready was not confirmed within 1m0s"})
+	s.add(61.3, &journal.Residue{})
+	return s.add(61.4, &journal.RunEnded{Outcome: journal.OutcomeNotInjected, ExitCode: 4, Detail: "manual.ready was not confirmed within 1m0s"}).rec
 }

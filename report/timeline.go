@@ -28,8 +28,9 @@ type moment struct {
 	at    time.Time
 	lane  lane
 	text  Phrase
-	of    string // what a signal is about; a subject that changes very often is not shown each time
-	minor bool   // no change of state: in the evidence index, not in the timeline
+	of    string   // what a signal is about; a subject that changes very often is not shown each time
+	also  []string // further evidence
+	minor bool     // no change of state: in the evidence index, not in the timeline
 }
 
 // moments describes every event, in the order of the journal.
@@ -276,16 +277,14 @@ func (f *facts) timeline() Section {
 	var shown []moment
 	people := false
 	for _, m := range f.moments() {
-		if m.lane == lanePeople {
-			people = true
-		}
 		if !m.minor {
+			people = people || m.lane == lanePeople
 			shown = append(shown, m)
 		}
 	}
 	sort.SliceStable(shown, func(i, j int) bool { return shown[i].at.Before(shown[j].at) })
-	for _, m := range calm(shown) {
-		r := row([]string{m.id}, words("{}", TimeOfDay(m.at)), words("{}", Since(m.at)), words("{}", Word(m.lane)), m.text)
+	for _, m := range f.withPeople(calm(shown)) {
+		r := row(append([]string{m.id}, m.also...), words("{}", TimeOfDay(m.at)), words("{}", Since(m.at)), words("{}", Word(m.lane)), m.text)
 		r.At = m.at
 		t.Rows = append(t.Rows, r)
 	}

@@ -67,6 +67,8 @@ func reasonWord(r journal.Reason) Value {
 		return Word("the samples are too far apart to tell")
 	case journal.ReasonGate:
 		return Word("the baseline gate was not met, and nothing was injected")
+	case journal.ReasonUnconfirmed:
+		return Word("a manual step was not confirmed in time, and nothing was injected")
 	case journal.ReasonSham:
 		return Word("nothing was to be injected")
 	case journal.ReasonNotInjected:
