@@ -21,8 +21,9 @@ tools:
 
 # Most of a container test is waiting, for one daemon: more of them at once than there are processors. With too many, the runs that are
 # rehearsed miss samples.
+TESTFLAGS ?=
 test: tools
-	CGO_ENABLED=0 $(GO) test -p 2 -parallel 5 -timeout 30m ./...
+	CGO_ENABLED=0 $(GO) test -p 2 -parallel 5 -timeout 30m $(TESTFLAGS) ./...
 
 # The network faults on a kernel that has netem, in an emulated machine: minutes, and apart from CI's quick path.
 vmtest:

@@ -5,7 +5,6 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"errors"
-	"fmt"
 	"net/url"
 	"os"
 	"os/exec"
@@ -241,7 +240,7 @@ func (b *browser) eval(script string) []string {
 		b.t.Fatal(errors.New(out.ExceptionDetails.Exception.Description))
 	}
 	if out.Result.Value == nil {
-		b.t.Fatal(fmt.Sprintf("the script returns %s", raw))
+		b.t.Fatalf("the script returns %s", raw)
 	}
 	return out.Result.Value
 }
