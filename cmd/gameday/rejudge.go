@@ -37,7 +37,7 @@ func (j *judgeFlags) given() bool {
 	return j.name != "" || len(j.vars) > 0 || len(j.varFiles) > 0
 }
 
-func (a app) rejudge(dir string, j judgeFlags, asJSON bool) error {
+func (a app) rejudge(dir string, j judgeFlags, ci ciFlags, asJSON bool) error {
 	rec, err := journal.Read(dir)
 	if err != nil {
 		return err
@@ -77,14 +77,19 @@ func (a app) rejudge(dir string, j judgeFlags, asJSON bool) error {
 	if damage != "" {
 		re.Notes = append(re.Notes, damage)
 	}
+	draft := ""
 	if j.out != "" {
 		paths, err := j.write(re.Record())
+		draft = draftOf(paths)
 		for _, p := range paths {
 			fmt.Fprintln(a.stderr, p)
 		}
 		if err != nil {
 			return err
 		}
+	}
+	if err := ci.tell(a.stderr, []toldRun{{re.Record(), draft, journal.Audience(j.audience)}}); err != nil {
+		return err
 	}
 	if asJSON {
 		err = a.json(re)

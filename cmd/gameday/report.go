@@ -71,7 +71,7 @@ Without --judge: 0, or 1 for an error; with --check-template 2 if there is somet
 				return err
 			}
 			if j.scenario != "" {
-				return a.rejudge(dir, j, asJSON)
+				return a.rejudge(dir, j, ci, asJSON)
 			}
 			if j.given() {
 				return see(c, "--scenario, -var and -var-file belong to --judge")
