@@ -30,7 +30,7 @@ func forAudience(rec *journal.Record, a journal.Audience) *journal.Record {
 	if a != journal.AudienceOrganisation && a != journal.AudiencePublic {
 		return rec
 	}
-	r := &redactor{public: a == journal.AudiencePublic, exact: map[string]bool{}, secrets: map[string]string{}, counts: map[string]int{}}
+	r := &redactor{public: a == journal.AudiencePublic, exact: map[string]bool{}, secrets: map[string]string{}, words: map[string]string{}, counts: map[string]int{}}
 	trees := map[string][]map[string]any{"events": r.read(rec.Events), "people": r.read(rec.People)}
 	for _, q := range queriesOf(rec) {
 		for _, s := range q.Samples {
@@ -92,6 +92,7 @@ type redactor struct {
 	public  bool
 	exact   map[string]bool   // private values as JSON text: they are known by nothing but themselves
 	secrets map[string]string // what is never to be read, and what stands in its place
+	words   map[string]string // names such as "up" and "default", which are ordinary words anywhere but in their place
 	counts  map[string]int    // how many of a kind there are
 	byStart map[byte][]string // the secrets by their first byte in lower case, the longest first
 }
@@ -154,12 +155,16 @@ func (r *redactor) pseudonym(kind, name string) string {
 	if strings.TrimSpace(name) == "" {
 		return name
 	}
-	if p, known := r.secrets[name]; known {
+	names := r.secrets
+	if kind == "metric" || kind == "receiver" || kind == "series" {
+		names = r.words
+	}
+	if p, known := names[name]; known {
 		return p
 	}
 	r.counts[kind]++
 	p := kind + " " + strconv.Itoa(r.counts[kind])
-	r.secrets[name] = p
+	names[name] = p
 	return p
 }
 

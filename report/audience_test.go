@@ -207,6 +207,23 @@ func TestPrivateFieldsArePrivate(t *testing.T) {
 	})
 }
 
+// The name of a metric is hidden where it is one, and nowhere else: "up" is a word.
+func TestNamesOfMetricsAreWords(t *testing.T) {
+	rec := movedRun()
+	for _, e := range rec.Events {
+		switch p := e.Payload.(type) {
+		case *journal.RunStarted:
+			p.Title = "Nothing piles up"
+		case *journal.Moved:
+			p.Findings[0].Metric = "up"
+		}
+	}
+	md := string(BuildFor(rec, journal.AudiencePublic).Markdown())
+	if !strings.Contains(md, "# Rehearsal: Nothing piles up\n") || strings.Contains(md, "`up`") {
+		t.Error(md)
+	}
+}
+
 func TestScrub(t *testing.T) {
 	r := &redactor{secrets: map[string]string{}, counts: map[string]int{}}
 	for _, n := range []string{"db", "db-2", "checkout", "10.0.0.7", "größe"} {
