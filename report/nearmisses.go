@@ -64,7 +64,7 @@ func (f *facts) nearMisses() Section {
 		s.Items = append(s.Items, points)
 	}
 	if len(s.Items) == 0 {
-		s.Items = append(s.Items, Para{say(cite(f.declaredEvidence(), f.last), "No margin that was left is in the record, and no alert that was pending and did not fire.")})
+		s.Items = append(s.Items, Para{say(cite(f.declaredEvidence(), f.last), "The record has no margin of a claim that held or of a guardrail that did not trip, and no alert that was pending and did not fire.")})
 	}
 	return s
 }

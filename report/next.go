@@ -39,13 +39,25 @@ func (f *facts) proposals() []Sentence {
 		return []Sentence{say([]string{f.started.id}, "Run the same scenario with its faults: what moves then is held against this run.")}
 	case f.gate != nil && !f.gate.p.Passed:
 		for _, g := range f.gate.p.Failures {
-			out = append(out, say(cite(f.gate.id, f.query(g.QueryID)), "Repeat once {} is as claimed before the fault: the gate asks for {} samples at least.", Name(g.Name), Count{N: g.Needed}))
+			if g.Reason == journal.ReasonViolated {
+				out = append(out, say(cite(f.gate.id, f.query(g.QueryID)), "Repeat once {} is as claimed while nothing is done.", Name(g.Name)))
+				continue
+			}
+			out = append(out, say(cite(f.gate.id, f.query(g.QueryID)), "Fix the signal first: {} had {} {} before the fault, and {} are needed; then repeat.", Name(g.Name), Count{N: g.Samples},
+				plural(g.Samples, "sample", "samples"), Count{N: g.Needed}))
 		}
 		return out
 	}
 	out = append(out, f.afterFollowUp()...)
+	stopped := false // by a guardrail, which would do so again
+	for _, g := range f.guardrails {
+		if s := g.tripped(); s != nil {
+			stopped = true
+			out = append(out, say(cite(g.declared, s.id), "Repeat with a smaller fault, or after the follow-up on what guardrail {} ({}) saw: it ended this run at {}.", Name(g.Name), Name(g.AbortWhen), At(s.at)))
+		}
+	}
 	for _, h := range f.hypotheses {
-		if h.verdict == journal.Inconclusive {
+		if h.verdict == journal.Inconclusive && !(stopped && (h.reason == journal.ReasonStopped || h.reason == "")) {
 			out = append(out, f.firstTheSignal(h)...)
 		}
 	}

@@ -351,8 +351,9 @@ func TestProposals(t *testing.T) {
 		{refutedRun().end(90.2, journal.OutcomeRefuted, 3).rec, "Repeat after the follow-up, and expect the same: `checkout_stays_quick` (`value < 0.5`)."},
 		{alertMissingRun(), "and expect the same: `checkout_stays_quick` (`value < 0.5`) and alert `CheckoutSlow` (fires within 20 s)."},
 		{inconclusiveRun(), "Fix the signal first: `checkout_stays_quick` had no data from 10:05:16 (T+15 s) on; then repeat."},
-		{gateRun(), "Repeat once `checkout_stays_quick` is as claimed before the fault"},
-		{abortedRun(), "Repeat to the end: `checkout_stays_quick` was not judged over all of its phases."},
+		{gateRun(), "Repeat once `checkout_stays_quick` is as claimed while nothing is done."},
+		{abortedRun(), "or after the follow-up on what guardrail `checkout_is_down` (`value > 0.5`) saw: it ended this run at 10:05:13.0"},
+		{interruptedRun(), "Repeat to the end: `checkout_stays_quick` was not judged over all of its phases."},
 		{residueRun(), "Before anything else is injected: put back what the top of this page names."},
 		{shamRun(), "Run the same scenario with its faults"},
 		{emptyRun(), "The record proposes no further experiment."},
@@ -365,6 +366,32 @@ func TestProposals(t *testing.T) {
 	for want, v := range map[string]Halfway{"0.31": {0.1223, 0.5}, "0.97": {0.996, 0.95}, "0.98": {0.991, 0.969}, "−1.5": {-1, -2}, "1e-05": {0.00002, 0}, "101.5": {101, 102}} {
 		if got := words("{}", v).plainText(Clock{}); got != want {
 			t.Errorf("halfway between %v and %v is %s, want %s", v.Value, v.Bound, got, want)
+		}
+	}
+}
+
+// Where a run or a fault took another course than declared, the draft does not say that nothing did.
+func TestDivergences(t *testing.T) {
+	none := "No claim is refuted, and nothing else in the record went otherwise than declared."
+	for want, rec := range map[string]*journal.Record{
+		none: heldRun(0.12),
+		"The baseline gate was not met: the steady state was not as claimed before anything was done.": gateRun(),
+		"Guardrail `checkout_is_down` ended the run before its time, at 10:05:13.0":                    abortedRun(),
+		"The run was ended before its time at 10:05:16.3 (T+15.3 s) (`interrupted`).":                  interruptedRun(),
+		"The guard took over from the runner at 10:05:13.1":                                            guardedRun(),
+		"Fault `store_freezes` on `shop-store-1` is not shown to be gone.":                             residueRun(),
+		"Fault `store_freezes` was not seen to take effect on `shop-store-1`.":                         untouchedRun(),
+		"Alert `CheckoutSlow` was **refuted** (expected: fires within 20 s): it does not fire.":        alertMissingRun(),
+		"`checkout_stays_quick` held again 16 to 17.1 s before the last undo":                          copedRun(),
+		"Moved, and named in no hypothesis, guardrail or alert: 1":                                     movedRun(),
+	} {
+		if want != none {
+			says(t, rec, []string{want}, []string{none})
+		} else {
+			says(t, rec, []string{none}, nil)
+		}
+		for _, b := range breaches(t, Build(rec)) {
+			t.Error(b)
 		}
 	}
 }

@@ -9,7 +9,9 @@ import (
 	"gameday/runner/journal"
 )
 
-// stories are the runs that the golden files and the rules are checked with.
+// stories are the runs that the golden files and the rules are checked with: all held with wide margins and without a note (held), held
+// narrowly (narrow), refuted with an alert missing (alert_missing), inconclusive for want of data, gate not met, aborted by a guardrail,
+// interrupted, undo not complete (residue), a runner that was killed and its guard (guarded), and more.
 func stories() map[string]*journal.Record {
 	return map[string]*journal.Record{
 		"held":         heldRun(0.12),

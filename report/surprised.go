@@ -15,7 +15,7 @@ func (f *facts) surprised() Section {
 		points = append(points, []Sentence{x})
 	}
 	if len(points) == 0 {
-		s.Items = append(s.Items, Para{say(cite(f.declaredEvidence(), f.last), "Nothing in the record is at odds with what was declared.")})
+		s.Items = append(s.Items, Para{say(cite(f.declaredEvidence(), f.last), "No claim is refuted, and nothing else in the record went otherwise than declared.")})
 		return s
 	}
 	s.Items = append(s.Items, points)
@@ -25,7 +25,7 @@ func (f *facts) surprised() Section {
 // divergences are all that was declared and seen otherwise, or seen and not declared; one sentence each.
 func (f *facts) divergences() []Sentence {
 	var out []Sentence
-	for _, list := range [][]Sentence{f.faultsOtherwise(), f.refutedLines(), f.alertsOtherwise(), f.outsiderLines(), f.targetsOtherwise(), f.copedLines()} {
+	for _, list := range [][]Sentence{f.runOtherwise(), f.faultsOtherwise(), f.refutedLines(), f.alertsOtherwise(), f.outsiderLines(), f.targetsOtherwise(), f.copedLines()} {
 		out = append(out, list...)
 	}
 	return out
@@ -36,6 +36,31 @@ func (f *facts) surprises() []Sentence {
 	out := append(f.divergences(), f.movedUnnamed()...)
 	for _, n := range f.surpriseNotes() {
 		out = append(out, say([]string{n.id}, "A surprise to {}, about {}: {}", roleName(n.role), At(about(n)), Quote(n.p.Text)))
+	}
+	return out
+}
+
+// runOtherwise is what kept the run from its declared course.
+func (f *facts) runOtherwise() []Sentence {
+	var out []Sentence
+	if f.gate != nil && !f.gate.p.Passed {
+		out = append(out, say([]string{f.gate.id}, "The baseline gate was not met: the steady state was not as claimed before anything was done."))
+	}
+	for _, g := range f.guardrails {
+		if s := g.tripped(); s != nil {
+			out = append(out, say(cite(g.declared, s.id), "Guardrail {} ended the run before its time, at {}.", Name(g.Name), At(s.at)))
+		}
+	}
+	for _, s := range f.stops {
+		if s.p.Why != journal.UndoGuardrail {
+			out = append(out, say([]string{s.id}, "The run was ended before its time at {} ({}).", At(s.at), Name(s.p.Why)))
+		}
+	}
+	if t := f.takeover; t != nil {
+		out = append(out, say([]string{t.id}, "The guard took over from the runner at {}.", At(t.at)))
+	}
+	for _, x := range f.open() {
+		out = append(out, say(x.evidence(), "Fault {} on {} is not shown to be gone.", Name(x.name), Name(x.target.Name)))
 	}
 	return out
 }
