@@ -79,7 +79,11 @@ func (f *facts) header() Section {
 		add("Roles", ids, words("{}", roles))
 	}
 	add("Written by", start, words("gameday {}", Name(p.Version)))
-	add("Status", start, words("draft (after that: in review, reviewed, closed)"))
+	if f.status == nil {
+		add("Status", start, words("draft (after that: in review, reviewed, closed)"))
+	} else {
+		add("Status", []string{f.status.id}, words("{}, set by {} on {}", Word(f.status.p.Status), roleName(f.status.role), Date(f.status.at)))
+	}
 	s.Items = append(s.Items, facts)
 	if p.Description != "" {
 		s.Items = append(s.Items, Para{say(start, "Why this was rehearsed, in the scenario's words: {}", Prose(strings.Join(strings.Fields(p.Description), " ")))})

@@ -53,6 +53,7 @@ type jsonReport struct {
 	Evidence      []jsonEvidence    `json:"evidence"`
 
 	Earlier *journal.EarlierRuns `json:"earlier,omitempty"`
+	Status  string               `json:"status"` // of the draft, as people set it
 }
 
 type jsonScenario struct {
@@ -200,6 +201,9 @@ func (d *Draft) JSON() ([]byte, error) {
 			j.Tripped, j.Blind = j.Tripped || s.p.Tripped, j.Blind || s.p.Blind
 		}
 		r.Guardrails = append(r.Guardrails, j)
+	}
+	if r.Status = journal.StatusDraft; f.status != nil {
+		r.Status = f.status.p.Status
 	}
 	if f.earlier != nil {
 		r.Earlier = f.earlier.p

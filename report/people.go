@@ -20,7 +20,8 @@ type peopleFacts struct {
 	predictions []spoken[*journal.Prediction] // before the seal; of several by one role for one thing the last
 	late        []spoken[*journal.Prediction] // after the seal: they count for nothing
 	seal        *noted[*journal.PredictionsSealed]
-	steps       []*step // in the order of the scenario
+	status      *spoken[*journal.StatusSet] // the last that people set; nil: none
+	steps       []*step                     // in the order of the scenario
 }
 
 // A step is a manual step with what became of it.
@@ -42,6 +43,10 @@ func (f *facts) takePeople(id string, e journal.Event) bool {
 	case *journal.PredictionsSealed:
 		if f.seal == nil {
 			f.seal = &noted[*journal.PredictionsSealed]{id, e.Time, p}
+		}
+	case *journal.StatusSet:
+		if journal.IsStatus(p.Status) {
+			f.status = &spoken[*journal.StatusSet]{noted[*journal.StatusSet]{id, e.Time, p}, e.Role()}
 		}
 	case *journal.Confirmation: // the journal has what became of it
 	case *journal.StepBegun:
@@ -160,6 +165,9 @@ func describePeople(m moment, e journal.Event) (moment, bool) {
 			m.text.Template += ": {}"
 			m.text.Args = append(m.text.Args, Quote(p.Text))
 		}
+	case *journal.StatusSet:
+		m.lane, m.minor = lanePeople, true
+		m.text = words("{} set the status of the draft: {}", role, Name(p.Status))
 	case *journal.StepBegun:
 		m.lane = lanePeople
 		m.text = words("step {} was due", Name(p.Step))
@@ -213,4 +221,12 @@ func (f *facts) everyRole() (List, []string) {
 		add(n.role, n.id)
 	}
 	return roles, cite(ids...)
+}
+
+// Status is how far people are with the draft, as they said last.
+func Status(rec *journal.Record) string {
+	if f := gather(rec); f.status != nil {
+		return f.status.p.Status
+	}
+	return journal.StatusDraft
 }

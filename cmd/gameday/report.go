@@ -14,7 +14,7 @@ import (
 
 func (a app) reportCommand() *cobra.Command {
 	var runs string
-	var template string
+	var template, status, role string
 	var asJSON, schema bool
 	var j judgeFlags
 	var ci ciFlags
@@ -39,6 +39,9 @@ A section template is Markdown with slots, named by a block template "SECTION" {
 tables (or paragraph, list, question, facts, chart, drawing, heading; {{ item "table" 2 }} is the second), {{ part "hypothesis-1" }} a heading with what
 follows it, and {{ field "name" }} the value of a field. --check-template FILE says what is wrong in one, as file:line:column, and how much of
 each section of RUN, or of a sample, would stand in it. Nothing is drafted then.
+
+With --status people say how far they are with the draft: draft, "in review", reviewed, closed. It stands in the record with the --role that
+set it, and in the header of the draft. One that is closed over errors of the lint or follow-ups that are not data is warned of.
 
 For CI, --summary appends a short summary and --annotations points at the lines of the scenario that were not as claimed. The exit code stays
 as it is.
@@ -68,6 +71,9 @@ Without --judge: 0, or 1 for an error; with --check-template 2 if there is somet
 			}
 			dir, err := journal.Find(runs, name)
 			if err != nil {
+				return err
+			}
+			if err := setStatus(c, dir, status, role); err != nil {
 				return err
 			}
 			if j.scenario != "" {
@@ -105,6 +111,7 @@ Without --judge: 0, or 1 for an error; with --check-template 2 if there is somet
 			for _, p := range paths {
 				fmt.Fprintln(a.stdout, p)
 			}
+			a.warnClosed(rec, dir)
 			return err
 		},
 	}
@@ -113,6 +120,11 @@ Without --judge: 0, or 1 for an error; with --check-template 2 if there is somet
 	j.flags(c)
 	ci.flags(c)
 	c.Flags().StringVar(&template, "check-template", "", "check this section template `file` instead of drafting")
+	c.Flags().StringVar(&status, "status", "", "set the `status` of the draft: draft, in review, reviewed or closed")
+	c.Flags().StringVar(&role, "role", "", "with --status, the `role` that sets it")
 	c.Flags().BoolVar(&schema, "schema", false, "print the JSON schema of report.json")
+	for _, other := range []string{"judge", "out", "schema", "check-template"} {
+		c.MarkFlagsMutuallyExclusive("status", other)
+	}
 	return c
 }
