@@ -76,14 +76,14 @@ func onTheShop(t *testing.T, first, step int) {
 	}()
 	if first == 0 {
 		t.Run("outside", func(t *testing.T) {
-			rehearse(t, stage, "outside", scenarios.Options{Vars: []string{"project=" + stage.Prefix}}, "store_crashes", journal.OutcomeHeld)
+			rehearse(t, stage, "outside", vars("project="+stage.Prefix), "store_crashes", journal.OutcomeHeld)
 		})
 	}
 	for i := first; i < len(faults); i += step {
 		f := faults[i]
 		t.Run(f.file, func(t *testing.T) {
 			healthy(t, stage)
-			rehearse(t, stage, "faults", scenarios.Options{Vars: []string{"project=" + stage.Prefix}}, f.file, f.ends)
+			rehearse(t, stage, "faults", vars("project="+stage.Prefix), f.file, f.ends)
 		})
 	}
 }
@@ -105,12 +105,14 @@ func TestEtcd(t *testing.T) {
 	}()
 	for _, dir := range []string{"leader_freezes", "leader_crashes", "leader_partitioned"} {
 		t.Run(dir, func(t *testing.T) {
-			leader, err := s.Leader(t.Context())
-			if err != nil {
-				t.Fatal(err)
-			}
-			o := scenarios.Options{Vars: []string{"project=" + stage.Prefix, "leader=" + leader}}
-			rehearse(t, stage, "etcd/"+dir, o, dir, journal.OutcomeHeld)
+			var leader string
+			rehearse(t, stage, "etcd/"+dir, func() scenarios.Options {
+				var err error
+				if leader, err = s.Leader(t.Context()); err != nil {
+					t.Fatal(err)
+				}
+				return scenarios.Options{Vars: []string{"project=" + stage.Prefix, "leader=" + leader}}
+			}, dir, journal.OutcomeHeld)
 			now, err := s.Leader(t.Context())
 			if err != nil {
 				t.Fatal(err)
@@ -194,9 +196,49 @@ func planned(t *testing.T, stage *workloadtest.Stage, dir string, o scenarios.Op
 	return setup, plan, id, err
 }
 
+// vars are options with these values of variables.
+func vars(values ...string) func() scenarios.Options {
+	return func() scenarios.Options { return scenarios.Options{Vars: values} }
+}
+
 // rehearse runs the scenario of a file in a directory, and checks its outcome, its drafts, and that no container is other than
-// running afterwards.
-func rehearse(t *testing.T, stage *workloadtest.Stage, dir string, o scenarios.Options, file string, want journal.Outcome) {
+// running afterwards. Where the baseline does not hold, the system was short of a busy machine's time, since nothing has been done to
+// it: it is rehearsed again.
+func rehearse(t *testing.T, stage *workloadtest.Stage, dir string, o func() scenarios.Options, file string, want journal.Outcome) {
+	t.Helper()
+	res, rec := run(t, stage, dir, o(), file)
+	for again := 0; again < 2 && unsteady(rec); again++ {
+		t.Logf("again: %s", rec.Ended().Detail)
+		res, rec = run(t, stage, dir, o(), file)
+	}
+	if res.Outcome != want {
+		t.Errorf("%s ended as %s, want %s; %+v", file, res.Outcome, want, rec.Ended())
+	}
+	checkMoved(t, rec, file)
+	if _, err := report.Write(res.Dir, rec); err != nil {
+		t.Error(err)
+	}
+	all, err := stage.Engine.Containers(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range all {
+		if c.ComposeProject() == stage.Prefix && c.State.Status != "running" {
+			t.Errorf("%s is %s after the run", c.Name, c.State.Status)
+		}
+	}
+}
+
+// unsteady says whether a run has ended with its baseline, because that did not hold.
+func unsteady(rec *journal.Record) bool {
+	return slices.ContainsFunc(rec.Events, func(e journal.Event) bool {
+		b, ok := e.Payload.(*journal.BaselineJudged)
+		return ok && !b.Passed
+	})
+}
+
+// run runs the scenario of a file in a directory once.
+func run(t *testing.T, stage *workloadtest.Stage, dir string, o scenarios.Options, file string) (runner.Result, *journal.Record) {
 	t.Helper()
 	setup, plan, id, err := planned(t, stage, dir, o, file)
 	if err != nil {
@@ -225,22 +267,7 @@ func rehearse(t *testing.T, stage *workloadtest.Stage, dir string, o scenarios.O
 			t.Logf("alert %s: %s (%s) in %d of %d phases; %s", v.Alert, v.Verdict, v.Reason, v.InTime, v.Phases, v.Detail)
 		}
 	}
-	if res.Outcome != want {
-		t.Errorf("%s ended as %s, want %s; %+v", file, res.Outcome, want, rec.Ended())
-	}
-	checkMoved(t, rec, file)
-	if _, err := report.Write(res.Dir, rec); err != nil {
-		t.Error(err)
-	}
-	all, err := stage.Engine.Containers(t.Context())
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, c := range all {
-		if c.ComposeProject() == stage.Prefix && c.State.Status != "running" {
-			t.Errorf("%s is %s after the run", c.Name, c.State.Status)
-		}
-	}
+	return res, rec
 }
 
 // healthy waits until the shop is as it was before the last scenario.

@@ -6,6 +6,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -349,9 +350,19 @@ scenario "any" {
 }
 `
 		}
+		for _, v := range regexp.MustCompile(`\bvar\.(\w+)`).FindAllStringSubmatch(src, -1) {
+			if declared := fmt.Sprintf("variable %q", v[1]); !strings.Contains(src, declared) {
+				src += fmt.Sprintf("\n%s {\n  type    = string\n  default = \"any\"\n}\n", declared)
+			}
+		}
 		path := filepath.Join(t.TempDir(), fmt.Sprintf("readme%d.gameday.hcl", i))
 		if err := os.CopyFS(filepath.Dir(path), shop.Scenarios); err != nil { // among them alerts.yml
 			t.Fatal(err)
+		}
+		for _, template := range regexp.MustCompile(`file = "(.+\.md)"`).FindAllStringSubmatch(src, -1) {
+			if err := os.WriteFile(filepath.Join(filepath.Dir(path), template[1]), []byte("any\n"), 0o644); err != nil {
+				t.Fatal(err)
+			}
 		}
 		if err := os.WriteFile(path, []byte(src), 0o644); err != nil {
 			t.Fatal(err)
