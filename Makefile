@@ -29,8 +29,8 @@ test: tools
 vmtest:
 	@./.ci/vm
 
-# N kills of gameday, its guard and the Docker daemon, over all faults and steps, with a table of how long it took until everything was undone. The few of
-# `make test`, one for each fault, are the same. What is known of a kill that left something behind is kept, and its place printed.
+# N kills of gameday, its guard and the Docker daemon, over all faults and steps, with a table of how long it took until everything was undone. The 30 of
+# `make test` are the same. What is known of a kill that left something behind is kept, and its place printed.
 N ?= 300
 crashsweep:
 	CGO_ENABLED=0 GAMEDAY_SWEEP_N=$(N) $(GO) test -count=1 -timeout 0 -v -run TestCrashSweep ./runner/sweeptest
