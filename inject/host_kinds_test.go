@@ -1,6 +1,7 @@
 package inject_test
 
 import (
+	"cmp"
 	"os"
 	"path/filepath"
 	"slices"
@@ -129,11 +130,11 @@ func TestOOMWithRestartPolicy(t *testing.T) {
 func TestOOMOfAnotherProcess(t *testing.T) {
 	t.Parallel()
 	tools, c := onHost(t, enginetest.Args("fork", "leaky", "48MiB", "sleep"))
-	enginetest.Eventually(t, tools.Engine, c.ID, "its other process", func(engine.Container) bool {
-		n := len(injecttest.Outside(t, c.ID).Names)
-		return n > 1
+	enginetest.Eventually(t, tools.Engine, c.ID, "its other process, with its memory", func(engine.Container) bool {
+		now := injecttest.Outside(t, c.ID)
+		used, _ := strconv.Atoi(cmp.Or(now.Group["memory.current"], now.Group["memory.usage_in_bytes"]))
+		return len(now.Names) > 1 && used > 40<<20
 	})
-	time.Sleep(300 * time.Millisecond) // until it has its memory
 	s := do(t, tools, "oom", nil, c.ID)
 	now := injecttest.Outside(t, c.ID)
 	alone := func() bool { return len(now.Names) == 1 && !strings.Contains(now.Group["cgroup.procs"], "\n") }

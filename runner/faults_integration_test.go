@@ -40,7 +40,7 @@ func TestEveryKindHolds(t *testing.T) {
 		"oom":    "duration = \"1500ms\"",
 		"signal": "duration = \"1500ms\"\n    process = \"workload\"\n    signal = \"STOP\"",
 		"cpu":    "duration = \"1500ms\"\n    limit = 0.02",
-		"memory": "duration = \"3s\"\n    limit = \"16MiB\"",
+		"memory": "duration = \"8s\"\n    limit = \"16MiB\"", // until a busy machine has written as much
 		"io":     "duration = \"1500ms\"\n    write = \"1MiB/s\"",
 		"stress": "duration = \"1500ms\"\n    cpu = 1\n    memory = \"8MiB\"",
 		"fill":   "duration = \"1500ms\"\n    path = \"/data\"\n    size = \"8MiB\"",
