@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"strings"
@@ -35,10 +36,7 @@ injection holds the baseline until it is confirmed.`,
 			if err != nil {
 				return err
 			}
-			dir, err := journal.Current(f.runs)
-			if f.run != "" {
-				dir, err = journal.Find(f.runs, f.run)
-			}
+			dir, err := runInProgress(f.runs, f.run)
 			if err != nil {
 				return err
 			}
@@ -103,13 +101,7 @@ func confirmStep(dir, name, role, text string) (journal.Event, error) {
 		}
 		for _, w := range waiting {
 			if w == step {
-				who := role
-				if who == "" {
-					who = declared.Who
-				}
-				if who == "" {
-					who = anyRole
-				}
+				who := cmp.Or(role, declared.Who, anyRole)
 				return []journal.Said{{Actor: journal.Actor(who), Payload: &journal.Confirmation{Step: step, Text: text}}}, nil
 			}
 		}

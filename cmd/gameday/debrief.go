@@ -25,11 +25,7 @@ The exit code is 0, or 1 for an error.`,
 		Args:              atMostOneRun,
 		ValidArgsFunction: completeRuns(&runs),
 		RunE: func(_ *cobra.Command, args []string) error {
-			name := "latest"
-			if len(args) == 1 {
-				name = args[0]
-			}
-			dir, err := journal.Find(runs, name)
+			dir, err := namedRun(runs, args)
 			if err != nil {
 				return err
 			}

@@ -44,16 +44,30 @@ func (s speaker) given() (string, error) {
 	return role, nil
 }
 
-// currentRun is the run directory that is named, else that of the run in progress, else the latest.
-func currentRun(runs string, args []string) (string, error) {
+// namedRun is the run directory that is named, else the latest.
+func namedRun(runs string, args []string) (string, error) {
 	if len(args) > 0 {
 		return journal.Find(runs, args[0])
 	}
-	dir, err := journal.Current(runs)
-	if err != nil || dir != "" {
-		return dir, err
-	}
 	return journal.Find(runs, "latest")
+}
+
+// currentRun is the run directory that is named, else that of the run in progress, else the latest.
+func currentRun(runs string, args []string) (string, error) {
+	if len(args) == 0 {
+		if dir, err := journal.Current(runs); err != nil || dir != "" {
+			return dir, err
+		}
+	}
+	return namedRun(runs, args)
+}
+
+// runInProgress is the run directory that is named, or "" for that of the run in progress; "" is returned where there is none.
+func runInProgress(runs, name string) (string, error) {
+	if name != "" {
+		return journal.Find(runs, name)
+	}
+	return journal.Current(runs)
 }
 
 // longestNote bounds what can be said at once, in bytes.

@@ -106,10 +106,7 @@ func (a app) predict(args []string, f predictFlags) error {
 
 // predictNow puts a prediction into the run in progress.
 func (a app) predictNow(name string, f predictFlags, out *predictionJSON) error {
-	dir, err := journal.Current(f.runs)
-	if f.run != "" {
-		dir, err = journal.Find(f.runs, f.run)
-	}
+	dir, err := runInProgress(f.runs, f.run)
 	if err != nil {
 		return err
 	}

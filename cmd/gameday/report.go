@@ -65,11 +65,7 @@ Without --judge: 0, or 1 for an error; with --check-template 2 if there is somet
 			if err := ci.prepare(c); err != nil {
 				return err
 			}
-			name := "latest"
-			if len(args) == 1 {
-				name = args[0]
-			}
-			dir, err := journal.Find(runs, name)
+			dir, err := namedRun(runs, args)
 			if err != nil {
 				return err
 			}

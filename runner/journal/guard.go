@@ -62,9 +62,7 @@ func OpenGuard(dir string) (*Writer, []Event, error) {
 		return nil, nil, errors.Join(err, w.close())
 	}
 	events, cut := rec.readEvents(GuardFile, b)
-	for _, e := range events {
-		w.seq = max(w.seq, e.Seq)
-	}
+	w.seq = lastSeq(events)
 	w.f.torn = cut
 	return w, events, nil
 }
