@@ -249,6 +249,7 @@ func (disconnect) Undo(ctx context.Context, t Tools, u Undo) error {
 	if err != nil {
 		return err
 	}
+	seats.Store(seatKey(u.Run, u.ID, p.NetworkID), seat{u, p})
 	turn := turns.join(p.NetworkID, p.rank())
 	defer turn.leave()
 	stopHolding(u, p)
@@ -303,7 +304,7 @@ func (disconnect) Gone(ctx context.Context, t Tools, u Undo) (Proof, error) {
 // elsewhere says that a container is not at its address, and why.
 func (p place) elsewhere(ctx context.Context, t Tools, u Undo, at engine.Endpoint) string {
 	text := fmt.Sprintf("%s is in network %s again, but at %s and not at %s", u.Name, p.Network, orNone(placeOf(at, nil).addresses()), p.addresses())
-	if by := p.taken(ctx, t, u); by != "" {
+	if by := p.taken(ctx, t, u).Name; by != "" {
 		return text + fmt.Sprintf(", which container %s has got meanwhile: stop that one, run gameday recover, and start it again", by)
 	}
 	return text + fmt.Sprintf(": whoever knows it by its address does not find it; docker network disconnect %s %s, and connect it with --ip if the network has a subnet of its own", p.Network, u.Name)

@@ -77,3 +77,49 @@ func TestDisconnectOfMany(t *testing.T) {
 		t.Errorf("addresses are still held: %q", left)
 	}
 }
+
+// Two that got each other's addresses, as an engine that fails in the middle may leave them, are both put right: neither gives
+// up because the other is at its place.
+func TestDisconnectOfTwoExchanged(t *testing.T) {
+	t.Parallel()
+	tools := injecttest.Tools(t)
+	n := enginetest.TestNetwork(t, tools.Engine)
+	sweep(t, tools)
+	var ids []string
+	for range 2 {
+		ids = append(ids, enginetest.Workload(t, tools.Engine, enginetest.Unique("gameday-exchanged"), enginetest.Network(n.Name)).ID)
+	}
+	var before []map[string]any
+	var steps []inject.Step
+	for _, id := range ids {
+		before = append(before, places(t, id))
+	}
+	for _, id := range ids {
+		steps = append(steps, disconnected(t, tools, n.Name, id))
+	}
+	injecttest.Docker(t, append([]string{"rm", "-f"}, holders(t, n.ID)...)...)
+	for _, i := range []int{1, 0} {
+		injecttest.Docker(t, "network", "connect", n.Name, ids[i])
+	}
+	for i, id := range ids {
+		if reflect.DeepEqual(places(t, id), before[i]) {
+			t.Fatalf("target %d is at its own place: they have not exchanged them", i)
+		}
+	}
+	var all sync.WaitGroup
+	for _, s := range steps {
+		all.Go(func() {
+			limit, cancel := context.WithTimeout(context.Background(), inject.UndoLimit(s.Undo))
+			defer cancel()
+			if _, err := inject.Perform(limit, tools, s.Undo); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	all.Wait()
+	for i, id := range ids {
+		if after := places(t, id); !reflect.DeepEqual(after, before[i]) {
+			t.Errorf("docker inspect says of target %d\n%v, before\n%v", i, after, before[i])
+		}
+	}
+}

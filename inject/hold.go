@@ -104,8 +104,14 @@ func (h *holding) stop() {
 
 func holdKey(u Undo, p place) string { return u.Run + " " + u.Fault + " " + u.ID + " " + p.NetworkID }
 
-// endHolds stops all holds of a run.
+// endHolds stops all holds of a run, and forgets the places of its containers.
 func endHolds(run string) {
+	seats.Range(func(key, _ any) bool {
+		if strings.HasPrefix(key.(string), run+" ") {
+			seats.Delete(key)
+		}
+		return true
+	})
 	inHand.Range(func(key, h any) bool {
 		if strings.HasPrefix(key.(string), run+" ") {
 			inHand.Delete(key)
@@ -214,91 +220,6 @@ func before(at, want string, missing map[string]bool) bool {
 	return false
 }
 
-// putBack connects a container again. The address that is next is its own once all lower ones are in use: so helpers hold these
-// while it is connected.
-func putBack(ctx context.Context, t Tools, u Undo, p place, turn *turn) error {
-	defer turn.leave()
-	if err := turn.take(ctx); err != nil {
-		return err
-	}
-	const tries = 3
-	for try := 1; ; try++ {
-		c, err := inspect(ctx, t, u.ID)
-		if err != nil {
-			if errors.Is(err, engine.ErrNotFound) {
-				return nil
-			}
-			return err
-		}
-		at, ok := p.in(c)
-		switch {
-		case ok && (!lives(c, u) || p.same(at)):
-			return nil
-		case ok && (try > tries || p.taken(ctx, t, u) != ""):
-			return nil // Gone says what is the matter
-		case try > tries:
-			return fmt.Errorf("%s is not in network %s although the engine has connected it", u.Name, p.Network)
-		case ok: // at another address
-			if err := leave(ctx, t, u, p); err != nil {
-				return err
-			}
-			if err := holdNow(ctx, t, u, p); err != nil { // better elsewhere than nowhere
-				return errors.Join(err, connect(ctx, t, u, p, p.endpoint()))
-			}
-		}
-		if err := freeUp(ctx, t, u, p); err != nil {
-			return err
-		}
-		want := p.endpoint()
-		if try == tries { // where the engine lets it, at the price that the address is fixed from now on
-			want.StaticIPv4, want.StaticIPv6 = p.IPv4, p.IPv6
-		}
-		if err := connect(ctx, t, u, p, want); err != nil {
-			return err
-		}
-	}
-}
-
-func leave(ctx context.Context, t Tools, u Undo, p place) error {
-	return limited(ctx, t, u.ID, func(ctx context.Context) error {
-		err := t.Engine.DisconnectNetwork(ctx, p.Network, u.ID)
-		if errors.Is(err, engine.ErrConflict) {
-			return nil // somebody else did
-		}
-		return err
-	})
-}
-
-// connect connects a container, at an address of the engine's choice if the one that is wanted cannot be had.
-func connect(ctx context.Context, t Tools, u Undo, p place, at engine.Endpoint) error {
-	return limited(ctx, t, u.ID, func(ctx context.Context) error {
-		var err error
-		for _, network := range []string{p.NetworkID, p.Network} { // it may have been made anew
-			if err = t.Engine.ConnectNetwork(ctx, network, u.ID, at); !errors.Is(err, engine.ErrNotFound) {
-				break
-			}
-		}
-		if err == nil || errors.Is(err, engine.ErrUnreachable) || errors.Is(err, engine.ErrNotFound) || ctx.Err() != nil || at.StaticIPv4+at.StaticIPv6 == "" {
-			return conflictIsFine(ctx, t, u, p, err)
-		}
-		at.StaticIPv4, at.StaticIPv6 = "", ""
-		return conflictIsFine(ctx, t, u, p, t.Engine.ConnectNetwork(ctx, p.Network, u.ID, at))
-	})
-}
-
-// conflictIsFine drops an error that says only that somebody else has connected the container.
-func conflictIsFine(ctx context.Context, t Tools, u Undo, p place, err error) error {
-	if !errors.Is(err, engine.ErrConflict) {
-		return err
-	}
-	if c, lerr := inspect(ctx, t, u.ID); lerr == nil {
-		if _, ok := p.in(c); ok {
-			return nil
-		}
-	}
-	return err
-}
-
 // freeUp has the helpers that hold a place's addresses let go of them, and no others.
 func freeUp(ctx context.Context, t Tools, u Undo, p place) error {
 	all, err := members(ctx, t, p)
@@ -335,20 +256,6 @@ func letGo(ctx context.Context, t Tools, u Undo, p place) error {
 	}
 	wg.Wait()
 	return errors.Join(errs...)
-}
-
-// taken returns the name of another container that has got one of a place's addresses, or "". A helper is none: it lets go.
-func (p place) taken(ctx context.Context, t Tools, u Undo) string {
-	all, err := members(ctx, t, p)
-	if err != nil {
-		return ""
-	}
-	for _, c := range all {
-		if at, ok := p.in(c); ok && c.ID != u.ID && !p.holds(c, u.Run) && p.shares(at) {
-			return c.Name
-		}
-	}
-	return ""
 }
 
 // shares says whether somebody at another place has one of its addresses.
