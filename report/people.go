@@ -17,8 +17,9 @@ type spoken[P any] struct {
 // peopleFacts is all that the record has of what people said and did.
 type peopleFacts struct {
 	notes       []spoken[*journal.Note]       // by the time that they speak of
-	predictions []spoken[*journal.Prediction] // before the seal; of several by one role for one thing the last
-	late        []spoken[*journal.Prediction] // after the seal: they count for nothing
+	predictions []spoken[*journal.Prediction] // as they were sealed; of several by one role for one thing the last
+	uncounted   []spoken[*journal.Prediction] // nothing shows that they were there before the fault
+	sealed      int                           // how many predictions count, those included that one of the same role took the place of
 	seal        *noted[*journal.PredictionsSealed]
 	status      *spoken[*journal.StatusSet] // the last that people set; nil: none
 	steps       []*step                     // in the order of the scenario
@@ -39,7 +40,7 @@ func (f *facts) takePeople(id string, e journal.Event) bool {
 	case *journal.Note:
 		f.notes = append(f.notes, spoken[*journal.Note]{noted[*journal.Note]{id, e.Time, p}, e.Role()})
 	case *journal.Prediction:
-		f.predicted(spoken[*journal.Prediction]{noted[*journal.Prediction]{id, e.Time, p}, e.Role()}, e.Seq)
+		f.predicted(spoken[*journal.Prediction]{noted[*journal.Prediction]{id, e.Time, p}, e.Role()}, f.counts(e))
 	case *journal.PredictionsSealed:
 		if f.seal == nil {
 			f.seal = &noted[*journal.PredictionsSealed]{id, e.Time, p}
@@ -61,12 +62,18 @@ func (f *facts) takePeople(id string, e journal.Event) bool {
 	return true
 }
 
-// predicted takes a prediction; what people said comes after the journal, so that the seal is known by then.
-func (f *facts) predicted(p spoken[*journal.Prediction], seq int) {
-	if f.seal != nil && seq > f.seal.p.Last {
-		f.late = append(f.late, p)
+// counts says that a prediction was made before the fault: it stands in the file as it was sealed, or nothing was injected at all. What
+// people said comes after the journal, so that the seal and the faults are known by then.
+func (f *facts) counts(e journal.Event) bool {
+	return e.Sealed || f.seal == nil && len(f.faults) == 0
+}
+
+func (f *facts) predicted(p spoken[*journal.Prediction], counts bool) {
+	if !counts {
+		f.uncounted = append(f.uncounted, p)
 		return
 	}
+	f.sealed++
 	f.predictions = slices.DeleteFunc(f.predictions, func(x spoken[*journal.Prediction]) bool {
 		return x.role == p.role && x.p.Of == p.p.Of && x.p.Alert == p.p.Alert
 	})
@@ -135,7 +142,7 @@ func (f *facts) predictionsOf(name string, alert bool) []spoken[*journal.Predict
 }
 
 // describePeople says what an event of people is, verbatim where they speak.
-func describePeople(m moment, e journal.Event) (moment, bool) {
+func (f *facts) describePeople(m moment, e journal.Event) (moment, bool) {
 	role := roleName(e.Role())
 	switch p := e.Payload.(type) {
 	case *journal.Note:
@@ -154,6 +161,9 @@ func describePeople(m moment, e journal.Event) (moment, bool) {
 		if p.Text != "" {
 			m.text.Template += "; {}"
 			m.text.Args = append(m.text.Args, Quote(p.Text))
+		}
+		if !f.counts(e) {
+			m.text.Template += "; it is not among what was sealed before the fault"
 		}
 	case *journal.PredictionsSealed:
 		m.minor = true

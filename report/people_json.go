@@ -25,7 +25,7 @@ type jsonPrediction struct {
 	Expects    journal.Verdict `json:"expects"`
 	Confidence *journal.Number `json:"confidence"`
 	Text       string          `json:"text,omitempty"`
-	Counts     bool            `json:"counts"` // it was written down before the first injection
+	Counts     bool            `json:"counts"` // it was made before the first injection: it stands there as it was sealed, or nothing was injected
 }
 
 type jsonStep struct {
@@ -63,7 +63,7 @@ func (f *facts) jsonPredictions() []jsonPrediction {
 	for _, p := range f.predictions {
 		add(p, true)
 	}
-	for _, p := range f.late {
+	for _, p := range f.uncounted {
 		add(p, false)
 	}
 	return out

@@ -149,19 +149,36 @@ func (f *facts) spread(name string, alert bool, now journal.Verdict, rests []str
 	return out
 }
 
-// predictedAlerts is the spread of what was predicted of alerts, and what came too late.
+// predictedAlerts is the spread of what was predicted of alerts, and what does not count.
 func (f *facts) predictedAlerts() Para {
 	var out Para
 	for _, x := range f.claimed() {
 		out = append(out, f.spread(x.name, true, x.verdict, x.rests)...)
 	}
-	if n := len(f.late); n > 0 {
-		ids := []string{}
-		for _, p := range f.late {
-			ids = append(ids, p.id)
-		}
-		out = append(out, say(append(slices.Clone(ids), f.seal.id), "{} {} written down after the first injection was begun, and {} not counted.", Count{n, ids},
-			plural(n, "prediction was", "predictions were"), plural(n, "is", "are")))
+	return append(out, f.notCounted()...)
+}
+
+// notCounted says which predictions are left out, and on what ground.
+func (f *facts) notCounted() Para {
+	n, ids := len(f.uncounted), []string{}
+	for _, p := range f.uncounted {
+		ids = append(ids, p.id)
 	}
-	return out
+	switch {
+	case f.seal != nil && f.sealed < f.seal.p.Predictions:
+		// Which of them are among those that were sealed cannot be told from a seal over all of them.
+		k := f.seal.p.Predictions
+		text := "{} {} sealed before the first injection, and what stood in {} then does not stand there now: "
+		args := []Value{Count{N: k}, plural(k, "prediction was", "predictions were"), Name(journal.PeopleFile)}
+		if n == 0 {
+			return Para{say([]string{f.seal.id}, text+"no prediction is counted.", args...)}
+		}
+		return Para{say(append([]string{f.seal.id}, ids...), text+"the {} {} not counted.", append(args, Count{n, ids}, plural(n, "prediction in it is", "predictions in it are"))...)}
+	case n == 0:
+		return nil
+	case f.seal == nil:
+		return Para{say(append(slices.Clone(ids), f.last), "The record has no seal from before the first injection, and {} {} not counted.", Count{n, ids}, plural(n, "prediction is", "predictions are"))}
+	}
+	return Para{say(append(slices.Clone(ids), f.seal.id), "{} {} written down after the first injection was begun, and {} not counted.", Count{n, ids},
+		plural(n, "prediction was", "predictions were"), plural(n, "is", "are"))}
 }

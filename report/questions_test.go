@@ -103,6 +103,9 @@ func TestTriggers(t *testing.T) {
 			p := said[i+1].(journal.Payload)
 			s.say(80, said[i].(string), p)
 		}
+		for i, e := range rec.People {
+			_, rec.People[i].Sealed = e.Payload.(*journal.Prediction)
+		}
 		return rec
 	}
 	refuted := func() *journal.Record { return refutedRun().end(90.2, journal.OutcomeRefuted, 3).rec }

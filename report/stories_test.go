@@ -369,6 +369,9 @@ func notedRun() *journal.Record {
 	say(6, "on-call", &journal.Prediction{Of: "checkout_stays_quick", Expects: journal.Refuted})
 	say(7, "dba", &journal.Prediction{Of: "checkout_keeps_working", Expects: journal.Held, Confidence: num(0.6)})
 	say(12.4, "sre", &journal.Confirmation{Step: "ready", Text: "all green"})
+	for i := range s.rec.People {
+		s.rec.People[i].Sealed = true
+	}
 	say(31, "sre", &journal.Prediction{Of: "checkout_stays_quick", Expects: journal.Refuted})
 	frozen, violated := "", ""
 	for _, e := range s.rec.Events {

@@ -233,7 +233,7 @@ func (f *facts) describe(e EventEvidence) moment {
 	default:
 		known := false
 		if m, known = describeAlert(m, p); !known {
-			if m, known = describePeople(m, e.Event); !known {
+			if m, known = f.describePeople(m, e.Event); !known {
 				m.text = words("an event that this version does not know")
 			}
 		}

@@ -78,9 +78,15 @@ func (r *Run) announceStop() {
 	}
 }
 
-// seal closes the predictions. What is predicted from here on is predicted by somebody who may see what becomes of it.
+// seal closes the predictions. What is predicted from here on is predicted by somebody who may see what becomes of it. Without a seal nothing
+// is injected.
 func (r *Run) seal() error {
-	return r.journal.SealPredictions(func(s *journal.PredictionsSealed) error { return r.commit(s) })
+	err := r.journal.SealPredictions(func(s *journal.PredictionsSealed) error { return r.commit(s) })
+	if err != nil {
+		r.keep(err)
+		r.Stop(journal.UndoError, err.Error())
+	}
+	return err
 }
 
 // write appends an event. If it cannot be written the run is ended: what is not recorded must not be done.

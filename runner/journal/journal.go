@@ -20,6 +20,7 @@ type Event struct {
 	Actor   string    // "runner", "guard", "recover", "role:<name>", "container:<name>" or "prometheus"
 	Guard   bool      // it stands in the guard's file, whose numbers are its own
 	People  bool      // it stands in the people's file, likewise
+	Sealed  bool      // of the people's: it stands there as it was sealed before the first injection
 	After   int       // of the guard's: the number of the last event of the journal that the guard had read by then; 0: none
 	Payload Payload   // what happened
 }

@@ -250,7 +250,11 @@ func (w *Writer) SealPredictions(write func(*PredictionsSealed) error) error {
 	defer unlock()
 	seal := &PredictionsSealed{}
 	b, err := os.ReadFile(filepath.Join(w.dir, PeopleFile))
-	if err == nil {
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+	case err != nil:
+		return fmt.Errorf("cannot seal the predictions: %w", err)
+	default:
 		var r Record
 		events, _ := r.readEvents(PeopleFile, b)
 		seal.Last = lastSeq(events)
@@ -286,17 +290,42 @@ func PeopleSince(dir string, size int64) ([]Event, int64) {
 	return events, int64(len(b))
 }
 
-// readPeople reads what people said.
+// readPeople reads what people said, and marks what stands there as it was sealed: by its place in the file, since a number can be written
+// into any line. Where the seal is broken nothing is known to have been said before it.
 func (r *Record) readPeople(dir string) {
+	seal := Sealed(r.Events)
 	b, err := os.ReadFile(filepath.Join(dir, PeopleFile))
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
+		if seal != nil && seal.Bytes > 0 {
+			r.damage(PeopleFile, 0, "it is missing, and what had been said before the first injection was sealed in it")
+		}
+		return
 	case err != nil:
 		r.damage(PeopleFile, 0, "what people said cannot be read: %v", reason(err))
+		return
+	}
+	r.People, _ = r.readEvents(PeopleFile, b)
+	switch {
+	case seal == nil:
+	case len(b) < seal.Bytes:
+		r.damage(PeopleFile, 0, "it is shorter than what was sealed before the first injection: %d bytes of %d", len(b), seal.Bytes)
+	case seal.Bytes < 0, seal.Bytes > 0 && sum(b[:seal.Bytes]) != seal.SHA256:
+		r.damage(PeopleFile, 0, "what had been said before the first injection is not what was sealed then")
 	default:
-		r.People, _ = r.readEvents(PeopleFile, b)
-		if s := Sealed(r.Events); s != nil && s.SHA256 != "" && (len(b) < s.Bytes || sum(b[:s.Bytes]) != s.SHA256) {
-			r.damage(PeopleFile, 0, "what had been said before the first injection is not what was sealed then")
+		for i := range sealedEvents(b, seal.Bytes) {
+			r.People[i].Sealed = true
 		}
 	}
+}
+
+// sealedEvents is how many events stand in the first bytes of the people's file. A line that was cut off at the seal and was written on
+// afterwards is none of them.
+func sealedEvents(b []byte, sealed int) int {
+	if sealed < len(b) && b[sealed] != '\n' {
+		sealed = bytes.LastIndexByte(b[:sealed], '\n') + 1
+	}
+	var prefix Record
+	events, _ := prefix.readEvents(PeopleFile, b[:sealed])
+	return len(events)
 }

@@ -110,6 +110,113 @@ func TestTheSealEndsPredictions(t *testing.T) {
 	}
 }
 
+// sealed is a run with two predictions and a note under the seal, and a note after it; it returns the path of its people's file and what is in it.
+func sealed(t *testing.T) (w *Writer, path string, file []byte) {
+	t.Helper()
+	_, w = goingOn(t)
+	if _, err := Say(w.Dir(), Actor("sre"), &Prediction{Of: "quick", Expects: Held}, &Prediction{Of: "calm", Expects: Held}, &Note{Text: "a"}); err != nil {
+		t.Fatal(err)
+	}
+	if err := w.SealPredictions(func(s *PredictionsSealed) error { _, err := w.Commit(s); return err }); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := Say(w.Dir(), Actor("sre"), &Note{Text: "b"}); err != nil {
+		t.Fatal(err)
+	}
+	path = filepath.Join(w.Dir(), PeopleFile)
+	file, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return w, path, file
+}
+
+// What was said before the seal is told by where it stands in the file and that it is still the same, never by the number on its line.
+func TestWhatIsUnderTheSeal(t *testing.T) {
+	w, path, file := sealed(t)
+	late := `{"seq":1,"time":"2026-01-01T00:00:00Z","offset":"1s","actor":"role:sre","kind":"people.prediction","data":{"of":"quick","expects":"refuted"}}` + "\n"
+	lines := strings.SplitAfter(string(file), "\n")
+	for _, tt := range []struct {
+		name, file string
+		sealed     int
+		damage     string // of the whole file
+	}{
+		{"as it was", string(file), 3, ""},
+		{"a line with an early number at the end", string(file) + late, 3, ""},
+		{"a line with an early number before all others", late + string(file), 0, "is not what was sealed then"},
+		{"a line changed", strings.Replace(string(file), `"held"`, `"refuted"`, 1), 0, "is not what was sealed then"},
+		{"cut under the seal", lines[0] + lines[1], 0, "it is shorter than what was sealed before the first injection: "},
+		{"cut after the seal", lines[0] + lines[1] + lines[2], 3, ""},
+		{"emptied", "", 0, "it is shorter than what was sealed before the first injection: 0 bytes of "},
+		{"deleted", "deleted", 0, "it is missing, and what had been said before the first injection was sealed in it"},
+	} {
+		if err := os.WriteFile(path, []byte(tt.file), 0o644); err != nil {
+			t.Fatal(err)
+		}
+		if tt.file == "deleted" {
+			os.Remove(path)
+		}
+		rec, err := Read(w.Dir())
+		if err != nil {
+			t.Fatal(err)
+		}
+		under := 0
+		for i, e := range rec.People {
+			if e.Sealed {
+				under++
+			}
+			if e.Sealed != (i < tt.sealed) {
+				t.Errorf("%s: %s %s, sealed: %t", tt.name, e.ID(), e.Payload.Kind(), e.Sealed)
+			}
+		}
+		whole := ""
+		for _, d := range rec.Damage {
+			if d.File == PeopleFile && d.Line == 0 {
+				whole += d.What
+			}
+		}
+		if under != tt.sealed || !strings.Contains(whole, tt.damage) || (whole == "") != (tt.damage == "") {
+			t.Errorf("%s: %d sealed, damage %q", tt.name, under, whole)
+		}
+	}
+}
+
+// A line that had no end when the seal was made counts as it was then, and not with what is written on to it.
+func TestALineIsCutOffAtTheSeal(t *testing.T) {
+	_, w := goingOn(t)
+	line := `{"seq":1,"time":"2026-01-01T00:00:00Z","offset":"1s","actor":"role:sre","kind":"people.prediction","data":{"of":"quick","expects":"held"}}`
+	path := filepath.Join(w.Dir(), PeopleFile)
+	for _, tt := range []struct {
+		then, later string
+		sealed      int
+	}{{line, "", 1}, {line, "\n" + line, 1}, {line, " ", 0}, {line[:40], line[40:], 0}} {
+		if err := os.WriteFile(path, []byte(tt.then), 0o644); err != nil {
+			t.Fatal(err)
+		}
+		var rec Record
+		if err := w.SealPredictions(func(s *PredictionsSealed) error { rec.Events = []Event{{Payload: s}}; return nil }); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(path, []byte(tt.then+tt.later), 0o644); err != nil {
+			t.Fatal(err)
+		}
+		rec.readPeople(w.Dir())
+		under := 0
+		for _, e := range rec.People {
+			if e.Sealed {
+				under++
+			}
+		}
+		if under != tt.sealed {
+			t.Errorf("%q, then %q: %d sealed, want %d", tt.then, tt.later, under, tt.sealed)
+		}
+	}
+	rec := Record{Events: []Event{{Payload: &PredictionsSealed{Bytes: -1}}}}
+	if rec.readPeople(w.Dir()); len(rec.Damage) == 0 {
+		t.Error("a seal over less than nothing is taken")
+	}
+}
+
 // Nobody predicts while the seal is made: each prediction is under it or refused.
 func TestSealAndPredictionsRace(t *testing.T) {
 	_, w := goingOn(t)
