@@ -35,7 +35,8 @@ type FollowUp struct {
 	Proof    string            `json:"proof"`            // the scenario that has to hold
 	More     map[string]string `json:"more,omitempty"`   // other columns, by their titles
 	State    FollowUpState     `json:"state"`
-	By       string            `json:"by,omitempty"` // the newest run since that decided its proof: it held, or it was refuted and the follow-up stays open
+	By       string            `json:"by,omitempty"`         // the newest run since that decides its proof: it held, or it did not and the follow-up is open
+	ByWas    journal.Outcome   `json:"by_outcome,omitempty"` // what that run says of its scenario: held, refuted, aborted or residue
 	Age      int               `json:"age_days"`
 	Overdue  int               `json:"overdue_days,omitempty"` // of an open one
 	Problems []FollowUpProblem `json:"problems,omitempty"`
@@ -47,7 +48,7 @@ type FollowUpState string
 // The states of a follow-up.
 const (
 	FollowUpOpen     FollowUpState = "open"
-	FollowUpProven   FollowUpState = "proven"    // a later run of the scenario that is its proof has held
+	FollowUpProven   FollowUpState = "proven"    // the newest run of its proof that decides anything is a later one, and held
 	FollowUpDone     FollowUpState = "done"      // people say so
 	FollowUpNotDoing FollowUpState = "not doing" // people decided so
 )
@@ -69,7 +70,7 @@ func FollowUps(root string, on time.Time, people []string) ([]FollowUp, []journa
 	}
 	var out []FollowUp
 	var unread []journal.Unread
-	decided := decidedRuns{dirs: dirs}
+	proofs := proofRuns{dirs: dirs}
 	for _, dir := range dirs {
 		path := filepath.Join(dir, "report.md")
 		src, err := readDraft(path)
@@ -82,7 +83,7 @@ func FollowUps(root string, on time.Time, people []string) ([]FollowUp, []journa
 		}
 		for _, f := range followup.Parse(peoplesText(src)) {
 			if x := newFollowUp(dir, path, f, people); x.Action != "" || len(x.Problems) > 0 {
-				x.prove(&decided)
+				x.prove(&proofs)
 				x.age(on)
 				out = append(out, x)
 			}
@@ -153,20 +154,6 @@ func filled(c followup.Cell) string {
 	return c.Text
 }
 
-// prove closes an open follow-up whose proof has held since, and not been refuted after that.
-func (f *FollowUp) prove(runs *decidedRuns) {
-	if f.State != FollowUpOpen || f.Proof == "" {
-		return
-	}
-	run, outcome := runs.newest(f.Proof)
-	if run <= f.Run {
-		return
-	}
-	if f.By = run; outcome == journal.OutcomeHeld {
-		f.State = FollowUpProven
-	}
-}
-
 const day = 24 * time.Hour
 
 // age counts the days since the run and, of an open one, since it was due.
@@ -179,42 +166,6 @@ func (f *FollowUp) age(on time.Time) {
 	if due, err := time.Parse(time.DateOnly, f.DueDate); err == nil && f.State == FollowUpOpen {
 		f.Overdue = max(0, int(on.Sub(due)/day))
 	}
-}
-
-// decidedRuns finds the newest run of a scenario that held or was refuted. It reads no more than it is asked for.
-type decidedRuns struct {
-	dirs  []string // oldest first
-	known map[string]decidedRun
-}
-
-type decidedRun struct {
-	run     string
-	outcome journal.Outcome
-}
-
-func (d *decidedRuns) newest(scenario string) (run string, outcome journal.Outcome) {
-	if x, ok := d.known[scenario]; ok {
-		return x.run, x.outcome
-	}
-	var found decidedRun
-	for _, dir := range slices.Backward(d.dirs) {
-		if _, of, _ := journal.ParseID(filepath.Base(dir)); of != scenario || !journal.MayBeDecided(dir) {
-			continue
-		}
-		rec, err := journal.ReadEvents(dir)
-		if err != nil {
-			continue // it proves nothing
-		}
-		if s := rec.Summary(); s != nil && (s.Outcome == journal.OutcomeHeld || s.Outcome == journal.OutcomeRefuted) {
-			found = decidedRun{filepath.Base(dir), s.Outcome}
-			break
-		}
-	}
-	if d.known == nil {
-		d.known = map[string]decidedRun{}
-	}
-	d.known[scenario] = found
-	return found.run, found.outcome
 }
 
 // mostDraft is how many bytes of a draft are read: more than any draft has that people can read.

@@ -9,6 +9,7 @@ import (
 	"gameday/report"
 	"gameday/report/followup"
 	"gameday/runner"
+	"gameday/runner/journal"
 )
 
 func (a app) followupsCommand() *cobra.Command {
@@ -23,7 +24,8 @@ team, the due date, what shows that it is done, the ticket, the decision and the
 other column is kept.
 
 A follow-up is closed by the decision "done" or "not doing: the reason". One that names a scenario as its proof is closed by itself when a
-later run of that scenario has held, and is open again when one after that is refuted.
+later run of that scenario has held, and is open again when one after that is refuted, aborted by a guardrail or leaves something in force.
+A run that was inconclusive, injected nothing or was stopped by hand before anything was refuted changes nothing; --all says which run counts.
 
 With --check it is said instead where a row is not data yet (no owner, no date, no decision, a reason that is missing, no verb at the
 beginning) and which ones are overdue, one line each: file:line:column, what is wrong.
@@ -112,6 +114,10 @@ func followUpState(f report.FollowUp) string {
 	switch {
 	case f.State == report.FollowUpProven:
 		return fmt.Sprintf("proven: %s held", f.By)
+	case f.State == report.FollowUpOpen && f.ByWas == journal.OutcomeAborted:
+		return fmt.Sprintf("open: %s was aborted by a guardrail", f.By)
+	case f.State == report.FollowUpOpen && f.ByWas == journal.OutcomeResidue:
+		return fmt.Sprintf("open: %s left something in force", f.By)
 	case f.State == report.FollowUpOpen && f.By != "":
 		return fmt.Sprintf("open: %s was refuted", f.By)
 	}

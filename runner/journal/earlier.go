@@ -119,9 +119,14 @@ func RunsOf(root, scenario string) ([]string, error) {
 // tail is how much of the end of a journal is looked at: the end of a run is its last line, or a line before those of a recovery.
 const tail = 16 << 10
 
-// MayBeDecided says quickly whether a run may have held or been refuted, so that not every journal of many has to be read.
+// MayBeDecided says quickly whether a run may decide whether its scenario holds, so that not every journal of many has to be read: it
+// has ended, and neither as inconclusive nor as not injected.
 func MayBeDecided(dir string) bool {
-	f, err := os.Open(filepath.Join(dir, FileName))
+	return slices.ContainsFunc([]string{FileName, GuardFile}, func(name string) bool { return endedDecided(filepath.Join(dir, name)) })
+}
+
+func endedDecided(path string) bool {
+	f, err := os.Open(path)
 	if err != nil {
 		return false
 	}
@@ -134,7 +139,7 @@ func MayBeDecided(dir string) bool {
 	if _, err := f.ReadAt(b, info.Size()-int64(len(b))); err != nil {
 		return false
 	}
-	for _, o := range []Outcome{OutcomeHeld, OutcomeRefuted} {
+	for _, o := range []Outcome{OutcomeHeld, OutcomeRefuted, OutcomeAborted, OutcomeResidue, OutcomeInterrupted, OutcomeError} {
 		if bytes.Contains(b, []byte(`"outcome":"`+string(o)+`"`)) {
 			return true
 		}
