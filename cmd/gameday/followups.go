@@ -13,7 +13,8 @@ import (
 )
 
 func (a app) followupsCommand() *cobra.Command {
-	var runs, on string
+	var runs, on, roster string
+	var names []string
 	var all, asJSON, check bool
 	c := &cobra.Command{
 		Use:   "followups",
@@ -28,7 +29,8 @@ later run of that scenario has held, and is open again when one after that is re
 A run that was inconclusive, injected nothing or was stopped by hand before anything was refuted changes nothing; --all says which run counts.
 
 With --check it is said instead where a row is not data yet (no owner, no date, no decision, a reason that is missing, no verb at the
-beginning) and which ones are overdue, one line each: file:line:column, what is wrong.
+beginning) and which ones are overdue, one line each: file:line:column, what is wrong. An owner is a team: with --roster or --name, as in
+` + "`gameday lint`" + `, a participant who stands there instead is named too.
 
 The exit code is 0; with --check it is 3 if there is anything to say; it is 1 for an error, such as a draft that cannot be read.`,
 		Args: nothing,
@@ -40,7 +42,11 @@ The exit code is 0; with --check it is 3 if there is anything to say; it is 1 fo
 					return see(c, fmt.Sprintf("--on %q is not a date such as 2026-12-04", on))
 				}
 			}
-			list, unread, err := report.FollowUps(runs, day, nil)
+			people, err := participants(names, roster)
+			if err != nil {
+				return err
+			}
+			list, unread, err := report.FollowUps(runs, day, people)
 			if err != nil {
 				return err
 			}
@@ -81,6 +87,7 @@ The exit code is 0; with --check it is 3 if there is anything to say; it is 1 fo
 	c.Flags().StringVar(&runs, "runs", "runs", "look for run directories in this `directory`")
 	c.Flags().BoolVar(&all, "all", false, "list those that are closed too, and what closed them")
 	c.Flags().BoolVar(&check, "check", false, "say what is wrong with them, and end with exit code 3 if anything is")
+	participantFlags(c, &names, &roster, "is to own no follow-up")
 	c.Flags().StringVar(&on, "on", "", "count ages as on this `date` (default today)")
 	c.Flags().BoolVar(&asJSON, "json", false, "print JSON")
 	return c

@@ -33,12 +33,9 @@ Exit code 3 if there is an error; warnings and suggestions are for people to wei
 			return nil
 		},
 		RunE: func(_ *cobra.Command, args []string) error {
-			if roster != "" {
-				src, err := os.ReadFile(roster)
-				if err != nil {
-					return err
-				}
-				names = append(names, blameless.Roster(src)...)
+			names, err := participants(names, roster)
+			if err != nil {
+				return err
 			}
 			findings := []blameless.Finding{}
 			for _, path := range args {
@@ -74,10 +71,27 @@ Exit code 3 if there is an error; warnings and suggestions are for people to wei
 			return exit(code)
 		},
 	}
-	c.Flags().StringArrayVar(&names, "name", nil, "a participant's `name` that should be a role instead (may be repeated)")
-	c.Flags().StringVar(&roster, "roster", "", "a `file` with the names of those who took part: a table of roles, or a line for each")
+	participantFlags(c, &names, &roster, "should be a role instead")
 	c.Flags().BoolVar(&sarif, "sarif", false, "print SARIF 2.1.0, for code hosts")
 	c.Flags().BoolVar(&asJSON, "json", false, "print JSON")
 	c.MarkFlagsMutuallyExclusive("json", "sarif")
 	return c
+}
+
+// participantFlags are the ways to say who took part. what is said of their names.
+func participantFlags(c *cobra.Command, names *[]string, roster *string, what string) {
+	c.Flags().StringArrayVar(names, "name", nil, "a participant's `name` that "+what+" (may be repeated)")
+	c.Flags().StringVar(roster, "roster", "", "a `file` with the names of those who took part: a table of roles, or a line for each")
+}
+
+// participants are the names that were given, and those in the file.
+func participants(names []string, roster string) ([]string, error) {
+	if roster == "" {
+		return names, nil
+	}
+	src, err := os.ReadFile(roster)
+	if err != nil {
+		return nil, err
+	}
+	return append(names, blameless.Roster(src)...), nil
 }
