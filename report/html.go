@@ -89,6 +89,7 @@ func (p *page) write() {
 	}
 	p.hero()
 	p.words("", "the whole run", "")
+	p.keptAfter("")
 	for _, s := range order {
 		p.section(s)
 	}

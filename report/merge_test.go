@@ -152,7 +152,7 @@ func TestWordsBelongToTheBlockBefore(t *testing.T) {
 		t.Errorf("an answered question did not stay as it was:\n%s", got)
 	}
 	w, err := readWritten(answered, []Section{{ID: "a"}, {ID: "b"}})
-	if err != nil || w.words["a"] != "Ours.\n\n" || w.words["q-slow"] != "\nThe pool.\n\n" || !slices.Equal(w.kept, []kept{{"q-slow", "a", "What was it?\n"}}) || w.deleted["a"] || len(w.edited) > 0 {
+	if err != nil || w.words["a"] != "Ours.\n\n" || w.words["q-slow"] != "\nThe pool.\n\n" || !slices.Equal(w.kept, []kept{{"q-slow", "a", "What was it?\n", false}}) || w.deleted["a"] || len(w.edited) > 0 {
 		t.Errorf("people's side is read as %+v, %v", w, err)
 	}
 	w, err = readWritten(strings.Replace(strings.Replace(answered, "What was it", "What is it", 1), b.generated(false).String(), "", 1), []Section{{ID: "a"}, {ID: "q-slow"}, {ID: "b"}})

@@ -132,7 +132,7 @@ func (p *page) section(s Section) {
 	case s.ID == "attention":
 		p.raw("<section id=\"attention\" aria-label=\"Attention\">\n")
 		if edited {
-			p.theirVersion(theirs)
+			p.theirVersion(theirs, editedByPeople)
 		}
 		p.items(s.Items)
 		p.words(s.ID, "this", s.Seed)
@@ -144,7 +144,7 @@ func (p *page) section(s Section) {
 		}
 		p.raw("<section class=\"%s\" id=\"%s\">\n", class, s.ID)
 		if edited {
-			p.theirVersion(theirs)
+			p.theirVersion(theirs, editedByPeople)
 		}
 		if items := p.shown(s); len(items) > 0 {
 			p.raw("<div class=\"machine\">\n")
@@ -160,12 +160,31 @@ func (p *page) section(s Section) {
 		}
 		p.raw("</section>\n")
 	}
+	p.keptAfter(s.ID)
+}
+
+// keptAfter sets the blocks that the draft no longer has and that stay for what people wrote, where they stand: after a section, or before
+// all of them ("").
+func (p *page) keptAfter(after string) {
 	for _, k := range p.written.kept {
-		if k.after == s.ID {
-			p.raw("<section class=\"question\" id=\"%s\">\n<p class=\"ask\">%s<span>Asked before</span></p>\n<div class=\"asked\">%s</div>\n", k.id, askIcon, p.prose.write(k.body, 3))
-			p.words(k.id, "this question", "")
-			p.raw("</section>\n")
+		if k.after != after {
+			continue
 		}
+		if !strings.HasPrefix(k.id, questionPrefix) {
+			p.raw("<section class=\"part\" id=\"%s\">\n", k.id)
+			p.theirVersion(k.body, "Assembled from evidence for an earlier version of this draft, then edited by people")
+			p.words(k.id, "this", "")
+			p.raw("</section>\n")
+			continue
+		}
+		p.raw("<section class=\"question\" id=\"%s\">\n<p class=\"ask\">%s<span>Asked before</span></p>\n", k.id, askIcon)
+		if k.edited {
+			p.theirVersion(k.body, editedByPeople)
+		} else {
+			p.raw("<div class=\"asked\">%s</div>\n", p.prose.write(k.body, 3))
+		}
+		p.words(k.id, "this question", "")
+		p.raw("</section>\n")
 	}
 }
 
@@ -183,7 +202,7 @@ func (p *page) question(s Section) {
 	}
 	p.raw("</p>\n")
 	if theirs, edited := p.written.edited[s.ID]; edited {
-		p.theirVersion(theirs)
+		p.theirVersion(theirs, editedByPeople)
 	} else {
 		p.raw("<div class=\"asked\">\n")
 		p.items(s.Items)
@@ -218,9 +237,11 @@ func (p *page) words(id, about, seed string) {
 	p.raw("<div class=\"%s\" role=\"group\" aria-label=\"People on %s\" dir=\"auto\">\n<p class=\"by\">%s%s</p>\n%s</div>\n", class, text(about), peopleIcon, by, set)
 }
 
-// theirVersion sets a block as people have edited it.
-func (p *page) theirVersion(markdown string) {
-	p.raw("<div class=\"people edited\" role=\"group\" aria-label=\"Edited by people\" dir=\"auto\">\n<p class=\"by\">%sAssembled from evidence, then edited by people</p>\n%s</div>\n", peopleIcon, p.prose.write(markdown, 2))
+const editedByPeople = "Assembled from evidence, then edited by people"
+
+// theirVersion sets a block as people have edited it, under what it is.
+func (p *page) theirVersion(markdown, what string) {
+	p.raw("<div class=\"people edited\" role=\"group\" aria-label=\"Edited by people\" dir=\"auto\">\n<p class=\"by\">%s%s</p>\n%s</div>\n", peopleIcon, what, p.prose.write(markdown, 2))
 }
 
 // blank is room to write on, in print.

@@ -13,6 +13,7 @@ type written struct {
 // A kept block stands after another one, which the draft still has; "": before all of them.
 type kept struct {
 	id, after, body string
+	edited          bool // people made it what it is; otherwise it is a question that they answered
 }
 
 // readWritten reads people's side of a report.md that has been merged with the draft's sections.
@@ -38,7 +39,7 @@ func readWritten(content string, sections []Section) (*written, error) {
 				w.words[c.id] += "\n" + c.body
 			}
 		case !fresh[c.id]:
-			w.kept = append(w.kept, kept{c.id, after, c.body})
+			w.kept = append(w.kept, kept{c.id, after, c.body, c.block.edited()})
 		default:
 			if after = c.id; c.block.edited() {
 				w.edited[c.id] = c.body

@@ -125,6 +125,57 @@ func TestPageWithoutWhatPeopleTookOut(t *testing.T) {
 	checkPage(t, "residue, replaced", page)
 }
 
+// What the draft no longer has is drawn for what people wrote, where it stands and as what it is.
+func TestPageKeepsWhatTheDraftLost(t *testing.T) {
+	old := string(askedDraft().Markdown())
+	cut := func(id string) string { // a block, which is taken out
+		from := strings.Index(old, "<!-- gameday:begin "+id+" ")
+		end := "<!-- gameday:end " + id + " -->\n"
+		to := strings.Index(old, end) + len(end)
+		block := old[from:to]
+		old = old[:from] + old[to:]
+		return block
+	}
+	const asked, moved, section = "q-refuted-checkout-stays-quick", "q-no-notes", "to-do"
+	question, answered, edited := cut(asked), cut(moved), cut(section)
+	question = strings.Replace(question, "\n<!-- gameday:end", "\nAnd what did the board show?\n<!-- gameday:end", 1)
+	edited = strings.Replace(edited, "\n<!-- gameday:end", "\nThe *deadline* goes first.\n<!-- gameday:end", 1)
+	list, rest, _ := strings.Cut(old, "\n")
+	old = list + "\n" + answered + "\nA button on the board would do.\n\n" + edited + "\nThe rest can wait.\n\n" + question + rest
+
+	d := Build(stories()["held"])
+	d.Sections = slices.DeleteFunc(d.Sections, func(s Section) bool { return s.ID == moved })
+	merged, err := d.Merge([]byte(old))
+	if err != nil {
+		t.Fatal(err)
+	}
+	page, err := d.Page(merged)
+	if err != nil {
+		t.Fatal(err)
+	}
+	checkPage(t, "kept", page)
+	said := map[string]string{}
+	walk(parsePage(t, page), func(n *html.Node) {
+		if n.Data == "section" {
+			said[attribute(n, "id")] = strings.Join(strings.Fields(textOf(n)), " ")
+		}
+	})
+	for id, want := range map[string][]string{
+		moved:   {"Asked before", "What would make it easier", "A button on the board would do."},
+		asked:   {"Asked before", "then edited by people", "screens that you watched", "And what did the board show?"},
+		section: {"for an earlier version of this draft, then edited by people", "To do", "The deadline goes first.", "The rest can wait."},
+	} {
+		for _, w := range want {
+			if !strings.Contains(said[id], w) {
+				t.Errorf("%q is not in %s: %q", w, id, said[id])
+			}
+		}
+	}
+	if strings.Contains(said[section], "Asked before") {
+		t.Errorf("a section is headed as a question: %q", said[section])
+	}
+}
+
 // Whatever stands in report.md, it is text on the page.
 func TestWhatPeopleWroteIsText(t *testing.T) {
 	hostile := []string{
