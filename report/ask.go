@@ -36,7 +36,7 @@ func (f *facts) askRefuted() []Question {
 // refutedBy is the value that a refuted hypothesis is remembered by; nil where the record has none.
 func (h *hypothesis) refutedBy() *journal.Point {
 	if h.judged != nil {
-		p, _ := worstPoint(h.judged.p)
+		p, _ := h.seen()
 		return p
 	}
 	for _, s := range h.states {

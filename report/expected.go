@@ -103,36 +103,63 @@ func (f *facts) observed(h *hypothesis) Phrase {
 	if h.verdict == journal.NotTested {
 		return words("nothing that counts")
 	}
-	worst, phase := worstPoint(h.judged.p)
+	worst, phase := h.seen()
 	if worst == nil {
 		return words("no value")
 	}
-	longest := longest(phase)
-	if again := h.judged.p.HeldAgain; phase.Phase == journal.Recovery && h.verdict == journal.Held && longest != nil && again != nil && again.AtMost > 0 {
-		return words("held for good {} after the last undo; before that {} at {}", Lasting{time.Duration(again.AtLeast), time.Duration(again.AtMost)}, against(worst), At(worst.At))
-	}
 	p := words("{} at {}", against(worst), At(worst.At))
-	if longest != nil && longest.AtMost > 0 {
-		p.Template += ", for {}"
-		p.Args = append(p.Args, Lasting{time.Duration(longest.Length), time.Duration(longest.AtMost)})
+	more := func(template string, least, most journal.Duration) {
+		p.Template += template
+		p.Args = append(p.Args, Lasting{time.Duration(least), time.Duration(most)})
+	}
+	var recovered *journal.HeldAgain
+	for i := range h.judged.p.Phases {
+		if x := &h.judged.p.Phases[i]; x.Phase == journal.Recovery && len(x.Violations) > 0 && h.verdict == journal.Held {
+			recovered = h.judged.p.HeldAgain
+		}
+	}
+	if phase != nil {
+		most := longest(phase)
+		for i := range phase.Violations {
+			s := &phase.Violations[i]
+			if worst.At.Before(s.First) || worst.At.After(s.Last) || s.AtMost <= 0 {
+				continue
+			}
+			more(", for {}", s.Length, s.AtMost)
+			if s != most && s.AtMost < most.AtMost {
+				more("; the longest violation lasted {}", most.Length, most.AtMost)
+			}
+		}
+	}
+	if recovered != nil && recovered.AtMost > 0 {
+		more("; held for good {} after the last undo", recovered.AtLeast, recovered.AtMost)
 	}
 	return p
 }
 
-// worstPoint is the worst value of the phases that a verdict rests on: the one that it names, or else the worst of those
-// after the baseline.
-func worstPoint(j *journal.HypothesisJudged) (*journal.Point, *journal.PhaseJudged) {
+// seen is the value by which a verdict is remembered, and the phase that it is of; nil where there is none. It is the worst of the phase that
+// the verdict names; else of all values that count the one that margins are measured at; else the worst after the baseline.
+func (h *hypothesis) seen() (*journal.Point, *journal.PhaseJudged) {
+	j := h.judged.p
+	for i := range j.Phases {
+		if p := &j.Phases[i]; p.Phase == j.Phase && p.Worst != nil {
+			return p.Worst, p
+		}
+	}
+	if j.Margin != nil {
+		point := &j.Margin.Point
+		for i := range j.Phases {
+			if p := &j.Phases[i]; p.Phase != journal.Baseline && !point.At.Before(p.From) && !point.At.After(p.To) {
+				return point, p
+			}
+		}
+		return point, nil
+	}
 	var point *journal.Point
 	var phase *journal.PhaseJudged
 	for i := range j.Phases {
 		p := &j.Phases[i]
-		if p.Worst == nil {
-			continue
-		}
-		if p.Phase == j.Phase {
-			return p.Worst, p
-		}
-		if point == nil || p.Phase != journal.Baseline && (phase.Phase == journal.Baseline || beyond(p.Worst) > beyond(point)) {
+		if p.Worst != nil && (point == nil || p.Phase != journal.Baseline && (phase.Phase == journal.Baseline || beyond(p.Worst) > beyond(point))) {
 			point, phase = p.Worst, p
 		}
 	}
@@ -166,25 +193,58 @@ func longest(p *journal.PhaseJudged) *journal.Stretch {
 	return out
 }
 
-// margin is how much room was left to the bound, or how far beyond it the value went.
+// margin is how much room the value by which the verdict is remembered left to its bound, or how far beyond it the value went.
 func (h *hypothesis) margin() Phrase {
 	if h.verdict == journal.NotTested {
 		return words("none: it was not tested")
 	}
-	if h.judged == nil || h.judged.p.Margin == nil {
-		if h.judged != nil {
-			p, phase := worstPoint(h.judged.p)
-			switch {
-			case p == nil:
-			case p.Op == "==" || p.Op == "!=":
-				return words("none: it is met or it is not")
-			case h.Within > 0 && h.verdict == journal.Held && phase.Phase == journal.Fault:
-				return words("none: it had to come true, and did")
-			}
-		}
+	if h.judged == nil {
 		return words("not in the record")
 	}
-	return marginPhrase(h.judged.p.Margin)
+	p, phase := h.seen()
+	switch m := h.judged.p.Margin; {
+	case p == nil:
+	case m != nil && p == &m.Point:
+		return marginPhrase(m)
+	case p.Op == "==" || p.Op == "!=":
+		return words("none: it is met or it is not")
+	case h.Within > 0 && h.verdict == journal.Held && phase.Phase == journal.Fault:
+		return words("none: it had to come true, and did")
+	case marginOf(p) != nil:
+		return words("{}", Left(*p))
+	}
+	return words("not in the record")
+}
+
+// left is the margin at the value by which a verdict is remembered; nil where there is none.
+func (h *hypothesis) left() *journal.Margin {
+	if h.judged == nil || h.judged.p.Margin == nil {
+		return nil
+	}
+	p, _ := h.seen()
+	if m := h.judged.p.Margin; p == &m.Point {
+		return m
+	}
+	return marginOf(p)
+}
+
+// marginOf is how far a value is from the bound that it has to stay below or above; nil where it has none.
+func marginOf(p *journal.Point) *journal.Margin {
+	switch p.Op {
+	case "<", "<=", ">", ">=":
+	default:
+		return nil
+	}
+	d := -beyond(p)
+	if p.Bound == nil || math.IsNaN(d) {
+		return nil
+	}
+	m := &journal.Margin{Point: *p, Distance: journal.Number(d)}
+	if b := math.Abs(float64(*p.Bound)); b > 0 && finite(b) {
+		share := journal.Number(d / b)
+		m.Share = &share
+	}
+	return m
 }
 
 func marginPhrase(m *journal.Margin) Phrase {

@@ -130,10 +130,10 @@ func (f *facts) verdictLine() Sentence {
 func (f *facts) worst() *hypothesis {
 	var worst *hypothesis
 	for _, h := range f.hypotheses {
-		if h.judged == nil || h.judged.p.Margin == nil || h.verdict == journal.NotTested {
+		if h.verdict == journal.NotTested || h.left() == nil {
 			continue
 		}
-		if worst == nil || tighter(h.judged.p.Margin, worst.judged.p.Margin) {
+		if worst == nil || tighter(h.left(), worst.left()) {
 			worst = h
 		}
 	}
@@ -160,7 +160,7 @@ func (f *facts) worstLine() Sentence {
 	if h == nil {
 		return say(cite(f.declaredEvidence(), f.last), "No margin to a bound is in the record.")
 	}
-	m, ids := h.judged.p.Margin, cite(h.judged.id, f.query(h.QueryID))
+	m, ids := h.left(), cite(h.judged.id, f.query(h.QueryID))
 	template := "Of the values that count, the one nearest to its bound was {} at {}, in {}."
 	if m.Distance < 0 {
 		template = "Of the values that count, the one furthest beyond its bound was {} at {}, in {}."

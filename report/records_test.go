@@ -123,6 +123,10 @@ func phaseAt(sec float64) journal.Phase {
 func judged(q *journal.Query, v journal.Verdict, r journal.Reason, phase journal.Phase) *journal.HypothesisJudged {
 	j := &journal.HypothesisJudged{Hypothesis: q.Name, QueryID: q.ID, Verdict: v, Reason: r, Phase: phase}
 	var prev *journal.Sample
+	again := len(q.Samples) // from here on it held for good
+	for again > 0 && q.Samples[again-1].State == journal.Holding {
+		again--
+	}
 	for i := range q.Samples {
 		s := &q.Samples[i]
 		if len(j.Phases) == 0 || j.Phases[len(j.Phases)-1].Phase != s.Phase {
@@ -141,7 +145,7 @@ func judged(q *journal.Query, v journal.Verdict, r journal.Reason, phase journal
 		if worst != nil && (p.Worst == nil || worst.Value > p.Worst.Value) {
 			p.Worst = worst
 		}
-		if worst != nil && s.Phase != journal.Baseline && finite(float64(worst.Value)) {
+		if worst != nil && (s.Phase == journal.Fault || s.Phase == journal.Recovery && i >= again) && finite(float64(worst.Value)) {
 			distance := *worst.Bound - worst.Value
 			if j.Margin == nil || distance < j.Margin.Distance {
 				j.Margin = &journal.Margin{Point: *worst, Distance: distance, Share: num(float64(distance) / float64(*worst.Bound))}

@@ -179,6 +179,8 @@ func (k *known) values(d *Draft, args []Value, ids []string) []Value {
 			ok = k.span(v.AtLeast) && k.span(v.AtMost)
 		case Against:
 			ok = k.number(float64(v.Value)) && (v.Bound == nil || k.number(float64(*v.Bound)))
+		case Left:
+			ok = v.Bound != nil && k.number(float64(v.Value)) && k.number(float64(*v.Bound))
 		case Halfway:
 			text, least, most := words("{}", v).plainText(d.Clock), min(v.Value, v.Bound), max(v.Value, v.Bound)
 			x, err := strconv.ParseFloat(strings.ReplaceAll(text, "−", "-"), 64)
@@ -226,6 +228,10 @@ func TestRulesForMachineText(t *testing.T) {
 func TestRulesCatchWhatBreaksThem(t *testing.T) {
 	rec := stories()["refuted"]
 	wrong := at(3.25)
+	point := func(i int) *journal.Point {
+		x := rec.Queries["Q2"].Samples[i].Series[0]
+		return &journal.Point{Value: x.Value, Op: x.Op, Bound: x.Bound}
+	}
 	for what, x := range map[string]Sentence{
 		"no evidence":           {Template: "Nothing was seen."},
 		"evidence not there":    say([]string{"E99"}, "Nothing was seen."),
@@ -247,6 +253,8 @@ func TestRulesCatchWhatBreaksThem(t *testing.T) {
 		"a wrong proposal":      say([]string{"Q2"}, "Then {}.", Halfway{Value: rec.Queries["Q2"].Samples[3].Series[0].Value, Bound: 0.7}),
 		"a wrong dose":          say([]string{"E1"}, "Then {}.", Doubled(7*time.Second)),
 		"a wrong share of dose": say([]string{"E1"}, "Then {}.", DoubledPercent(31)),
+		"a margin of others":    say([]string{"Q2"}, "It was {}, {}.", against(point(3)), Left(*point(49))),
+		"a margin as others":    say([]string{"Q2"}, "It was {}, {}.", against(point(3)), Inner(marginPhrase(marginOf(point(49))))),
 		"a missing value":       say([]string{"E1"}, "It was {}."),
 	} {
 		d := Build(rec)
@@ -367,11 +375,15 @@ func breaches(t *testing.T, d *Draft) []string {
 			}
 			for _, x := range sentences(item) {
 				check(s.ID, x.phrase(), x.Evidence)
+				out = append(out, unpaired(x.phrase().plainText(d.Clock))...)
 			}
 			for _, r := range rows(item) {
+				var cells []string
 				for _, c := range r.Cells {
 					check(s.ID, c, r.Evidence)
+					cells = append(cells, c.plainText(d.Clock))
 				}
+				out = append(out, unpaired(strings.Join(cells, " | "))...)
 			}
 			empty := false
 			switch i := item.(type) {

@@ -129,6 +129,8 @@ type (
 		Bound *journal.Number
 		Trips bool // the bound is where a guardrail stops the run, not what was expected
 	}
+	// Left is how much room a value leaves to its bound, or how far beyond it is.
+	Left journal.Point
 	// Percent is a share, 1 being all.
 	Percent float64
 	// Name is a name from outside.
@@ -207,6 +209,14 @@ func (v Against) pieces(Clock) []piece {
 
 // against is a point beside what was expected of it.
 func against(p *journal.Point) Against { return Against{Value: p.Value, Op: p.Op, Bound: p.Bound} }
+
+func (v Left) pieces(c Clock) []piece {
+	m := marginOf((*journal.Point)(&v))
+	if m == nil {
+		return one(plain, "not in the record")
+	}
+	return marginPhrase(m).pieces(c)
+}
 
 func (v Percent) pieces(Clock) []piece { return one(plain, formatNumber(float64(v)*100, 3)+" %") }
 func (v Name) pieces(Clock) []piece    { return one(name, string(v)) }

@@ -77,10 +77,10 @@ func TestHeldInTheRecovery(t *testing.T) {
 	s.declare([]*claim{c}).baseline().inject().undo(undoAt, journal.UndoDue, "health is unhealthy, was healthy")
 	s.add(66, &journal.TargetChanged{Container: store, Change: "healthy", At: at(65.9), Target: true})
 	j := judged(s.sample(c, endAt), journal.Held, journal.ReasonHeld, "")
-	j.Phases = j.Phases[2:]
+	j.Phases, j.Margin = j.Phases[2:], marginOf(&journal.Point{At: at(64), Value: 0.1, Op: "<", Bound: num(0.5)})
 	j.HeldAgain = &journal.HeldAgain{Undo: at(goneAt), AtLeast: journal.Duration(at(63).Sub(at(goneAt))), AtMost: journal.Duration(at(64).Sub(at(goneAt))), First: at(64)}
 	rec := s.add(90.1, j).end(90.2, journal.OutcomeHeld, 0).rec
-	says(t, rec, []string{"held for good 2.9 to 4 s after the last undo; before that 1 (expected < 0.5)", "where this does not count against it, it was still violated",
+	says(t, rec, []string{"0.1 (expected < 0.5) at 10:05:35 (T+34 s); held for good 2.9 to 4 s after the last undo", "where this does not count against it, it was still violated",
 		"Right after the undo `shop-store-1` was not as before: `health is unhealthy, was healthy`", "The last that is known of the health of `shop-store-1` is `healthy`, at 10:05:36.9"}, nil)
 	for _, b := range breaches(t, Build(rec)) {
 		t.Error(b)
