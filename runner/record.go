@@ -21,7 +21,7 @@ func (r *Run) declare() error {
 	}
 	err = errors.Join(err, r.write(declared), r.declareReport(), r.write(earlier(r.setup, r.plan.Scenario, r.id)), r.declareAlerts(),
 		r.writeSpots(append(r.plan.Blind[:len(r.plan.Blind):len(r.plan.Blind)], r.alerts.blind()...)), r.journal.SaveScenario(r.scenarioFiles()),
-		journal.TakePredictions(r.setup.Runs, r.plan.Scenario.Name, r.Dir()))
+		r.takePredictions())
 	if err != nil {
 		return err
 	}
@@ -78,10 +78,22 @@ func (r *Run) announceStop() {
 	}
 }
 
+// takePredictions takes up what was predicted for this run before it began. A sham run leaves it to a run that injects something.
+func (r *Run) takePredictions() (err error) {
+	r.predictionsUsed = func() error { return nil }
+	if !r.plan.Sham {
+		r.predictionsUsed, err = journal.TakePredictions(r.setup.Runs, r.plan.Scenario.Name, r.Dir())
+	}
+	return err
+}
+
 // seal closes the predictions. What is predicted from here on is predicted by somebody who may see what becomes of it. Without a seal nothing
 // is injected.
 func (r *Run) seal() error {
 	err := r.journal.SealPredictions(func(s *journal.PredictionsSealed) error { return r.commit(s) })
+	if err == nil {
+		err = r.predictionsUsed()
+	}
 	if err != nil {
 		r.keep(err)
 		r.Stop(journal.UndoError, err.Error())

@@ -41,6 +41,8 @@ type Run struct {
 	alerts     *alertWatch // nil: there are neither rules nor claims about alerts
 	steps      *steps
 	stopped    *stop
+	// predictionsUsed says that no later run is to take up what this one has taken up.
+	predictionsUsed func() error
 
 	mu         sync.Mutex
 	phase      journal.Phase

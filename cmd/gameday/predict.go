@@ -31,7 +31,8 @@ func (a app) predictCommand() *cobra.Command {
 being watched: right before the first injection the predictions are sealed, and the draft sets what was predicted by then beside the outcome,
 as spread over the roles. Of several by one role for one thing the last one counts.
 
-With --scenario FILE, or FILE:NAME where a file has several scenarios, the prediction is kept below --runs until the next run of that scenario begins.`,
+With --scenario FILE, or FILE:NAME where a file has several scenarios, the prediction is kept below --runs for the next run of that scenario: until it
+injects something. A run that ends before, or is a sham, leaves it to the one after.`,
 		Args: func(c *cobra.Command, args []string) error {
 			if len(args) < 2 || len(args) > 3 {
 				return see(c, "write the name of a hypothesis or an alert, and held or refuted")
@@ -183,7 +184,19 @@ func (a app) predictLater(name string, f predictFlags, out *predictionJSON) erro
 		return err
 	}
 	out.Scenario = list[0].Name
-	return journal.Predict(f.runs, out.Scenario, journal.Actor(out.Role), out.Prediction)
+	if err := journal.Predict(f.runs, out.Scenario, journal.Actor(out.Role), out.Prediction); err != nil {
+		return err
+	}
+	a.warnUnread(f.runs, out.Scenario)
+	return nil
+}
+
+// warnUnread names the lines that wait for the next run of a scenario and cannot be read: they stay where they are, and nobody hears of them otherwise.
+func (a app) warnUnread(runs, scenario string) {
+	path, lines := journal.UnreadPredictions(runs, scenario)
+	for _, n := range lines {
+		fmt.Fprintf(a.stderr, "gameday: warning: %s:%d is no prediction that can be read; no run takes it up: correct the line, or take it out\n", oneLine(path), n)
+	}
 }
 
 // predicted finds what a name stands for: a hypothesis or an alert, with "hypothesis." or "alert." before it where there are both.

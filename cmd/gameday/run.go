@@ -227,6 +227,7 @@ func (a app) rehearse(ctx context.Context, in *interrupts, s runner.Setup, ws *s
 		return fail(err)
 	}
 	s.FollowUps, s.Unread = report.OpenFollowUps(s.Runs)
+	a.warnUnread(s.Runs, sc.Name)
 	d := &display{w: a.stderr, terminal: a.terminal(a.stderr), color: a.color(), width: a.width, height: a.height}
 	r := runner.NewRun(s, plan, id, d.event)
 	if d.terminal && a.terminal(a.stdin) {

@@ -9,6 +9,8 @@ import (
 	"os"
 	"path/filepath"
 	"time"
+
+	"gameday/runner/journal"
 )
 
 // A vent is what somebody keeps to themselves.
@@ -47,12 +49,7 @@ func (a app) vent(words string) error {
 	if err != nil {
 		return err
 	}
-	f, err := os.OpenFile(path, os.O_WRONLY|os.O_APPEND|os.O_CREATE, 0o600)
-	if err != nil {
-		return fmt.Errorf("cannot keep it: %w", err)
-	}
-	_, err = f.Write(append(line, '\n'))
-	if err := errors.Join(err, f.Sync(), f.Close()); err != nil {
+	if err := journal.AppendLines(path, 0o600, append(line, '\n')); err != nil {
 		return fmt.Errorf("cannot keep it: %w", err)
 	}
 	fmt.Fprintf(a.stderr, "Kept to yourself, in %s. It is in no run and in no report.\n", path)

@@ -7,7 +7,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -172,21 +171,9 @@ func SayAll(dir string, choose func(*Record) ([]Said, error)) ([]Event, error) {
 	if err != nil || len(said) == 0 {
 		return nil, err
 	}
-	f, err := os.OpenFile(filepath.Join(dir, PeopleFile), os.O_RDWR|os.O_APPEND|os.O_CREATE, 0o644)
-	if err != nil {
-		return nil, fmt.Errorf("cannot note anything in %s: %w", dir, err)
-	}
-	defer f.Close()
-	b, err := io.ReadAll(f)
-	if err != nil {
-		return nil, fmt.Errorf("cannot read what was noted so far: %w", err)
-	}
 	seq := lastSeq(rec.People)
 	var out []Event
 	var lines bytes.Buffer
-	if len(b) > 0 && b[len(b)-1] != '\n' {
-		lines.WriteByte('\n')
-	}
 	for _, s := range said {
 		if _, ok := s.Payload.(*Prediction); ok && Sealed(rec.Events) != nil {
 			return nil, ErrSealed
@@ -205,14 +192,39 @@ func SayAll(dir string, choose func(*Record) ([]Said, error)) ([]Event, error) {
 		lines.Write(append(line, '\n'))
 		out = append(out, e)
 	}
-	w := &log{file: f, size: int64(len(b))}
-	if err := w.add(lines.Bytes()); err != nil {
+	if err := AppendLines(filepath.Join(dir, PeopleFile), 0o644, lines.Bytes()); err != nil {
 		return nil, fmt.Errorf("cannot note anything in %s: %w", dir, err)
 	}
-	if err := f.Sync(); err != nil {
-		return nil, fmt.Errorf("cannot make sure that the note in %s is on the disk: %w", dir, err)
-	}
 	return out, nil
+}
+
+// AppendLines appends whole lines to a file, durably; one that is not there is made with perm. Where the file breaks off in the middle of a line,
+// that line is ended first: what is added never becomes one with it.
+func AppendLines(path string, perm fs.FileMode, lines []byte) (err error) {
+	f, err := os.OpenFile(path, os.O_RDWR|os.O_APPEND|os.O_CREATE, perm)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, f.Close()) }()
+	fi, err := f.Stat()
+	if err != nil {
+		return err
+	}
+	w := &log{file: f, size: fi.Size()}
+	if w.size > 0 {
+		end := make([]byte, 1)
+		if _, err := f.ReadAt(end, w.size-1); err != nil {
+			return err
+		}
+		w.torn = end[0] != '\n'
+	}
+	if err := w.add(lines); err != nil {
+		return err
+	}
+	if err := f.Sync(); err != nil {
+		return fmt.Errorf("it cannot be made sure that it is on the disk: %w", err)
+	}
+	return nil
 }
 
 // peoplePatience is how long to wait for another process that adds to the people's file.

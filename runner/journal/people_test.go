@@ -4,6 +4,7 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -254,10 +255,9 @@ func TestPredictionsWait(t *testing.T) {
 	if err := Predict(root, "other", Actor("sre"), &Prediction{Of: "quick", Expects: Held}); err != nil {
 		t.Fatal(err)
 	}
-	for range 2 {
-		if err := TakePredictions(root, "freezes", w.Dir()); err != nil {
-			t.Fatal(err)
-		}
+	used, err := TakePredictions(root, "freezes", w.Dir())
+	if err != nil {
+		t.Fatal(err)
 	}
 	rec, _ := Read(w.Dir())
 	if len(rec.People) != 2 || rec.People[1].Payload.(*Prediction).Expects != Refuted || *rec.People[1].Payload.(*Prediction).Confidence != sure {
@@ -265,6 +265,69 @@ func TestPredictionsWait(t *testing.T) {
 	}
 	if dirs, _ := Runs(root); len(dirs) != 1 {
 		t.Errorf("runs: %v", dirs)
+	}
+
+	// Until they are used the next run has them, too; what is predicted meanwhile is for that one alone.
+	if err := Predict(root, "freezes", Actor("dba"), &Prediction{Of: "quick", Expects: Held}); err != nil {
+		t.Fatal(err)
+	}
+	next := func() []Event {
+		t.Helper()
+		_, w := goingOn(t)
+		if _, err := TakePredictions(root, "freezes", w.Dir()); err != nil {
+			t.Fatal(err)
+		}
+		rec, _ := Read(w.Dir())
+		return rec.People
+	}
+	if all := next(); len(all) != 3 || all[0].Role() != "sre" {
+		t.Errorf("before they are used the next run has %+v", all)
+	}
+	if err := used(); err != nil {
+		t.Fatal(err)
+	}
+	if all := next(); len(all) != 1 || all[0].Role() != "dba" {
+		t.Errorf("after they are used the next run has %+v", all)
+	}
+	if err := used(); err != nil {
+		t.Errorf("used twice: %v", err)
+	}
+}
+
+// What waits and cannot be read is never lost: it stays in its file, and is named.
+func TestUnreadPredictionsStay(t *testing.T) {
+	root, w := goingOn(t)
+	p := &Prediction{Of: "quick", Expects: Held}
+	if err := Predict(root, "freezes", Actor("sre"), p); err != nil {
+		t.Fatal(err)
+	}
+	path := filepath.Join(root, ".predictions", "freezes.jsonl")
+	b, _ := os.ReadFile(path)
+	note := `{"seq":1,"time":"2026-01-01T00:00:00Z","offset":"0s","actor":"role:sre","kind":"people.note","data":{"text":"a","as":"action"}}`
+	torn := string(b[:len(b)/2])
+	if err := os.WriteFile(path, []byte(string(b)+note+"\n\n"+torn), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	// What is predicted next does not become one line with what was cut off.
+	if err := Predict(root, "freezes", Actor("dba"), p); err != nil {
+		t.Fatal(err)
+	}
+	used, err := TakePredictions(root, "freezes", w.Dir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	rec, _ := Read(w.Dir())
+	if len(rec.People) != 2 || rec.People[0].Role() != "sre" || rec.People[1].Role() != "dba" {
+		t.Errorf("the run has %+v", rec.People)
+	}
+	if at, lines := UnreadPredictions(root, "freezes"); at != path || !slices.Equal(lines, []int{2, 4}) {
+		t.Errorf("unread are the lines %v of %s", lines, at)
+	}
+	if err := used(); err != nil {
+		t.Fatal(err)
+	}
+	if b, _ := os.ReadFile(path); string(b) != note+"\n\n"+torn+"\n" {
+		t.Errorf("what stays is %q", b)
 	}
 }
 
