@@ -91,6 +91,10 @@ func (a app) importChat(args []string, f noteFlags) error {
 			if have[m.Key] {
 				continue
 			}
+			if len(m.Text) > longestNote {
+				return nil, fmt.Errorf("%s: the message of %s at %s has %d bytes, and a note has %d at most; shorten it there", f.chat.file, m.Role, m.At.UTC().Format(time.RFC3339),
+					len(m.Text), longestNote)
+			}
 			n := &journal.Note{About: m.At, From: o.Format, Key: m.Key}
 			n.As, n.Text = journal.SplitKind(m.Text)
 			out = append(out, journal.Said{Actor: journal.Actor(m.Role), At: m.At, Payload: n})

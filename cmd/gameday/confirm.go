@@ -36,6 +36,11 @@ injection holds the baseline until it is confirmed.`,
 			if err != nil {
 				return err
 			}
+			if f.text = strings.TrimSpace(f.text); f.text != "" {
+				if f.text, err = a.spokenText(f.text); err != nil {
+					return fmt.Errorf("--text: %w", err)
+				}
+			}
 			dir, err := runInProgress(f.runs, f.run)
 			if err != nil {
 				return err
@@ -56,7 +61,7 @@ injection holds the baseline until it is confirmed.`,
 		},
 	}
 	f.speaker.flag(c)
-	c.Flags().StringVar(&f.text, "text", "", "what is to be said with it: a `text`")
+	c.Flags().StringVar(&f.text, "text", "", "what is to be said with it: a `text`; - is stdin")
 	c.Flags().StringVar(&f.run, "run", "", "the `run` (default: the one in progress)")
 	c.Flags().StringVar(&f.runs, "runs", "runs", "look for run directories in this `directory`")
 	c.Flags().BoolVar(&f.asJSON, "json", false, "print JSON")

@@ -15,7 +15,7 @@ import (
 )
 
 // setStatus writes down how far people are with the draft of a run, where they said so.
-func setStatus(c *cobra.Command, dir, status, role string) error {
+func setStatus(c *cobra.Command, dir, status string, by speaker) error {
 	if !c.Flags().Changed("status") {
 		if c.Flags().Changed("role") {
 			return see(c, "--role belongs to --status")
@@ -26,10 +26,14 @@ func setStatus(c *cobra.Command, dir, status, role string) error {
 	if !journal.IsStatus(status) {
 		return see(c, fmt.Sprintf("--status %q is none of %s", status, strings.Join(journal.Statuses, ", ")))
 	}
-	if role = strings.TrimSpace(role); role == "" {
-		return see(c, "say with --role which role sets the status")
+	role, err := by.given()
+	if err != nil {
+		return err
 	}
-	_, err := journal.Say(dir, journal.Actor(role), &journal.StatusSet{Status: status})
+	if role == "" {
+		return see(c, "say with --role, or in "+roleVariable+", which role sets the status")
+	}
+	_, err = journal.Say(dir, journal.Actor(role), &journal.StatusSet{Status: status})
 	return err
 }
 

@@ -14,7 +14,8 @@ import (
 
 func (a app) reportCommand() *cobra.Command {
 	var runs string
-	var template, status, role string
+	var template, status string
+	var by speaker
 	var asJSON, schema bool
 	var j judgeFlags
 	var ci ciFlags
@@ -69,7 +70,7 @@ Without --judge: 0, or 1 for an error; with --check-template 2 if there is somet
 			if err != nil {
 				return err
 			}
-			if err := setStatus(c, dir, status, role); err != nil {
+			if err := setStatus(c, dir, status, by); err != nil {
 				return err
 			}
 			if j.scenario != "" {
@@ -93,6 +94,7 @@ Without --judge: 0, or 1 for an error; with --check-template 2 if there is somet
 				return err
 			}
 			err = errors.Join(err, ci.tell(a.stderr, []toldRun{{rec, draftOf(paths), journal.Audience(j.audience)}}))
+			defer a.warnClosed(rec, dir) // last, where it is seen
 			if asJSON {
 				b, rerr := os.ReadFile(filepath.Join(dir, "report.json"))
 				if rerr != nil {
@@ -107,7 +109,6 @@ Without --judge: 0, or 1 for an error; with --check-template 2 if there is somet
 			for _, p := range paths {
 				fmt.Fprintln(a.stdout, p)
 			}
-			a.warnClosed(rec, dir)
 			return err
 		},
 	}
@@ -117,7 +118,7 @@ Without --judge: 0, or 1 for an error; with --check-template 2 if there is somet
 	ci.flags(c)
 	c.Flags().StringVar(&template, "check-template", "", "check this section template `file` instead of drafting")
 	c.Flags().StringVar(&status, "status", "", "set the `status` of the draft: draft, in review, reviewed or closed")
-	c.Flags().StringVar(&role, "role", "", "with --status, the `role` that sets it")
+	c.Flags().StringVar(&by.role, "role", "", "with --status, the `role` that sets it, not a name (default: $"+roleVariable+")")
 	c.Flags().BoolVar(&schema, "schema", false, "print the JSON schema of report.json")
 	for _, other := range []string{"judge", "out", "schema", "check-template"} {
 		c.MarkFlagsMutuallyExclusive("status", other)
