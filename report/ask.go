@@ -422,9 +422,9 @@ func (f *facts) askInconclusive() []Question {
 	return out
 }
 
-// askReversed asks about a container that somebody paused and let go on again.
+// askReversed asks about an action that somebody took back, and about a container that somebody paused and let go on again.
 func (f *facts) askReversed() []Question {
-	var out []Question
+	out := f.askTakenBack()
 	paused := map[string]noted[*journal.TargetChanged]{}
 	for _, c := range f.changes {
 		if c.p.Ours {

@@ -1,7 +1,10 @@
 package report
 
 import (
+	"regexp"
+	"strings"
 	"time"
+	"unicode"
 
 	"gameday/runner/journal"
 )
@@ -130,6 +133,63 @@ func (f *facts) askActions() []Question {
 			Quote(last.p.Text), roleName(last.role), At(at), Name(h.Name), At(good), Dur(good.Sub(at)))})
 	}
 	return out
+}
+
+// takesBack finds what people write of an action that takes back an earlier one.
+var takesBack = regexp.MustCompile(`(?i)\b(undo(es|ing|ne)?|undid|revert(s|ed|ing)?|revers(e|es|ed|ing)|roll-?backs?|` +
+	`(roll|put|set|switch|turn|scal|tak|took|mov|chang)(s|e|es|ed|ing|ting)?\s+([^\s.;:!?]+\s+){0,4}back|back(s|ed|ing)\s+([^\s.;:!?]+\s+){0,4}out)\b`)
+
+// askTakenBack asks about an action that a later one takes back. Both are quoted, so that nothing is claimed of either.
+func (f *facts) askTakenBack() []Question {
+	var out []Question
+	var actions []spoken[*journal.Note]
+	for _, n := range f.notes {
+		if n.p.As != journal.NoteAction {
+			continue
+		}
+		if before := takenBack(n, actions); before != nil {
+			out = append(out, Question{Of: n.id, At: about(*before), Text: say([]string{before.id, n.id}, "{}, by {} at {}; {} later, by {}: {}. What changed the picture?",
+				Quote(before.p.Text), roleName(before.role), At(about(*before)), Dur(about(n).Sub(about(*before))), roleName(n.role), Quote(n.p.Text))})
+		}
+		actions = append(actions, n)
+	}
+	return out
+}
+
+// takenBack is the action that another one takes back: the one that it is keyed to, or else the last that speaks of the same thing; nil: none.
+func takenBack(n spoken[*journal.Note], actions []spoken[*journal.Note]) *spoken[*journal.Note] {
+	if !takesBack.MatchString(n.p.Text) {
+		return nil
+	}
+	var same *spoken[*journal.Note]
+	for i := range actions {
+		before := &actions[i]
+		if before.id == n.p.On {
+			return before
+		}
+		if sameThing(before.p.Text, n.p.Text) {
+			same = before
+		}
+	}
+	return same
+}
+
+// noThing are words of three letters and more that name nothing, or the taking back itself.
+var noThing = regexp.MustCompile(`^(the|and|for|with|from|into|onto|over|that|this|then|than|was|were|has|had|have|did|done|our|its|all|one|two|now|again|also|only|back|out|put|set|undid|undo|undone|undoing|` +
+	`revert\w*|revers\w*|roll\w*|tak\w*|took|turn\w*|switch\w*|chang\w*|mov\w*)$`)
+
+// sameThing says that two texts have a word in common that names something; "restart" and "restarted" are the same.
+func sameThing(a, b string) bool {
+	split := func(r rune) bool { return !unicode.IsLetter(r) && !unicode.IsDigit(r) }
+	things := strings.FieldsFunc(strings.ToLower(a), split)
+	for _, x := range strings.FieldsFunc(strings.ToLower(b), split) {
+		for _, y := range things {
+			if min(len(x), len(y)) >= 3 && !noThing.MatchString(x) && !noThing.MatchString(y) && (strings.HasPrefix(x, y) || strings.HasPrefix(y, x)) {
+				return true
+			}
+		}
+	}
+	return false
 }
 
 // goodFrom is from when on a claim that had been broken held for good; zero: it was not, or did not.

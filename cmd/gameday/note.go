@@ -28,7 +28,7 @@ and the time, and stands in the timeline of the draft. Without RUN it is for the
 read from stdin. A text that begins with "!" and the beginning of a kind, such as "!surprise the queue is empty", has that kind.
 
 --at says when it was, if not now: how long ago (-90s), a time of day in UTC (14:03:05), T+12s, or RFC 3339. --on keys it to a piece of evidence of
-the draft, such as E17, and it stands right under that.
+the draft, such as E17, and it stands right under that. An action that takes back an earlier one is best noted --on that one, such as N3.
 
 --import takes the messages of a chat as notes: those from the time of the run and --margin around it. Each name becomes the role that --roles
 has for it, a file of lines "name<tab>role", or else participant-1, participant-2 and so on, in the order in which they appear in the file; also
@@ -149,7 +149,9 @@ func (a app) note(args []string, f noteFlags) error {
 		if err != nil {
 			return err
 		}
-		if f.at == "" && !at.IsZero() {
+		// An action upon another one, such as taking it back, has a time of its own.
+		on, _ := rec.Event(f.on)
+		if f.at == "" && !at.IsZero() && !(kind == journal.NoteAction && on.People) {
 			n.About = at
 		}
 	}
