@@ -12,6 +12,7 @@ import (
 type goldenRow struct {
 	line           int
 	rule, sentence string
+	known          []string // what the rules get wrong about it: "missed", or the rules that are raised over a clean sentence
 }
 
 func golden(t *testing.T) []goldenRow {
@@ -27,17 +28,22 @@ func golden(t *testing.T) []goldenRow {
 		if strings.HasPrefix(s.Text(), "#") || s.Text() == "" {
 			continue
 		}
-		rule, sentence, ok := strings.Cut(s.Text(), "\t")
-		if !ok {
-			t.Fatalf("golden.tsv:%d: want a rule, a tab and a sentence", n)
+		fields := strings.Split(s.Text(), "\t")
+		if len(fields) < 2 || len(fields) > 3 {
+			t.Fatalf("golden.tsv:%d: want a rule, a tab and a sentence, and perhaps another tab and what the rules get wrong", n)
 		}
-		rows = append(rows, goldenRow{n, rule, sentence})
+		r := goldenRow{line: n, rule: fields[0], sentence: fields[1]}
+		if len(fields) == 3 {
+			r.known = strings.Fields(fields[2])
+		}
+		rows = append(rows, r)
 	}
 	return rows
 }
 
-// A clean sentence must raise nothing, and every other sentence must raise its rule. A sentence may earn a second
-// rule; those are listed for a reader to judge and do not count against precision.
+// A clean sentence must raise nothing, and every other sentence must raise its rule, unless it is known that the rules get it wrong: that
+// counts against precision and recall like anything else. A sentence may earn a second rule; those are listed for a reader to judge and do
+// not count against precision. The rules were written with most of these sentences at hand, so other texts will fare worse.
 func TestGolden(t *testing.T) {
 	rows := golden(t)
 	if len(rows) < 150 {
@@ -52,35 +58,43 @@ func TestGolden(t *testing.T) {
 		return byRule[id]
 	}
 	clean := 0
+	seen := map[string]int{}
 	var also []string
 	for _, r := range rows {
+		if first := seen[r.sentence]; first > 0 {
+			t.Errorf("golden.tsv:%d: it stands in line %d already: %s", r.line, first, r.sentence)
+		}
+		seen[r.sentence] = r.line
 		var raised []string
 		for _, f := range Lint("golden.md", []byte(r.sentence+"\n"), Options{}) {
 			if !slices.Contains(raised, f.Rule) {
 				raised = append(raised, f.Rule)
 			}
 		}
+		var wrong []string
 		if r.rule == "ok" {
 			clean++
+			wrong = raised
 			for _, id := range raised {
 				at(id).false++
 			}
-			if len(raised) > 0 {
-				t.Errorf("golden.tsv:%d: clean, but raised %v: %s", r.line, raised, r.sentence)
-			}
-			continue
-		}
-		if slices.Contains(raised, r.rule) {
+		} else if slices.Contains(raised, r.rule) {
 			at(r.rule).hit++
 		} else {
 			at(r.rule).miss++
-			t.Errorf("golden.tsv:%d: want %s, raised %v: %s", r.line, r.rule, raised, r.sentence)
+			wrong = []string{"missed"}
+		}
+		if !slices.Equal(wrong, r.known) {
+			t.Errorf("golden.tsv:%d: want %s, raised %v, and known to be wrong is %v: %s", r.line, r.rule, raised, r.known, r.sentence)
 		}
 		for _, id := range raised {
-			if id != r.rule {
+			if r.rule != "ok" && id != r.rule {
 				also = append(also, fmt.Sprintf("%d %s also %s: %s", r.line, r.rule, id, r.sentence))
 			}
 		}
+	}
+	if 2*clean < len(rows) {
+		t.Errorf("%d of %d sentences are clean, want at least half: false alarms are what makes people turn a lint off", clean, len(rows))
 	}
 	percent := func(a, b int) string {
 		if a+b == 0 {
