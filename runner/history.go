@@ -111,7 +111,9 @@ func Recall(rec *journal.Record) History {
 		case *journal.PhaseStarted:
 			switch p.Phase {
 			case journal.Baseline:
-				first(&baseline, e.Time)
+				if first(&baseline, e.Time); p.Zero != nil {
+					baseline = *p.Zero
+				}
 			case journal.Fault:
 				first(&fault, e.Time)
 			case journal.Recovery:
@@ -164,7 +166,7 @@ func Recall(rec *journal.Record) History {
 		h.Stopped = true
 		judged = last
 	}
-	first(&h.Start, h.grid(baseline, rec))
+	first(&h.Start, baseline)
 	first(&h.End, h.lastDue(judged, rec))
 	return h
 }
@@ -196,22 +198,6 @@ func (h *History) remember(v *journal.HypothesisJudged) {
 			h.LastUndo, h.End = p.From, p.To
 		}
 	}
-}
-
-// grid is the start of the sampling: samples lie whole intervals after it, and the baseline phase is written down right after it.
-func (h *History) grid(baseline time.Time, rec *journal.Record) time.Time {
-	for id, samples := range h.Samples {
-		every := time.Duration(rec.Queries[id].Every)
-		if len(samples) == 0 || every <= 0 || baseline.IsZero() {
-			continue
-		}
-		at := samples[0].At
-		n := at.Sub(baseline) / every
-		for at = at.Add(-n * every); at.After(baseline); at = at.Add(-every) {
-		}
-		return at
-	}
-	return baseline
 }
 
 // lastDue is until when samples were taken, as far as they tell: one interval after the last, or until the verdicts.

@@ -213,7 +213,8 @@ func (r *Run) rehearse() (outcome journal.Outcome, detail string) {
 	r.beginSampling(ctx, &wg)
 
 	first, _ := span(r.plan.Faults)
-	r.enter(journal.PhaseStarted{Phase: journal.Baseline}, r.start.Add(r.plan.Scenario.Baseline+first))
+	zero := plain(r.start)
+	r.enter(journal.PhaseStarted{Phase: journal.Baseline, Zero: &zero}, r.start.Add(r.plan.Scenario.Baseline+first))
 	if len(r.plan.Steps) > 0 {
 		wg.Go(func() { r.steps.listen(ctx) })
 		r.steps.begin(ctx, time.Time{})

@@ -157,7 +157,7 @@ type Source struct {
 // PhaseStarted marks the beginning of a phase.
 type PhaseStarted struct {
 	Phase Phase      `json:"phase"`
-	Zero  *time.Time `json:"zero,omitempty"` // of the fault phase: the end of the baseline, from which the faults' starts count
+	Zero  *time.Time `json:"zero,omitempty"` // of the baseline: the first sampling; of the fault phase: the end of the baseline, from which the faults' starts count
 }
 
 // Kind returns "phase.started".
