@@ -38,6 +38,7 @@ func rules(_, now injecttest.Seen) bool { return now.Mine() }
 
 // TestNetwork runs the suite for every kind that is done to packets.
 func TestNetwork(t *testing.T) {
+	t.Parallel()
 	stands := map[string]bool{"latency": true, "partition": true} // held by a queue, and by rules alone
 	for name, args := range map[string]map[string]any{
 		"latency":   {"delay": 20 * time.Millisecond, "jitter": 5 * time.Millisecond},

@@ -84,6 +84,7 @@ func TestOOM(t *testing.T) {
 func stopped(_, now injecttest.Seen) bool { return now.Process == "T" }
 
 func TestSignal(t *testing.T) {
+	t.Parallel()
 	t.Run("STOP", func(t *testing.T) {
 		injecttest.Run(t, injecttest.Case{
 			Kind: kind(t, "signal"), Args: map[string]any{"process": "workload", "signal": "STOP"}, Duration: time.Minute, Driven: true, Late: time.Second, Target: apart,

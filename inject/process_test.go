@@ -50,6 +50,7 @@ func inject1(t *testing.T, tools inject.Tools, name string, args map[string]any,
 
 // A crash is what a restart policy is for; a kill is a stop by hand, on which it stays silent.
 func TestRestartPolicyActsOnCrashAlone(t *testing.T) {
+	t.Parallel()
 	for _, policy := range []string{"always", "on-failure", "unless-stopped"} {
 		t.Run(policy, func(t *testing.T) {
 			t.Parallel()

@@ -75,6 +75,7 @@ func runnerProcess() {
 // A runner that is killed at any moment after its intent leaves nothing that another process could not undo: some kinds by chance, as
 // the moment is. The suite of every kind has an undo by another process, and the crash sweep kills many more.
 func TestKilledRunner(t *testing.T) {
+	t.Parallel()
 	kinds := inject.Kinds()
 	for _, i := range rand.Perm(len(kinds))[:6] {
 		name := kinds[i].Doc().Kind

@@ -254,6 +254,7 @@ func TestAlertsOfAServer(t *testing.T) {
 
 // A server that does not tell its rules, or has no rule of the name, decides nothing.
 func TestAlertsOfAServerUnanswered(t *testing.T) {
+	t.Parallel()
 	for name, c := range map[string]struct {
 		b     *beside
 		alert string

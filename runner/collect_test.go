@@ -108,6 +108,7 @@ func (x *collecting) comes(query string, want ...float64) {
 
 // The same on an engine in memory and on a real one.
 func TestCollector(t *testing.T) {
+	t.Parallel()
 	t.Run("fake", func(t *testing.T) {
 		t.Parallel()
 		e := fake.New()

@@ -61,6 +61,7 @@ func TestDaemonRestartsInTheFault(t *testing.T) {
 
 // The runner is killed and the daemon restarted: the guard comes back with the daemon, and undoes what is left.
 func TestRunnerKilledAndDaemonRestarted(t *testing.T) {
+	t.Parallel()
 	for name, how := range map[string]func(*enginetest.Private){
 		"stopped": (*enginetest.Private).Stop,
 		"killed":  (*enginetest.Private).Kill,

@@ -60,6 +60,7 @@ func (d *disk) empty() {
 
 // The disk gets full at any moment of a run: everything is undone, and what was recorded can be read.
 func TestDiskFull(t *testing.T) {
+	t.Parallel()
 	for _, kind := range []string{"run.started", "phase.started", "baseline.judged", "fault.intent", "fault.verified", "undo.started", "undo.verified"} {
 		t.Run(kind, func(t *testing.T) {
 			s, _ := fakeStage(t)

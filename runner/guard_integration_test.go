@@ -82,6 +82,7 @@ func (s *stage) kill9(name string) {
 
 // A runner that is killed: what it did is undone by its guard, which leaves nothing behind. The crash sweep kills at every step.
 func TestGuardUndoesAKilledRun(t *testing.T) {
+	t.Parallel()
 	for _, kind := range []string{"run.started", "fault.intent", "fault.verified"} {
 		t.Run(kind, func(t *testing.T) {
 			s := realStage(t)
@@ -195,6 +196,7 @@ func TestGuardAndRunnerCrash(t *testing.T) {
 
 // Somebody takes the guard away: the run does not go on without.
 func TestGuardIsTakenAway(t *testing.T) {
+	t.Parallel()
 	for verb, says1 := range map[string]string{"rm -f": "somebody removed", "kill": "nothing starts it again", "stop": "nothing starts it again", "pause": "somebody paused"} {
 		t.Run(verb, func(t *testing.T) {
 			s := realStage(t)
@@ -306,6 +308,7 @@ func TestGuardAndRunnerAreEndedByHand(t *testing.T) {
 
 // A fault in a target's network is gone, and its helper with it, when the runner is killed or hangs.
 func TestGuardUndoesANetworkFault(t *testing.T) {
+	t.Parallel()
 	for name, sig := range map[string]syscall.Signal{"killed": syscall.SIGKILL, "stopped": syscall.SIGSTOP} {
 		t.Run(name, func(t *testing.T) {
 			s := realStage(t)

@@ -275,6 +275,7 @@ func TestWithoutNumbers(t *testing.T) {
 
 // The runner is killed right before and right after it has done something.
 func TestKilledAtOtherMoments(t *testing.T) {
+	t.Parallel()
 	for _, kind := range []string{"fault.intent", "fault.injected", "undo.started"} {
 		t.Run(kind, func(t *testing.T) {
 			s := realStage(t)

@@ -28,6 +28,7 @@ var noDataAlerts = []struct {
 
 // TestNoDataIsNoQuietAlert goes through them on both sources: none ends in held, and those of which nothing is claimed are named.
 func TestNoDataIsNoQuietAlert(t *testing.T) {
+	t.Parallel()
 	rules := filepath.Join(t.TempDir(), "alerts.yml")
 	text := "groups:\n- name: numbers\n  interval: 200ms\n  rules:\n  - record: numbers:failing\n    expr: steady * on () many\n"
 	claims := ""

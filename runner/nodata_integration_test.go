@@ -35,6 +35,7 @@ var noData = []struct {
 
 // TestNoDataIsNeverAPass goes through all of them on both sources: none ends in held.
 func TestNoDataIsNeverAPass(t *testing.T) {
+	t.Parallel()
 	const nobody = "127.0.0.1:1"
 	for _, source := range []string{"embedded", "server"} {
 		t.Run(source, func(t *testing.T) {

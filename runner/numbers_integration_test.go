@@ -154,6 +154,7 @@ func TestServerInTheBaseline(t *testing.T) {
 
 // Numbers that fail in the middle of the fault are never a pass.
 func TestServerInTheFault(t *testing.T) {
+	t.Parallel()
 	for _, mode := range []string{"NaN", "empty", "string", "500", "slow", "away"} {
 		t.Run(mode, func(t *testing.T) {
 			s, _ := fakeStage(t)
@@ -219,6 +220,7 @@ func TestServerGoesAwayAfterAViolation(t *testing.T) {
 }
 
 func TestGuardrails(t *testing.T) {
+	t.Parallel()
 	for mode, words := range map[string]string{"violated": "guardrail.enough tripped", "away": "no data", "empty": "no data", "slow": "no data"} {
 		t.Run(mode, func(t *testing.T) {
 			s, _ := fakeStage(t)
