@@ -3,7 +3,8 @@ package report
 import (
 	"bytes"
 	"encoding/json"
-	"sort"
+	"maps"
+	"slices"
 	"strings"
 
 	"gameday/runner/journal"
@@ -41,14 +42,21 @@ func (f *facts) appendix() Section {
 		return s
 	}
 	queries := Table{Columns: []string{"Query", "For", "Text", "Every", "Samples"}, Index: true}
+	public := f.audience == journal.AudiencePublic // which reads no query
+	if public {
+		queries.Columns = slices.Delete(queries.Columns, 2, 3)
+	}
 	for _, q := range f.index.Queries {
 		samples := words("none in the record")
 		if q.Query != nil && len(q.Query.Samples) > 0 {
 			n := q.Query.Samples
 			samples = words("{}, from {} to {}, in {}", Count{N: len(n)}, At(n[0].At), At(n[len(n)-1].At), Name("samples/"+q.ID+".jsonl"))
 		}
-		queries.Rows = append(queries.Rows, Row{Evidence: []string{q.ID}, Cells: []Phrase{
-			words("{} {}", Name(q.Purpose), Name(q.Name)), words("{}", Name(oneLine(q.Text))), words("{}", Dur(q.Every)), samples}})
+		cells := []Phrase{words("{} {}", Name(q.Purpose), Name(q.Name)), words("{}", Name(oneLine(q.Text))), words("{}", Dur(q.Every)), samples}
+		if public {
+			cells = slices.Delete(cells, 1, 2)
+		}
+		queries.Rows = append(queries.Rows, Row{Evidence: []string{q.ID}, Cells: cells})
 	}
 	s.Items = append(s.Items, queries)
 	return s
@@ -86,23 +94,21 @@ func (f *facts) configuration() Facts {
 	p, start := f.started.p, cite(f.started.id, f.first)[:1]
 	facts := Facts{row(start, words("Seed"), words("{}", Seed(p.Seed)))}
 	for _, file := range p.Files {
-		facts = append(facts, row(start, words("File"), words("{}, sha256 {}", Name(file.Name), Name(file.SHA256))))
+		value := words("{}", Name(file.Name))
+		if isDigest(file.SHA256) {
+			value = words("{}, sha256 {}", Name(file.Name), Name(file.SHA256))
+		}
+		facts = append(facts, row(start, words("File"), value))
 	}
-	if p.Hash != "" {
+	if isDigest(p.Hash) {
 		facts = append(facts, row(start, words("All files"), words("sha256 {}", Name(p.Hash))))
 	}
-	names := make([]string, 0, len(p.Variables))
-	for n := range p.Variables {
-		names = append(names, n)
+	facts = append(facts, f.variables(start)...)
+	on := words("{}", Name(p.Host))
+	if p.PID > 0 {
+		on = words("{}, process {}", Name(p.Host), Count{N: p.PID})
 	}
-	sort.Strings(names)
-	for _, n := range names {
-		facts = append(facts, row(start, words("Variable {}", Name(n)), words("{}", Name(p.Variables[n]))))
-	}
-	if len(names) == 0 {
-		facts = append(facts, row(start, words("Variables"), words("none")))
-	}
-	facts = append(facts, row(start, words("Ran on"), words("{}, process {}", Name(p.Host), Count{N: p.PID})))
+	facts = append(facts, row(start, words("Ran on"), on))
 	if d := f.declared; d.id != "" {
 		facts = append(facts, row([]string{d.id}, words("Baseline and recovery"), words("{} and {}", Dur(d.p.Baseline), Dur(d.p.Recovery))))
 		for _, x := range d.p.Faults {
@@ -121,4 +127,25 @@ func (f *facts) configuration() Facts {
 		}
 	}
 	return facts
+}
+
+// variables are the variables of the scenario; the public reads no more than their names.
+func (f *facts) variables(ids []string) Facts {
+	var out Facts
+	var unread List
+	vars := f.started.p.Variables
+	for _, n := range slices.Sorted(maps.Keys(vars)) {
+		if vars[n] == leftOut {
+			unread = append(unread, Name(n))
+			continue
+		}
+		out = append(out, row(ids, words("Variable {}", Name(n)), words("{}", Name(vars[n]))))
+	}
+	switch {
+	case len(unread) > 0:
+		return append(out, row(ids, words("Variables"), words("{}; their values are left out", unread)))
+	case len(out) == 0:
+		return Facts{row(ids, words("Variables"), words("none"))}
+	}
+	return out
 }

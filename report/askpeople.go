@@ -128,9 +128,12 @@ func (f *facts) askActions() []Question {
 		if last == nil {
 			continue
 		}
-		at := about(*last)
+		at, what := about(*last), Value(Quote(last.p.Text))
+		if last.p.Text == leftOut {
+			what = Word("A step was taken")
+		}
 		out = append(out, Question{Of: h.Name, At: at, Text: say(append([]string{last.id}, h.rests...), "{}, by {} at {}; {} held for good from {}, {} later. What spoke for that step, and what else was on the table?",
-			Quote(last.p.Text), roleName(last.role), At(at), Name(h.Name), At(good), Dur(good.Sub(at)))})
+			what, roleName(last.role), At(at), Name(h.Name), At(good), Dur(good.Sub(at)))})
 	}
 	return out
 }

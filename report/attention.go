@@ -42,7 +42,7 @@ func (f *facts) residueAlarm() Alarm {
 			a.Sentences = append(a.Sentences, say([]string{r.id}, "Left behind: {}.", Quote(text)))
 		}
 		for _, command := range r.p.ByHand {
-			if f.recovered() {
+			if f.recovered() || command == leftOut {
 				break
 			}
 			a.Sentences = append(a.Sentences, say([]string{r.id}, "To do it by hand: {}", Command(command)))
@@ -62,12 +62,15 @@ func (f *facts) openSentences(x *fault) []Sentence {
 	if n := len(x.failed); n > 0 {
 		last := x.failed[n-1]
 		out = append(out, say([]string{last.id}, "The undo at {} failed: {}.", At(last.at), Quote(last.p.Reason)))
-		if last.p.ByHand != "" {
+		if last.p.ByHand != "" && last.p.ByHand != leftOut {
 			return append(out, say([]string{last.id}, "To do it by hand: {}", Command(last.p.ByHand)))
 		}
 	}
 	if x.intent == nil {
 		return append(out, say(ids, "The record has lost what its undo is. To try it: {}", Command("gameday recover "+shellWord(f.directory()))))
+	}
+	if x.intent.p.UndoWords == leftOut {
+		return append(out, say(ids, "To undo it: {}", Command("gameday recover "+shellWord(f.directory()))))
 	}
 	return append(out, say(ids, "Its undo is: {}. To do it: {}", Quote(x.intent.p.UndoWords), Command("gameday recover "+shellWord(f.directory()))))
 }

@@ -3,13 +3,10 @@ package report
 import (
 	"bytes"
 	"encoding/json"
-	"fmt"
 	"maps"
-	"regexp"
 	"slices"
 	"strconv"
 	"strings"
-	"time"
 	"unicode"
 	"unicode/utf8"
 
@@ -30,12 +27,20 @@ func forAudience(rec *journal.Record, a journal.Audience) *journal.Record {
 	if a != journal.AudienceOrganisation && a != journal.AudiencePublic {
 		return rec
 	}
-	r := &redactor{public: a == journal.AudiencePublic, exact: map[string]bool{}, secrets: map[string]string{}, words: map[string]string{}, counts: map[string]int{}}
+	r := newRedactor(a == journal.AudiencePublic)
 	trees := map[string][]map[string]any{"events": r.read(rec.Events), "people": r.read(rec.People)}
 	for _, q := range queriesOf(rec) {
+		r.matchers(q.Text)
 		for _, s := range q.Samples {
 			for _, v := range s.Series {
 				r.collectLabels(v.Labels)
+			}
+		}
+	}
+	if r.public { // when all is known that the record itself calls a container, a host or a role
+		for _, of := range []string{"events", "people"} {
+			for _, e := range trees[of] {
+				r.recognise(e["data"], "", "")
 			}
 		}
 	}
@@ -70,7 +75,7 @@ func (f *facts) audienceRow() Facts {
 	case journal.AudienceOrganisation:
 		return Facts{row(ids, words("Audience"), words("the organisation: private fields are left out, and their values wherever else they stand"))}
 	case journal.AudiencePublic:
-		return Facts{row(ids, words("Audience"), words("the public: names of containers, hosts, images, networks and files are replaced; queries, what people said and what systems said are left out"))}
+		return Facts{row(ids, words("Audience"), words("the public: names of people, containers, hosts, images, networks and files are replaced, and addresses; queries, values of variables, what people said and what systems said are left out"))}
 	}
 	return nil
 }
@@ -93,8 +98,15 @@ type redactor struct {
 	exact   map[string]bool   // private values as JSON text: they are known by nothing but themselves
 	secrets map[string]string // what is never to be read, and what stands in its place
 	words   map[string]string // names such as "up" and "default", which are ordinary words anywhere but in their place
+	roles   map[string]string // who speaks, as the public reads it
+	spoken  map[string]string // the words of which people's names consist, in lower case
+	ours    map[string]bool   // words of which the scenario's own names are made, in lower case
 	counts  map[string]int    // how many of a kind there are
 	byStart map[byte][]string // the secrets by their first byte in lower case, the longest first
+}
+
+func newRedactor(public bool) *redactor {
+	return &redactor{public: public, exact: map[string]bool{}, secrets: map[string]string{}, words: map[string]string{}, roles: map[string]string{}, spoken: map[string]string{}, ours: map[string]bool{}, counts: map[string]int{}}
 }
 
 // read takes the events apart and collects the secrets in them.
@@ -114,6 +126,9 @@ func (r *redactor) read(events []journal.Event) []map[string]any {
 		if r.public {
 			if name, ok := strings.CutPrefix(e.Actor, "container:"); ok {
 				r.pseudonym("container", name)
+			}
+			if role := e.Role(); role != "" {
+				r.role(role)
 			}
 			r.collect(out[i]["data"], "", "")
 		}
@@ -176,8 +191,10 @@ func namesOf(parent, key string) string {
 		return "container"
 	case "image":
 		return "image"
-	case "image_id", "id", "sha256":
+	case "image_id", "id", "sha256", "hash":
 		return "id"
+	case "who":
+		return "role"
 	case "host":
 		return "host"
 	case "file":
@@ -194,21 +211,26 @@ func namesOf(parent, key string) string {
 			return "host"
 		case "files":
 			return "file"
+		case "observers":
+			return "role"
 		}
+	case "by": // of alerts it says how they were judged
+		return "role"
 	}
 	return ""
 }
 
 // placeLabels are labels whose values are names of places.
-var placeLabels = map[string]string{"instance": "host", "host": "host", "hostname": "host", "node": "host", "nodename": "host", "container": "container", "container_name": "container",
-	"name": "container", "pod": "container", "image": "image", "network": "network"}
+var placeLabels = map[string]string{"instance": "host", "host": "host", "hostname": "host", "node": "host", "nodename": "host", "server": "host", "machine": "host", "vm": "host",
+	"address": "host", "addr": "host", "ip": "host", "peer": "host", "upstream": "host", "backend": "host", "container": "container", "container_name": "container",
+	"name": "container", "pod": "container", "image": "image", "network": "network", "user": "name", "username": "name", "owner": "name", "author": "name", "contact": "name", "email": "name"}
 
 func (r *redactor) collectLabels(labels map[string]string) {
 	if !r.public {
 		return
 	}
 	for _, name := range slices.Sorted(maps.Keys(labels)) {
-		if kind := placeLabels[name]; kind != "" {
+		if kind := placeLabels[name]; kind != "" && !harmless(labels[name]) {
 			r.hostPort(kind, labels[name])
 		}
 	}
@@ -231,6 +253,9 @@ func (r *redactor) collect(v any, parent, key string) {
 				r.pseudonym("network", network)
 			}
 		}
+		if key == "fields" && ofPeople(v) {
+			r.rolesIn(v["value"])
+		}
 		if key == "labels" || key == "target" {
 			labels := map[string]string{}
 			for k, x := range v {
@@ -247,8 +272,15 @@ func (r *redactor) collect(v any, parent, key string) {
 			r.collect(x, parent, key)
 		}
 	case string:
+		if ownKeys[key] || key == "name" && ownParents[parent] {
+			r.own(v)
+		}
 		if kind := namesOf(parent, key); kind == "image" {
 			r.image(v)
+		} else if kind == "role" {
+			if !codes[v] {
+				r.role(v)
+			}
 		} else if kind != "" {
 			r.pseudonym(kind, v)
 		} else if _, rest, ok := strings.Cut(v, "://"); ok && (key == "url" || key == "endpoint") {
@@ -257,6 +289,27 @@ func (r *redactor) collect(v any, parent, key string) {
 			r.hostPort("host", host)
 		}
 	}
+}
+
+// What the scenario names its own parts by.
+var (
+	ownKeys    = wordSet("scenario fault hypothesis guardrail alert target")
+	ownParents = wordSet("hypotheses guardrails faults assumptions")
+)
+
+// rolesIn takes the texts of a field's value for roles.
+func (r *redactor) rolesIn(v any) any {
+	switch v := v.(type) {
+	case []any:
+		out := make([]any, len(v))
+		for i, x := range v {
+			out[i] = r.rolesIn(x)
+		}
+		return out
+	case string:
+		return r.role(v)
+	}
+	return v
 }
 
 // image collects the name of an image, and of the registry in it.
@@ -290,6 +343,7 @@ func cutLast(s, sep string) (before, after string, found bool) {
 
 // settle is called when all secrets are collected.
 func (r *redactor) settle() {
+	r.nameParts()
 	r.byStart = map[byte][]string{}
 	for s := range r.secrets {
 		first := lower(s[0])
@@ -341,219 +395,3 @@ next:
 }
 
 func wordRune(r rune) bool { return unicode.IsLetter(r) || unicode.IsDigit(r) }
-
-// write puts the events together again without what the audience does not read. One that does not fit its kind any more is one
-// of an unknown kind.
-func (r *redactor) write(events []journal.Event, trees []map[string]any, a journal.Audience) []journal.Event {
-	out := make([]journal.Event, len(events))
-	for i, e := range events {
-		e.Actor = r.scrub(e.Actor)
-		kind := e.Payload.Kind()
-		var payload journal.Payload = &journal.Unknown{Name: kind, Data: json.RawMessage("{}")}
-		if _, unknown := e.Payload.(*journal.Unknown); trees[i] != nil && !(unknown && r.public) {
-			trees[i]["data"] = r.data(trees[i]["data"], "", "")
-			trees[i]["actor"] = e.Actor
-			var again journal.Event
-			if b, err := json.Marshal(trees[i]); err == nil && json.Unmarshal(b, &again) == nil {
-				payload = again.Payload
-			}
-		}
-		if p, ok := payload.(*journal.ReportDeclared); ok {
-			p.Audience = a
-			p.Fields = slices.DeleteFunc(p.Fields, func(f journal.Field) bool { return f.Private })
-		}
-		e.Payload = payload
-		out[i] = e
-	}
-	return out
-}
-
-// authored are the keys under which stands what the authors of the scenario named or described, or what gameday counts by.
-var authored = func() map[string]bool {
-	out := map[string]bool{}
-	for _, k := range strings.Fields(`run scenario title description tags fault hypothesis guardrail alert name target of named missing unexpected protect who step
-		instructions watches version api cgroups fault_kind label type time_zone sections section headings said on query_id hash by noise`) {
-		out[k] = true
-	}
-	return out
-}()
-
-// codes are words that gameday itself writes down.
-var codes = func() map[string]bool {
-	out := map[string]bool{}
-	for _, k := range strings.Split(`baseline|fault|recovery|held|refuted|inconclusive|not tested|violated|within missed|not recovered|uncertain|no data|no data counted|gate|sham|not injected|
-fault ended|hit nothing|stopped|error|aborted|residue|interrupted|due|restarted|put back|guardrail|recover|guard|waiting|holding|died|started|paused|unpaused|removed|oom|healthy|unhealthy|
-starting|all|any|holds|violates|abort|ignore|server|embedded|replay|inactive|pending|firing|unknown|fired|quiet|missing|late|unwanted|by phase|already|unseen|too rare|too short|not replayed|
-range|rule|gap|down|never up|moved and returned|moved and stayed|moved|appeared|vanished|level|rate|hypothesis|suppressed|no|always|unless-stopped|on-failure|none|one|
-action|observation|expectation|assumption|decision|question|surprise|Ctrl-C|SIGTERM|SIGHUP|gameday abort|<|<=|>|>=|==|!=|NaN|+Inf|-Inf|true|false|team|organisation|public`, "|") {
-		out[strings.TrimSpace(k)] = true
-	}
-	return out
-}()
-
-var (
-	quantityText = regexp.MustCompile(`^[-+]?[0-9]+(\.[0-9]+)?( ?(%|[numµ]?s|m|h|B|[kKMGT]i?B(/s)?|[kmg]?bit))?$`)
-	evidenceText = regexp.MustCompile(`^[EGNQ][0-9]+$`)
-)
-
-// harmless says that a text tells nothing about anybody's system.
-func harmless(s string) bool {
-	if s == "" || codes[s] || quantityText.MatchString(s) || evidenceText.MatchString(s) {
-		return true
-	}
-	if _, err := time.Parse(time.RFC3339Nano, s); err == nil {
-		return true
-	}
-	_, err := time.ParseDuration(s)
-	return err == nil
-}
-
-// data is a part of an event as the audience may read it.
-func (r *redactor) data(v any, parent, key string) any {
-	switch v := v.(type) {
-	case map[string]any:
-		return r.object(v, parent, key)
-	case []any:
-		out := make([]any, len(v))
-		for i, x := range v {
-			out[i] = r.data(x, parent, key)
-		}
-		return out
-	case json.Number:
-		if r.public && key == "pid" {
-			return 0
-		}
-	case string:
-		return r.text(v, parent, key)
-	}
-	return v
-}
-
-func (r *redactor) object(v map[string]any, parent, key string) any {
-	out := map[string]any{}
-	if !r.public {
-		for k, x := range v {
-			out[k] = r.data(x, key, k)
-		}
-		return out
-	}
-	switch key {
-	case "labels", "target":
-		labels := map[string]string{}
-		for k, x := range v {
-			labels[k] = fmt.Sprint(x)
-		}
-		return r.series(labels)
-	case "variables":
-		for _, k := range slices.Sorted(maps.Keys(v)) {
-			out[r.scrub(k)] = leftOut
-		}
-		return out
-	case "headings":
-		for k, x := range v {
-			text, _ := x.(string)
-			out[k] = r.scrub(text)
-		}
-		return out
-	case "undo": // how to undo something
-		return out
-	}
-	for _, k := range slices.Sorted(maps.Keys(v)) {
-		out[k] = r.data(v[k], key, k)
-	}
-	return out
-}
-
-// text is one text of an event as the audience may read it.
-func (r *redactor) text(s, parent, key string) string {
-	switch {
-	case !r.public && parent == "variables" && r.exact[s]:
-		return privateOut
-	case !r.public:
-		return r.scrub(s)
-	}
-	kind := namesOf(parent, key)
-	switch {
-	case key == "sha256" || key == "file" && parent != "files" && parent != "rules" && parent != "unread" && parent != "": // a place in a file that has another name here
-		return ""
-	case kind != "":
-		return r.pseudonym(kind, s)
-	case authored[key]:
-		return r.scrub(s)
-	case harmless(s):
-		return s
-	}
-	switch key {
-	case "url", "endpoint", "from", "group", "service":
-		return ""
-	case "expect", "abort_when":
-		if strings.ContainsAny(s, "\"'`") {
-			return leftOut
-		}
-		return r.scrub(s)
-	case "value":
-		if parent == "fields" {
-			return r.scrub(s)
-		}
-		if p, known := r.secrets[s]; known {
-			return p
-		}
-	case "text":
-		if parent == "templates" {
-			return r.template(s)
-		}
-	}
-	return leftOut
-}
-
-var slotText = regexp.MustCompile(`\{\{[^}]*\}\}`)
-
-// template scrubs a section template between its slots.
-func (r *redactor) template(s string) string {
-	var b strings.Builder
-	from := 0
-	for _, at := range slotText.FindAllStringIndex(s, -1) {
-		b.WriteString(r.scrub(s[from:at[0]]) + s[at[0]:at[1]])
-		from = at[1]
-	}
-	b.WriteString(r.scrub(s[from:]))
-	return b.String()
-}
-
-// series is a set of labels as the public reads it: told from others, and no more.
-func (r *redactor) series(labels map[string]string) map[string]string {
-	if len(labels) == 0 {
-		return map[string]string{}
-	}
-	return map[string]string{"series": strings.TrimPrefix(r.pseudonym("series", "\x00"+formatLabels(labels)), "series ")}
-}
-
-// query is what a query returned as the audience may read it.
-func (r *redactor) query(q journal.Query) *journal.Query {
-	out := q
-	out.Name, out.Text = r.scrub(q.Name), r.scrub(q.Text)
-	if r.public {
-		out.Text = leftOut
-	}
-	out.Samples = slices.Clone(q.Samples)
-	for i := range out.Samples {
-		s := &out.Samples[i]
-		if s.Error = r.scrub(s.Error); s.Error != "" && r.public {
-			s.Error = leftOut
-		}
-		s.Series = slices.Clone(s.Series)
-		for j := range s.Series {
-			v := &s.Series[j]
-			if r.public {
-				v.Labels = r.series(v.Labels)
-				continue
-			}
-			labels := map[string]string{}
-			for k, x := range v.Labels {
-				labels[k] = r.scrub(x)
-			}
-			v.Labels = labels
-		}
-	}
-	return &out
-}

@@ -55,6 +55,9 @@ func (f *facts) firstNoted() []Sentence {
 	}
 	for _, n := range f.notes {
 		if at := about(n); (n.p.As == journal.NoteObservation || n.p.As == journal.NoteSurprise) && !at.Before(from) && !at.After(f.to) {
+			if n.p.Text == leftOut {
+				return []Sentence{say(cite(n.id, ids[0]), "The first that people noted was by {}, {} after the first effect.", roleName(n.role), Dur(at.Sub(from)))}
+			}
 			return []Sentence{say(cite(n.id, ids[0]), "The first that people noted was {}, by {}, {} after the first effect.", Quote(n.p.Text), roleName(n.role), Dur(at.Sub(from)))}
 		}
 	}

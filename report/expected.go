@@ -392,7 +392,7 @@ func stretchSentences(ids []string, template string, phase journal.Phase, s jour
 		}
 		out = append(out, say(ids, template+".", args...))
 	}
-	if s.Detail != "" {
+	if s.Detail != "" && s.Detail != leftOut {
 		out = append(out, say(ids, "The source said {}.", Quote(s.Detail)))
 	}
 	return out

@@ -37,7 +37,7 @@ func (f *facts) whatWasDone() []Sentence {
 	const most = 3
 	for _, x := range did[:min(most, len(did))] {
 		does := Value(Inner(words("gameday injected {} ({}) into {}", Name(x.name), Name(kindName(x.kind)), Name(x.target.Name))))
-		if x.intent != nil && x.intent.p.Does != "" { // it names the container
+		if x.intent != nil && x.intent.p.Does != "" && x.intent.p.Does != leftOut { // it names the container
 			does = Inner(words("gameday injected {}: {}", Name(x.name), Quote(x.intent.p.Does)))
 		}
 		switch {

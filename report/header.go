@@ -21,7 +21,11 @@ func (f *facts) header() Section {
 		add("Outcome", []string{f.last}, words("not in the record"))
 	}
 	if p.Scenario != "" {
-		add("Scenario", start, words("{}, sha256 {}", Name(p.Scenario), Name(short(p.Hash))))
+		value := words("{}", Name(p.Scenario))
+		if isDigest(p.Hash) {
+			value = words("{}, sha256 {}", Name(p.Scenario), Name(short(p.Hash)))
+		}
+		add("Scenario", start, value)
 	}
 	add("Run", start, words("{}", Name(f.runID())))
 	if f.earlier != nil {
@@ -45,7 +49,11 @@ func (f *facts) header() Section {
 	for _, t := range f.targets {
 		var chosen List
 		for _, c := range t.p.Chosen {
-			chosen = append(chosen, Inner(words("{} ({}, {})", Name(c.Name), Name(c.Image), Name(short(c.ImageID)))))
+			if isDigest(c.ImageID) {
+				chosen = append(chosen, Inner(words("{} ({}, {})", Name(c.Name), Name(c.Image), Name(short(c.ImageID)))))
+			} else {
+				chosen = append(chosen, Inner(words("{} ({})", Name(c.Name), Name(c.Image))))
+			}
 		}
 		if len(chosen) == 0 {
 			add("Target", []string{t.id}, words("{}: no container", Name(t.p.Target)))
@@ -57,7 +65,14 @@ func (f *facts) header() Section {
 		add("Targets", []string{f.last}, words("none in the record"))
 	}
 	if e := p.Engine; e.Version != "" || e.Name != "" {
-		add("Engine", start, words("Docker {} (API {}) on {}, {}, kernel {}, cgroups {}", Name(e.Version), Name(e.API), Name(e.Name), Name(e.OS), Name(e.Kernel), Name(e.Cgroups)))
+		value := words("Docker {} (API {}) on {}", Name(e.Version), Name(e.API), Name(e.Name))
+		for _, part := range []struct{ template, text string }{{", {}", e.OS}, {", kernel {}", e.Kernel}, {", cgroups {}", e.Cgroups}} {
+			if part.text != "" && part.text != leftOut {
+				value.Template += part.template
+				value.Args = append(value.Args, Name(part.text))
+			}
+		}
+		add("Engine", start, value)
 	}
 	switch src := p.Source; {
 	case src == nil:
@@ -104,10 +119,16 @@ func (f *facts) faultPhase() string {
 	return f.first
 }
 
+// isDigest says that a text is the sha256 of something.
+func isDigest(text string) bool {
+	hex := strings.TrimPrefix(text, "sha256:")
+	return len(hex) >= 40 && strings.Trim(hex, "0123456789abcdef") == ""
+}
+
 // short cuts a digest down to what people compare, and keeps anything else.
 func short(digest string) string {
 	hex := strings.TrimPrefix(digest, "sha256:")
-	if len(hex) < 40 || strings.Trim(hex, "0123456789abcdef") != "" {
+	if !isDigest(digest) {
 		return digest
 	}
 	if hex != digest {

@@ -231,7 +231,7 @@ func (f *facts) differences() []Sentence {
 			continue
 		}
 		ids = append(ids, x.undone.id)
-		for _, d := range x.undone.p.Differences {
+		for _, d := range slices.Compact(slices.Clone(x.undone.p.Differences)) { // the public reads no more than that there are some
 			out = append(out, say([]string{x.undone.id}, "Right after the undo {} was not as before: {}.", Name(x.target.Name), Quote(d)))
 		}
 		if len(x.undone.p.Differences) > 0 {

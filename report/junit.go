@@ -69,7 +69,9 @@ func (d *Draft) JUnit() ([]byte, error) {
 	}
 	property("run", f.runID())
 	property("scenario", f.started.p.Scenario)
-	property("scenario.hash", f.started.p.Hash)
+	if isDigest(f.started.p.Hash) {
+		property("scenario.hash", f.started.p.Hash)
+	}
 	property("gameday.version", f.started.p.Version)
 	property("outcome", outcomeOrUnfinished(f))
 	if f.ended != nil {

@@ -18,7 +18,11 @@ func (f *facts) perspectives() Section {
 		}
 		return s
 	}
-	s.Items = append(s.Items, Para{say(cite(f.first, f.last), "What each role said, verbatim; what else a role has to say goes beneath.")})
+	said := say(cite(f.first, f.last), "What each role said, verbatim; what else a role has to say goes beneath.")
+	if f.audience == journal.AudiencePublic {
+		said.Template = "When each role said something, and of what kind; the words are left out. What a role has to say here goes beneath."
+	}
+	s.Items = append(s.Items, Para{said})
 	for i, role := range roles {
 		s.Items = append(s.Items, Heading{ID: fmt.Sprintf("role-%d", i+1), Text: words("{}", roleName(role))}, f.spokenBy(role))
 	}
@@ -64,6 +68,9 @@ func (f *facts) spokenBy(role string) Points {
 // sideBySide is what at least two roles said of the same piece of evidence.
 func (f *facts) sideBySide() Table {
 	t := Table{Columns: []string{"On", "Role", "Kind", "Words"}}
+	if f.audience == journal.AudiencePublic {
+		return t // which reads no words
+	}
 	var order []string
 	byEvidence, roles := map[string][]spoken[*journal.Note]{}, map[string]map[string]bool{}
 	for _, n := range f.notes {

@@ -9,11 +9,23 @@ func (f *facts) rejudgedAlarm() Alarm {
 	if r == nil {
 		return a
 	}
-	a.Sentences = append(a.Sentences, say([]string{r.id}, "The scenario in {}, sha256 {}, was held against what this run recorded; its own verdicts are in its own report.", Name(r.p.File), Name(short(r.p.Hash))))
+	scenario := Inner(words("{}", Name(r.p.File)))
+	if isDigest(r.p.Hash) {
+		scenario = Inner(words("{}, sha256 {},", Name(r.p.File), Name(short(r.p.Hash))))
+	}
+	a.Sentences = append(a.Sentences, say([]string{r.id}, "The scenario in {} was held against what this run recorded; its own verdicts are in its own report.", scenario))
 	for _, c := range r.p.Changes {
+		if c == leftOut {
+			n := len(r.p.Changes)
+			a.Sentences = append(a.Sentences, say([]string{r.id}, "It differs from the run's own in {} {}.", Count{N: n}, plural(n, "place", "places")))
+			break
+		}
 		a.Sentences = append(a.Sentences, say([]string{r.id}, "Changed: {}.", Quote(c)))
 	}
 	for _, n := range r.p.Notes {
+		if n == leftOut {
+			continue
+		}
 		a.Sentences = append(a.Sentences, say([]string{r.id}, "Worth knowing: {}.", Quote(n)))
 	}
 	return a

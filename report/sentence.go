@@ -155,6 +155,14 @@ type (
 
 func one(s style, text string) []piece { return []piece{{s, text}} }
 
+// outside is text from outside; that it was left out is said in words of our own.
+func outside(s style, text string) []piece {
+	if text == leftOut {
+		s = plain
+	}
+	return one(s, text)
+}
+
 func (v Count) pieces(Clock) []piece { return one(plain, fmt.Sprint(v.N)) }
 func (v Num) pieces(Clock) []piece   { return one(plain, formatNumber(float64(v), 4)) }
 func (v Dur) pieces(Clock) []piece   { return one(plain, formatDuration(time.Duration(v))) }
@@ -219,8 +227,8 @@ func (v Left) pieces(c Clock) []piece {
 }
 
 func (v Percent) pieces(Clock) []piece { return one(plain, formatNumber(float64(v)*100, 3)+" %") }
-func (v Name) pieces(Clock) []piece    { return one(name, string(v)) }
-func (v Quote) pieces(Clock) []piece   { return one(quote, string(v)) }
+func (v Name) pieces(Clock) []piece    { return outside(name, string(v)) }
+func (v Quote) pieces(Clock) []piece   { return outside(quote, string(v)) }
 func (v Command) pieces(Clock) []piece { return one(command, string(v)) }
 func (v Prose) pieces(Clock) []piece   { return one(prose, string(v)) }
 func (v Word) pieces(Clock) []piece    { return one(plain, string(v)) }
@@ -243,19 +251,37 @@ func (v List) pieces(c Clock) []piece {
 
 func (v Labels) pieces(Clock) []piece { return one(name, formatLabels(v)) }
 
-// pieces sets the arguments into the template.
+// pieces sets the arguments into the template. What only adds to what is said before it, and was left out, is not mentioned.
 func (p Phrase) pieces(c Clock) []piece {
 	var out []piece
 	parts := strings.Split(p.Template, "{}")
 	for i, text := range parts {
+		silent := p.adds(parts, i)
+		if silent {
+			text = text[:len(text)-2]
+		}
 		if text != "" {
 			out = append(out, piece{plain, text})
 		}
-		if i < len(p.Args) && i < len(parts)-1 {
+		if !silent && i < len(p.Args) && i < len(parts)-1 {
 			out = append(out, p.Args[i].pieces(c)...)
 		}
 	}
 	return out
+}
+
+// adds says that an argument was left out and stands at the end, after a colon, where the sentence is whole without it.
+func (p Phrase) adds(parts []string, i int) bool {
+	if i >= len(p.Args) || i >= len(parts)-1 || strings.Trim(parts[i+1], ".") != "" || !withheld(p.Args[i]) {
+		return false
+	}
+	text := parts[i]
+	return (strings.HasSuffix(text, ": ") || strings.HasSuffix(text, "; ")) && (i > 0 || strings.Count(text, " ") > 2) // not so "Left behind: "
+}
+
+// withheld says that the audience does not read a value.
+func withheld(v Value) bool {
+	return v == Quote(leftOut) || v == Name(leftOut) || v == Command(leftOut)
 }
 
 // plainText is the phrase with nothing marked, for places that know no markup.

@@ -22,13 +22,21 @@ func (f *facts) response() Section {
 	return s
 }
 
-// actions are what people noted of what they did.
+// actions are what people noted of what they did; the public reads when, and by whom.
 func (f *facts) actions() Table {
 	t := Table{Columns: []string{f.clock.column(), "T", "Role", "Action"}}
+	public := f.audience == journal.AudiencePublic
+	if public {
+		t.Columns = t.Columns[:3]
+	}
 	for _, n := range f.notes {
 		if n.p.As == journal.NoteAction {
 			at := about(n)
-			t.Rows = append(t.Rows, row([]string{n.id}, words("{}", TimeOfDay(at)), words("{}", Since(at)), words("{}", roleName(n.role)), words("{}", Quote(n.p.Text))))
+			cells := []Phrase{words("{}", TimeOfDay(at)), words("{}", Since(at)), words("{}", roleName(n.role))}
+			if !public {
+				cells = append(cells, words("{}", Quote(n.p.Text)))
+			}
+			t.Rows = append(t.Rows, row([]string{n.id}, cells...))
 		}
 	}
 	return t

@@ -42,6 +42,7 @@ func stories() map[string]*journal.Record {
 		"custom":       customRun(),
 		"public":       publicRun(),
 		"templated":    templatedRun(),
+		"published":    publishedRun(),
 
 		"alert_held":    alertHeldRun(),
 		"alert_missing": alertMissingRun(),

@@ -35,6 +35,10 @@ func (f *facts) divergences() []Sentence {
 func (f *facts) surprises() []Sentence {
 	out := append(f.divergences(), f.movedUnnamed()...)
 	for _, n := range f.surpriseNotes() {
+		if n.p.Text == leftOut {
+			out = append(out, say([]string{n.id}, "{} noted a surprise, about {}.", roleName(n.role), At(about(n))))
+			continue
+		}
 		out = append(out, say([]string{n.id}, "A surprise to {}, about {}: {}", roleName(n.role), At(about(n)), Quote(n.p.Text)))
 	}
 	return out

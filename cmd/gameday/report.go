@@ -32,8 +32,8 @@ run, unless -var says otherwise. What became of each hypothesis then and now is 
 and --out DIR has a whole report drafted elsewhere. The exit code is that of the outcome now.
 
 With --out alone the same report is drafted elsewhere, and with --audience for other readers: the organisation does not read private fields;
-the public reads neither names of containers, hosts, images, networks and files, nor queries, nor what people or systems said. What people
-wrote into the run's own report.md is not in it.
+the public reads neither names of people, containers, hosts, images, networks and files, nor addresses, nor queries, nor what people or
+systems said. What people wrote into the run's own report.md is not in it.
 
 A section template is Markdown with slots, named by a block template "SECTION" { file = "…" } in the scenario's report block:
 {{ items }} is everything in the section that no other slot names, {{ sentences }} its paragraphs, lists and questions, {{ item "table" }} its
