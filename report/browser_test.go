@@ -23,7 +23,7 @@ var look string
 func TestPagesInBrowser(t *testing.T) {
 	asked := askedDraft()
 	pages := map[string][]byte{}
-	for name, d := range map[string]*Draft{"peopled": asked, "hundred": Build(stories()["hundred"]), "hostile": Build(stories()["hostile"]), "residue": Build(stories()["residue"]), "alert_missing": Build(stories()["alert_missing"])} {
+	for name, d := range map[string]*Draft{"peopled": asked, "noted": Build(stories()["noted"]), "crowded": Build(stories()["crowded"]), "faults": manyFaults(), "hundred": Build(stories()["hundred"]), "hostile": Build(stories()["hostile"]), "residue": Build(stories()["residue"]), "alert_missing": Build(stories()["alert_missing"])} {
 		markdown := string(d.Markdown())
 		if d == asked {
 			markdown = peopled(d)
@@ -69,6 +69,27 @@ func TestPagesInBrowser(t *testing.T) {
 	if len(b.loaded) != len(pages) {
 		t.Errorf("the browser loaded %q, want the pages alone", b.loaded)
 	}
+}
+
+// manyFaults is a draft whose drawings have faults that follow one another closely, and one that is open at the end.
+func manyFaults() *Draft {
+	d := Build(stories()["crowded"])
+	for _, s := range d.Sections {
+		for _, item := range s.Items {
+			c, ok := item.(*Chart)
+			if !ok || len(c.Faults) == 0 {
+				continue
+			}
+			from := c.Faults[0].From
+			c.Faults = nil
+			for i, name := range []string{"the_store_is_slow", "the_store_freezes_for_good", "the_queue_is_cut_off_from_it", "the_api_is_short_of_memory"} {
+				at := from.Add(time.Duration(i) * 7 * time.Second)
+				c.Faults = append(c.Faults, Band{Label: name, From: at, To: at.Add(5 * time.Second)})
+			}
+			c.Faults[3].Open = true
+		}
+	}
+	return d
 }
 
 // A browser is a Chromium that is driven over its DevTools protocol, whose messages go through two pipes.

@@ -2,6 +2,7 @@ package report
 
 import (
 	"math"
+	"strings"
 	"testing"
 	"time"
 
@@ -98,6 +99,20 @@ func TestCalm(t *testing.T) {
 			if n := len(rows(item)); n > 60 {
 				t.Errorf("the timeline has %d rows", n)
 			}
+		}
+	}
+}
+
+// A number stays on the line of its unit and of what it is compared with.
+func TestUnbroken(t *testing.T) {
+	for text, want := range map[string]string{
+		"at 10:05:31 (T+1 min 2 s), in 3 samples": "at 10:05:31 (T+1_min_2_s), in 3 samples",
+		"5 ms later, 88.1 % of 256 MiB":           "5_ms later, 88.1_% of 256_MiB",
+		"4.2 (expected &lt; 0.5), &gt;= -2, == 3": "4.2 (expected &lt;_0.5), &gt;=_-2, ==_3",
+		"1 service ran, 2 minutes, 3 sites":       "1 service ran, 2 minutes, 3 sites",
+	} {
+		if got := strings.ReplaceAll(unbroken(text), "\u00a0", "_"); got != want {
+			t.Errorf("%q is %q, want %q", text, got, want)
 		}
 	}
 }

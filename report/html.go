@@ -7,6 +7,7 @@ import (
 	"encoding/base64"
 	"fmt"
 	"html"
+	"regexp"
 	"strconv"
 	"strings"
 	"unicode/utf8"
@@ -189,7 +190,8 @@ func (p *page) sentences(list []Sentence) string {
 	return strings.Join(parts, " ")
 }
 
-// phrase sets a phrase as HTML. Text from outside is isolated, so that its direction stays its own.
+// phrase sets a phrase as HTML. Text from outside is isolated, so that its direction stays its own; the ground of a name and the marks of a
+// quotation are within that, for a line may break before it begins.
 func (p *page) phrase(x Phrase) string {
 	var b strings.Builder
 	for _, piece := range x.pieces(p.d.Clock) {
@@ -204,20 +206,33 @@ func (p *page) phrase(x Phrase) string {
 			if utf8.RuneCountInString(visible(piece.text)) <= short {
 				class = " class=\"n\""
 			}
-			b.WriteString("<code" + class + "><bdi>" + text(piece.text) + "</bdi></code>")
+			b.WriteString("<bdi><code" + class + ">" + text(piece.text) + "</code></bdi>")
 		case command:
 			b.WriteString("<code class=\"command\">" + text(piece.text) + "</code>")
 		case quote:
-			b.WriteString("<q><bdi>" + text(piece.text) + "</bdi></q>")
+			b.WriteString("<bdi><q>" + text(piece.text) + "</q></bdi>")
 		case prose:
 			b.WriteString("<bdi>" + text(piece.text) + "</bdi>")
 		case verdict:
 			b.WriteString("<strong class=\"v " + verdictClass(journal.Verdict(piece.text)) + "\">" + text(piece.text) + "</strong>")
 		default:
-			b.WriteString(text(piece.text))
+			b.WriteString(unbroken(text(piece.text)))
 		}
 	}
 	return b.String()
+}
+
+var (
+	withUnit    = regexp.MustCompile(`(\d) (%|(?:ns|µs|ms|s|min|h|[KMGT]?i?B)\b)`)
+	smallerUnit = regexp.MustCompile(`(\x{a0}(?:min|h)) (\d)`) // 1 min 2 s
+	comparison  = regexp.MustCompile(`((?:&lt;|&gt;)=?|[=!]=) (-?\d)`)
+)
+
+// unbroken keeps a number in escaped text with its unit, and with the comparison before it, on one line.
+func unbroken(s string) string {
+	s = withUnit.ReplaceAllString(s, "$1\u00a0$2")
+	s = smallerUnit.ReplaceAllString(s, "$1\u00a0$2")
+	return comparison.ReplaceAllString(s, "$1\u00a0$2")
 }
 
 // chips are the citations of a sentence.

@@ -3,6 +3,7 @@ package report
 import (
 	"bytes"
 	"fmt"
+	"html"
 	"net/url"
 	"regexp"
 	"strings"
@@ -46,9 +47,25 @@ func (w *proseWriter) write(markdown string, least int) string {
 		}
 	}
 	root := w.md.Parser().Parse(gmtext.NewReader(src), parser.WithContext(ctx))
+	var columns []string
 	ast.Walk(root, func(n ast.Node, entering bool) (ast.WalkStatus, error) {
-		if cell, ok := n.(*extast.TableCell); ok && entering && cell.Parent().Kind() == extast.KindTableHeader {
-			cell.SetAttributeString("scope", []byte("col"))
+		switch row := n.(type) {
+		case *extast.TableHeader:
+			if entering {
+				columns = nil
+				for cell := row.FirstChild(); cell != nil; cell = cell.NextSibling() {
+					cell.SetAttributeString("scope", []byte("col"))
+					columns = append(columns, plainText(cell, src))
+				}
+			}
+			return ast.WalkSkipChildren, nil
+		case *extast.TableRow: // a narrow page sets its cells as lines, each with the name of its column
+			cell := row.FirstChild()
+			for i := 0; cell != nil && i < len(columns); i++ {
+				cell.SetAttributeString("data-label", []byte(columns[i]))
+				cell = cell.NextSibling()
+			}
+			return ast.WalkSkipChildren, nil
 		}
 		return ast.WalkContinue, nil
 	})
@@ -57,6 +74,18 @@ func (w *proseWriter) write(markdown string, least int) string {
 		return "<pre>" + text(markdown) + "</pre>"
 	}
 	return b.String()
+}
+
+// plainText is what a node says, without its markup.
+func plainText(n ast.Node, src []byte) string {
+	var b strings.Builder
+	ast.Walk(n, func(c ast.Node, entering bool) (ast.WalkStatus, error) {
+		if t, ok := c.(*ast.Text); ok && entering {
+			b.Write(util.UnescapePunctuations(t.Value(src)))
+		}
+		return ast.WalkContinue, nil
+	})
+	return visible(html.UnescapeString(b.String()))
 }
 
 var citation = regexp.MustCompile(`\[([EGNQ][0-9]+(?:-[0-9]+)?)\]`)

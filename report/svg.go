@@ -3,6 +3,7 @@ package report
 import (
 	"fmt"
 	"math"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -22,8 +23,12 @@ func (p *page) chart(c *Chart) {
 	low, high := c.extent()
 	ticks := niceTicks(low, high, 4)
 	low, high = math.Min(low, ticks[0]), math.Max(high, ticks[len(ticks)-1])
-	y := scale{low, high, plotBottom, plotTop + 24}
-	line := lineScale{p.span, scale{low, high, plotBottom - plotTop, 24}}
+	room := 24.0 // above the highest value, for its label
+	if len(c.Alerts) > 0 {
+		room += 14 // and for the marks of alerts above that
+	}
+	y := scale{low, high, plotBottom, plotTop + room}
+	line := lineScale{p.span, scale{low, high, plotBottom - plotTop, room}}
 
 	fmt.Fprintf(&b, `<svg class="chart" height="%g" role="img" aria-labelledby="%s-t %s-d"><title id="%s-t">%s</title><desc id="%s-d">%s</desc>`,
 		chartHeight, c.ID, c.ID, c.ID, text(p.named(c.Title)), c.ID, text(c.Text.phrase().plainText(p.d.Clock)))
@@ -66,6 +71,9 @@ func (p *page) chart(c *Chart) {
 		last := c.Bound[n-1]
 		fmt.Fprintf(&b, `<text class="bound-label" x="100%%" dx="-4" y="%.1f" text-anchor="end">%s</text>`+"\n", y.of(last.Value)-5, text(c.boundWord()+" "+strings.TrimSpace(c.BoundOp+" "+formatNumber(last.Value, 4))))
 	}
+	for _, a := range c.Alerts {
+		fmt.Fprintf(&b, `<svg class="at alert-tick" x="%s" y="%g"><line y2="%g"/><path class="mark signal" d="M0 -2l6 10h-12z"><title>%s</title></path></svg>`+"\n", p.span.percent(a.At), plotTop, plotBottom-plotTop, text("alert "+a.Name+" fires"))
+	}
 	if c.Worst != nil {
 		anchor := "middle"
 		switch share := p.span.share(c.Worst.At); {
@@ -75,9 +83,6 @@ func (p *page) chart(c *Chart) {
 			anchor = "end"
 		}
 		fmt.Fprintf(&b, `<svg class="at" x="%s" y="%.1f"><path class="worst" d="M-5.5 0l5.5 -5.5 5.5 5.5 -5.5 5.5z"/><text class="worst-label" y="-10" text-anchor="%s">%s</text></svg>`+"\n", p.span.percent(c.Worst.At), y.of(c.Worst.Value), anchor, text(formatNumber(c.Worst.Value, 4)))
-	}
-	for _, a := range c.Alerts {
-		fmt.Fprintf(&b, `<svg class="at alert-tick" x="%s" y="%g"><line y2="%g"/><path class="mark signal" d="M0 -2l6 10h-12z"><title>%s</title></path></svg>`+"\n", p.span.percent(a.At), plotTop, plotBottom-plotTop, text("alert "+a.Name+" fires"))
 	}
 	p.timeAxis(&b, plotBottom+22)
 	cursor(&b, plotTop-6, plotBottom)
@@ -111,11 +116,13 @@ func atLeast(width, least string) string {
 	return width
 }
 
-// faultBands shades the time in which each fault was in force, and marks when it was undone. The first few have their names.
+// faultBands shades the time in which each fault was in force, and marks when it was undone. The first few have their names, as far as
+// there is room; on a narrow page there is less.
 func (p *page) faultBands(b *strings.Builder, faults []Band, top, bottom float64, named int) {
+	wide, narrow := labels{width: 640}, labels{width: 280}
 	for i, f := range faults {
 		a, z := p.span.percent(f.From), p.span.percent(f.To)
-		fmt.Fprintf(b, `<g class="fault"><rect x="%s" y="%g" width="%s" height="%g"/><line x1="%s" x2="%s" y1="%g" y2="%g"/>`, a, top, atLeast(p.span.width(f.From, f.To), "0.1%"), bottom-top, a, a, top, bottom)
+		fmt.Fprintf(b, `<g class="fault"><rect x="%s" y="%g" width="%s" height="%g"><title>%s</title></rect><line x1="%s" x2="%s" y1="%g" y2="%g"/>`, a, top, atLeast(p.span.width(f.From, f.To), "0.1%"), bottom-top, text(f.Label), a, a, top, bottom)
 		if !f.Open {
 			fmt.Fprintf(b, `<line class="undo" x1="%s" x2="%s" y1="%g" y2="%g"/><svg class="at" x="%s" y="%g"><path class="undo-flag" d="M0 0l-5 -7h10z"/></svg>`, z, z, top, bottom, z, top)
 		}
@@ -123,16 +130,50 @@ func (p *page) faultBands(b *strings.Builder, faults []Band, top, bottom float64
 		if i >= named {
 			continue
 		}
-		anchor, x, dx := "start", a, 3
-		if p.span.share(f.From) > 0.5 {
-			anchor, x, dx = "end", z, -8
+		anchor, x, dx, share := "start", a, 3, p.span.share(f.From)
+		if share > 0.5 {
+			anchor, x, dx, share = "end", z, -8, p.span.share(f.To)
 		}
-		label := f.Label
+		label := shorten(f.Label, 24)
 		if f.Open {
 			label += " (open)"
 		}
-		fmt.Fprintf(b, `<text class="fault-label" x="%s" dx="%d" y="%g" text-anchor="%s">%s</text>`+"\n", x, dx, top-4-float64(i%2)*14, anchor, text(shorten(label, 24)))
+		row := wide.row(share, anchor == "end", label)
+		if row < 0 {
+			continue
+		}
+		class := "fault-label"
+		if narrow.row(share, anchor == "end", label) != row {
+			class += " minor"
+		}
+		fmt.Fprintf(b, `<text class="%s" x="%s" dx="%d" y="%g" text-anchor="%s">%s</text>`+"\n", class, x, dx, top-10-float64(row)*14, anchor, text(label))
 	}
+}
+
+// labels are the names above a drawing of some width, in two rows.
+type labels struct {
+	width float64
+	taken [2][][2]float64 // from and to, in pixels
+}
+
+// row is the lower row in which a name has room, which it takes; -1: it has none. The name begins, or ends, at a part of the width.
+func (l *labels) row(share float64, ends bool, name string) int {
+	const letter, gap = 7.0, 12.0
+	from := share*l.width + gap/2
+	to := from + letter*float64(len([]rune(name)))
+	if ends {
+		from, to = from-gap-(to-from), from-gap
+	}
+	if from < -40 || to > l.width+8 { // beyond that it is cut off
+		return -1
+	}
+	for i, row := range l.taken {
+		if !slices.ContainsFunc(row, func(t [2]float64) bool { return from < t[1]+gap && t[0] < to+gap }) {
+			l.taken[i] = append(row, [2]float64{from, to})
+			return i
+		}
+	}
+	return -1
 }
 
 // boundWord says what the bound line is.
@@ -350,7 +391,10 @@ func (p *page) legend(c *Chart) {
 		p.raw(`<li><svg viewBox="0 0 26 10" aria-hidden="true"><rect class="bad" fill="url(#%s-hatch)" width="26" height="10"/></svg>condition not met</li>`, c.ID)
 	}
 	if len(c.Faults) > 0 {
-		p.raw(`<li><svg viewBox="0 0 26 10" aria-hidden="true"><g class="fault"><rect width="26" height="10"/><line x1=".5" x2=".5" y2="10"/></g></svg>fault in force</li><li><svg viewBox="0 0 26 10" aria-hidden="true"><path class="undo-flag" d="M13 9l-5 -7h10z"/></svg>undone</li>`)
+		p.raw(`<li><svg viewBox="0 0 26 10" aria-hidden="true"><g class="fault"><rect width="26" height="10"/><line x1=".5" x2=".5" y2="10"/></g></svg>fault in force</li>`)
+	}
+	if slices.ContainsFunc(c.Faults, func(f Band) bool { return !f.Open }) {
+		p.raw(`<li><svg viewBox="0 0 26 10" aria-hidden="true"><path class="undo-flag" d="M13 9l-5 -7h10z"/></svg>undone</li>`)
 	}
 	if len(c.Alerts) > 0 {
 		p.raw(`<li><svg viewBox="0 0 26 10" aria-hidden="true"><path class="mark signal" d="M13 0l6 10h-12z"/></svg>an alert fires</li>`)

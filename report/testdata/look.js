@@ -17,6 +17,31 @@
     if (r.left < 0 || r.right > width + 0.5 || r.width < 100) wrong.push(name(e) + " is from " + r.left + " to " + r.right + " px");
   }
 
+  // What is written in a drawing stands beside the rest of it, and within the page.
+  for (const drawing of all("svg.chart")) {
+    const edge = drawing.closest("figure").getBoundingClientRect();
+    const labels = all("text, .alert-tick path, .undo-flag", drawing).filter(e => shown(e) && !e.closest(".fault-bar")).map(e => ({ e, r: e.getBoundingClientRect() }));
+    labels.forEach(({ e, r }, i) => {
+      if (e.tagName === "text" && (r.left < edge.left - 1 || r.right > edge.right + 1)) wrong.push(name(e) + " in " + name(drawing) + " is cut off");
+      for (const other of labels.slice(i + 1)) {
+        if (e.tagName === "path" && other.e.tagName === "path") continue; // alerts may fire together
+        const over = Math.min(r.right, other.r.right) - Math.max(r.left, other.r.left), down = Math.min(r.bottom, other.r.bottom) - Math.max(r.top, other.r.top);
+        if (over > 1 && down > 3) wrong.push(name(e) + " and " + name(other.e) + " overlap in " + name(drawing)); // letters have air above and below
+      }
+    });
+  }
+  // Where the cells of a row are lines, each is as high as the name of its column.
+  for (const e of all("td").filter(shown)) {
+    const label = getComputedStyle(e, "::before");
+    if (label.content !== "none" && parseFloat(label.height) > e.clientHeight + 1) wrong.push(name(e) + " is lower than the name of its column");
+    if (e.dataset.label === undefined && !e.closest(".index") && matchMedia("(max-width: 34rem)").matches) wrong.push(name(e) + " does not say of which column it is");
+  }
+  // A short name is not broken within a word, and a number not from its unit.
+  for (const e of all("code.n")) {
+    const t = (e.textContent || "").trim();
+    if (shown(e) && /^[a-z0-9_]+$/i.test(t) && e.getClientRects().length > 1) wrong.push(name(e) + " is broken");
+  }
+
   // Every link leads somewhere, and every drawing has its text.
   for (const a of all('a[href^="#"]')) if (!document.getElementById(a.getAttribute("href").slice(1))) wrong.push("a link to " + a.getAttribute("href") + " leads nowhere");
   for (const e of all("svg")) {
