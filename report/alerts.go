@@ -397,7 +397,7 @@ func describeAlert(m moment, payload journal.Payload) (moment, bool) {
 		m.text = words("alert {} was summed up: firing in {} of {} phases", Name(p.Alert), Count{N: p.Fired}, phasesOf(p))
 	case *journal.AlertJudged:
 		m.minor = true
-		m.text = words("alert {} was judged: {} ({})", Name(p.Alert), Name(p.Verdict), Name(p.Reason))
+		m.text = judgedAs(Inner(words("alert {}", Name(p.Alert))), string(p.Verdict), string(p.Reason))
 	case *journal.AlertsSummed:
 		m.minor = true
 		m.text = words("the alerts were summed up: {} expected, {} fired", Count{N: p.Expected}, Count{N: p.Fired})

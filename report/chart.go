@@ -99,11 +99,18 @@ func (f *facts) chartText(c *Chart, query, declared string) Sentence {
 	template := "The chart shows {} from {} to {}: the lowest value is {}, the highest {}"
 	args := []Value{c.Title.Args[0], At(c.From), At(c.To), Num(low), Num(high)}
 	if u := c.Usual; u != nil {
-		template += "; in the baseline it was from {} to {}"
-		args = append(args, Num(u.Low), Num(u.High))
+		if u.Low == u.High {
+			template, args = template+"; in the baseline it was {} throughout", append(args, Num(u.Low))
+		} else {
+			template, args = template+"; in the baseline it was from {} to {}", append(args, Num(u.Low), Num(u.High))
+		}
 	}
 	if n := len(c.Bad); n > 0 {
-		template += "; stretches in which the condition did not hold are marked"
+		if c.Guard {
+			template += "; stretches in which the condition was met are marked"
+		} else {
+			template += "; stretches in which the condition did not hold are marked"
+		}
 	}
 	if c.LeftOut > 0 {
 		template += "; drawn are the {} worst series, {} were left out"
@@ -115,8 +122,8 @@ func (f *facts) chartText(c *Chart, query, declared string) Sentence {
 			names = append(names, Name(a.Name))
 			ids = cite(append(ids, f.alert(a.Name).seen.id)...)
 		}
-		template += "; marked is when {} fires first"
-		args = append(args, names)
+		template += "; marked is when {} {} first"
+		args = append(args, names, plural(len(names), "fires", "fire"))
 	}
 	if c.Several {
 		template += "; each series has a bound of its own, and the one shown is that of the worst"

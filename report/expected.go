@@ -3,6 +3,7 @@ package report
 import (
 	"fmt"
 	"math"
+	"slices"
 	"time"
 
 	"gameday/runner/journal"
@@ -284,7 +285,7 @@ func (f *facts) reasonSentence(h *hypothesis) Sentence {
 		if h.Within > 0 {
 			return say(cite(append([]string{h.declared}, h.rests...)...), "{} {}: it was as claimed within the {} declared.", name, v, Dur(h.Within))
 		}
-		if h.Tolerate == 0 {
+		if h.Tolerate == 0 || h.unbroken() {
 			return detail("{} {}: every sample that counts was as claimed.", name, v)
 		}
 		return detail("{} {}: every sample that counts was as claimed, or back within what was tolerated.", name, v)
@@ -327,6 +328,11 @@ func (f *facts) reasonSentence(h *hypothesis) Sentence {
 	return detail("{} is {}.", name, v)
 }
 
+// unbroken says that a claim was seen to hold in all samples of the baseline and the fault phase.
+func (h *hypothesis) unbroken() bool {
+	return !slices.ContainsFunc(h.judged.p.Phases, func(p journal.PhaseJudged) bool { return p.Phase != journal.Recovery && p.Good < p.Samples })
+}
+
 // mostStretches of one kind are written out for one phase of a hypothesis.
 const mostStretches = 3
 
@@ -352,6 +358,10 @@ func (f *facts) stretches(h *hypothesis) Points {
 			out = append(out, stretchSentences(h.rests, text, p.Phase, s))
 		}
 		for i, s := range p.Gaps {
+			s.Worst = nil // what was there is none of it
+			if s.Detail == h.judged.p.Detail {
+				s.Detail = "" // which the verdict has said
+			}
 			if i == mostStretches {
 				out = append(out, []Sentence{say(h.rests, "The {} phase has {} gaps; the others are in the record.", Name(p.Phase), Count{N: len(p.Gaps)})})
 				break

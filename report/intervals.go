@@ -54,6 +54,8 @@ func (h *hypothesis) stopped() Phrase {
 		return words("stopped holding after {}", lasting(v.AtLeast, v.AtMost))
 	case h.violated():
 		return words("did not hold, and since when was not seen")
+	case h.unseen(journal.Fault):
+		return words("was not seen to stop holding; samples are missing")
 	}
 	return words("was not seen to stop holding")
 }
@@ -73,6 +75,11 @@ func (h *hypothesis) violated() bool {
 	return false
 }
 
+// unseen says that samples of a phase are missing.
+func (h *hypothesis) unseen(phase journal.Phase) bool {
+	return slices.ContainsFunc(h.judged.p.Phases, func(p journal.PhaseJudged) bool { return p.Phase == phase && p.Missing > 0 })
+}
+
 // recovered is whether it held for good while the faults were in force.
 func (h *hypothesis) recovered() Phrase {
 	switch {
@@ -83,6 +90,8 @@ func (h *hypothesis) recovered() Phrase {
 	case h.judged.p.RecoveredBeforeUndo != nil:
 		r := h.judged.p.RecoveredBeforeUndo
 		return words("held for good, {} before it", lasting(r.AtLeast, r.AtMost))
+	case !h.violated() && h.unseen(journal.Fault):
+		return words("not known: samples are missing")
 	case !h.violated():
 		return words("there was nothing to recover from")
 	}

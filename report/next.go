@@ -48,6 +48,9 @@ func (f *facts) proposals() []Sentence {
 		}
 		return out
 	}
+	if x := f.unconfirmed(); x != nil {
+		out = append(out, say(cite(x.declared, x.timedOut.id), "Repeat once step {}, for which the injection waited, can be confirmed within {}.", Name(x.Name), Dur(x.timedOut.p.Took)))
+	}
 	out = append(out, f.afterFollowUp()...)
 	stopped := false // by a guardrail, which would do so again
 	for _, g := range f.guardrails {
@@ -127,6 +130,9 @@ func (f *facts) larger() []Sentence {
 	worst := f.worst()
 	if worst != nil {
 		if s, ok := share(worst.judged.p.Margin); ok && s < wide {
+			if s < 0 {
+				return []Sentence{say(cite(append(c.Of, worst.rests...)...), "Repeat as it is, under another load or unannounced: {} held, and its worst value, {}, was tolerated.", Name(worst.Name), Inner(worst.margin()))}
+			}
 			return []Sentence{say(cite(append(c.Of, worst.rests...)...), "Repeat as it is, under another load or unannounced: {} held with {}.", Name(worst.Name), Inner(worst.margin()))}
 		}
 	}

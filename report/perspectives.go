@@ -144,14 +144,18 @@ func (f *facts) spread(name string, alert bool, now journal.Verdict, rests []str
 	if alert {
 		what = Inner(words("alert {}", Name(name)))
 	}
-	out := []Sentence{say(append(slices.Clone(ids), rests...), "Of {} {} that predicted {} before the fault, {} expected {} and {} expected {}; it is {}.",
-		count(ids), plural(len(ids), "role", "roles"), what, count(held), Verdict(journal.Held), count(refuted), Verdict(journal.Refuted), Verdict(now))}
+	out := []Sentence{say(append(slices.Clone(ids), rests...), "{} {} predicted {} before the fault, and expected {}; it is {}.",
+		count(ids), plural(len(ids), "role", "roles"), what, Verdict(all[0].p.Expects), Verdict(now))}
+	if len(held) > 0 && len(refuted) > 0 {
+		out = []Sentence{say(append(slices.Clone(ids), rests...), "Of {} {} that predicted {} before the fault, {} expected {} and {} expected {}; it is {}.",
+			count(ids), plural(len(ids), "role", "roles"), what, count(held), Verdict(journal.Held), count(refuted), Verdict(journal.Refuted), Verdict(now))}
+	}
 	switch {
 	case least == nil:
 	case *least == *most:
-		out = append(out, say(ids, "The confidence that was told is {}.", Percent(*least)))
+		out = append(out, say(ids, "The confidence that was given is {}.", Percent(*least)))
 	default:
-		out = append(out, say(ids, "The confidence that was told is from {} to {}.", Percent(*least), Percent(*most)))
+		out = append(out, say(ids, "The confidence that was given is from {} to {}.", Percent(*least), Percent(*most)))
 	}
 	return out
 }

@@ -1,6 +1,7 @@
 package report
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"math"
@@ -76,9 +77,10 @@ func gateRun() *journal.Record {
 	c := quick(0.5, func(sec, _ int) float64 { return wave(sec, 0.9, 0.05) })
 	s.declare([]*claim{c}).add(1, &journal.PhaseStarted{Phase: journal.Baseline})
 	q := s.sample(c, 29)
-	worst := q.Samples[10].Series[0]
+	highest := slices.MaxFunc(q.Samples[15:29], func(a, b journal.Sample) int { return cmp.Compare(a.Series[0].Value, b.Series[0].Value) }) // those after the warm-up
+	worst := highest.Series[0]
 	s.add(29.9, &journal.BaselineJudged{Failures: []journal.GateFailure{{Name: c.Name, QueryID: "Q2", Reason: journal.ReasonViolated, Samples: 14, Needed: 3,
-		Worst: &journal.Point{At: q.Samples[10].At, Value: worst.Value, Op: "<", Bound: worst.Bound}}}})
+		Worst: &journal.Point{At: highest.At, Value: worst.Value, Op: "<", Bound: worst.Bound}}}})
 	s.add(30, &journal.HypothesisJudged{Hypothesis: c.Name, QueryID: "Q2", Verdict: journal.NotTested, Reason: journal.ReasonGate, Phase: journal.Baseline})
 	s.add(30.1, &journal.Residue{})
 	s.add(30.2, &journal.RunEnded{Outcome: journal.OutcomeNotInjected, ExitCode: 4})

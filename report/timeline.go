@@ -202,7 +202,7 @@ func (f *facts) describe(e EventEvidence) moment {
 		}
 	case *journal.HypothesisJudged:
 		m.minor = true
-		m.text = words("{} was judged: {} ({})", Name(p.Hypothesis), Name(p.Verdict), Name(p.Reason))
+		m.text = judgedAs(Inner(words("{}", Name(p.Hypothesis))), string(p.Verdict), string(p.Reason))
 	case *journal.GuardrailJudged:
 		m.minor = true
 		m.text = words("guardrail {} was summed up from {} {}", Name(p.Guardrail), Count{N: p.Samples}, plural(p.Samples, "sample", "samples"))
@@ -297,4 +297,12 @@ func (f *facts) timeline() Section {
 		s.Items = append(s.Items, Para{say(cite(f.first, f.last), "The record holds no human observation.")})
 	}
 	return s
+}
+
+// judgedAs is a verdict with its reason, where that says more.
+func judgedAs(what Inner, verdict, reason string) Phrase {
+	if verdict == reason {
+		return words("{} was judged: {}", what, Name(verdict))
+	}
+	return words("{} was judged: {} ({})", what, Name(verdict), Name(reason))
 }

@@ -3,6 +3,7 @@ package report
 import (
 	"bytes"
 	"encoding/xml"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -222,5 +223,25 @@ func TestWorstOfWhatIsMetOrNot(t *testing.T) {
 	says(t, rec, []string{"| 0 (expected == 1) at 10:05:04 (T+3 s), for 1 to 3 s | **held** |", "`checkout_stays_quick` was violated for 1 to 3 s of the 5 s tolerated, from 10:05:04 (T+3 s)."}, nil)
 	for _, b := range breaches(t, Build(rec)) {
 		t.Error(b)
+	}
+}
+
+// What the drafts said wrongly, or clumsily: each as it is now.
+func TestWhatReadersStumbledOver(t *testing.T) {
+	for story, want := range map[string][2]string{
+		"coped":        {"`checkout_stays_quick` held, and its worst value, 2 beyond, was tolerated.", "held with 2 beyond"},
+		"inconclusive": {"| was not seen to stop holding; samples are missing | not known: samples are missing |", "The source said"},
+		"unconfirmed":  {"Repeat once step `ready`, for which the injection waited, can be confirmed within 1 min.", "no further experiment"},
+		"aborted":      {"in the baseline it was 0.01 throughout; stretches in which the condition was met are marked", "from 0.01 to 0.01"},
+		"crowded":      {"marked is when `A0`, `A1`, `A2` and `A3` fire first", "was tolerated"},
+		"noted":        {"1 role predicted `checkout_keeps_working` before the fault, and expected **held**; it is **held**.", "0 expected"},
+		"refuted":      {"`checkout_keeps_working` **held**: every sample that counts was as claimed. [", "(`held`)"},
+	} {
+		says(t, stories()[story], want[:1], want[1:])
+	}
+	for name, rec := range stories() {
+		if md := string(Build(rec).Markdown()); strings.Contains(md, "there was no data") && regexp.MustCompile(`there was no data[^\n]* Worst: `).MatchString(md) {
+			t.Errorf("%s: a stretch without data has a value", name)
+		}
 	}
 }
