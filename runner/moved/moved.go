@@ -75,7 +75,9 @@ type Movement struct {
 func Skip(metric string) bool {
 	return strings.HasSuffix(metric, "_bucket") || strings.HasSuffix(metric, "_created") || strings.Contains(metric, "_timestamp") ||
 		// What the scraper says of its own work repeats up, or depends on what else its machine does.
-		strings.HasPrefix(metric, "scrape_")
+		strings.HasPrefix(metric, "scrape_") ||
+		// What rules say of alerts repeats the series that they read; alerts have a verdict of their own.
+		metric == "ALERTS" || metric == "ALERTS_FOR_STATE"
 }
 
 // isCounter says whether a metric is one by its name.

@@ -335,3 +335,16 @@ func TestAnySeries(t *testing.T) {
 		}
 	})
 }
+
+// What repeats other series, and what measures nothing, is not ranked beside them.
+func TestSkip(t *testing.T) {
+	for metric, want := range map[string]bool{
+		"http_request_duration_seconds_bucket": true, "process_start_timestamp_seconds": true, "http_requests_created": true, "scrape_samples_scraped": true,
+		"ALERTS": true, "ALERTS_FOR_STATE": true,
+		"up": false, "http_requests_total": false, "ALERTS_SENT_total": false, "container_memory_rss": false,
+	} {
+		if got := Skip(metric); got != want {
+			t.Errorf("Skip(%q) is %t", metric, got)
+		}
+	}
+}
