@@ -218,6 +218,9 @@ func TestWhatIsLeftOutIsNotMisstated(t *testing.T) {
 	rec := publishedRun()
 	rec.People = append(rec.People, journal.Event{Seq: len(rec.People) + 1, Time: at(95000), Actor: journal.Actor("Zelda Quark"), People: true, Payload: &journal.StatusSet{Status: journal.StatusReviewed}})
 	says(t, rec, []string{"| Status | reviewed, set by `participant 1` on ", "| Ran on | `host 2` |", "| File | `file 1` |", "`sre`, `dba` and `participant 1`"}, nil)
+	if b, err := BuildFor(rec, journal.AudiencePublic).JSON(); err != nil || !strings.Contains(string(b), `"hash": ""`) {
+		t.Errorf("the hash in JSON is not empty: %v", err)
+	}
 	says(t, unconfirmedRun(), []string{"| Ran on | `build-7`, process 4211 |"}, nil)
 	if md := string(BuildFor(unconfirmedRun(), journal.AudiencePublic).Markdown()); !strings.Contains(md, "step `ready` was not confirmed within 1 min, and nothing was injected") {
 		t.Error(md)

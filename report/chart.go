@@ -98,7 +98,10 @@ func (f *facts) chartText(c *Chart, query, declared string) Sentence {
 	}
 	template := "The chart shows {} from {} to {}: the lowest value is {}, the highest {}"
 	args := []Value{c.Title.Args[0], At(c.From), At(c.To), Num(low), Num(high)}
-	if u := c.Usual; u != nil {
+	if low == high {
+		template, args = "The chart shows {} from {} to {}: every value is {}", args[:4]
+	}
+	if u := c.Usual; u != nil && low < high {
 		if u.Low == u.High {
 			template, args = template+"; in the baseline it was {} throughout", append(args, Num(u.Low))
 		} else {

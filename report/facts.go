@@ -401,10 +401,10 @@ func (f *facts) cut() Word {
 	if f.ended == nil {
 		return "the record ends"
 	}
-	if f.outcome() == journal.OutcomeError {
-		return "the run ended"
+	if o := f.outcome(); o == journal.OutcomeInterrupted || o == journal.OutcomeResidue {
+		return "the run was cut off"
 	}
-	return "the run was cut off"
+	return "the run ended"
 }
 
 // declaredEvidence is what the declarations are cited by; the first event where they are missing.

@@ -145,11 +145,14 @@ func (d *Draft) JSON() ([]byte, error) {
 		return nil, err
 	}
 	f := d.facts
-	p := f.started.p
+	p, hash := f.started.p, f.started.p.Hash
+	if f.audience == journal.AudiencePublic {
+		hash = "" // which stands there by another name
+	}
 	r := jsonReport{
 		SchemaVersion: SchemaVersion, Run: f.runID(), Gameday: p.Version, Started: f.from.UTC(), Ended: f.to.UTC(), Complete: f.ended != nil && len(f.rec.Damage) == 0,
 		Outcome: outcomeOrUnfinished(f), Seed: p.Seed, Zero: f.clock.Zero.UTC(), Audience: string(f.audience), TimeZone: f.clock.ZoneName(), Fields: f.jsonFields(),
-		Scenario:   jsonScenario{p.Scenario, p.Title, p.Hash, some(p.Tags)},
+		Scenario:   jsonScenario{p.Scenario, p.Title, hash, some(p.Tags)},
 		Hypotheses: []jsonHypothesis{}, Faults: []jsonFault{}, Guardrails: []jsonGuardrail{}, Alerts: f.jsonAlerts(), Damage: some(f.rec.Damage), Evidence: []jsonEvidence{},
 	}
 	if f.rejudged != nil {

@@ -174,6 +174,9 @@ func (r *redactor) recognise(v any, parent, key string) {
 	switch v := v.(type) {
 	case map[string]any:
 		for _, k := range slices.Sorted(maps.Keys(v)) {
+			if key == "variables" {
+				r.recogniseText(k, false)
+			}
 			if key == "labels" || key == "variables" || key == "target" {
 				if text, ok := v[k].(string); ok {
 					r.recogniseText(text, false)

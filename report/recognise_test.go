@@ -34,6 +34,9 @@ func withNames(v any, parent, key string) any {
 			}
 			v[k] = withNames(x, key, k)
 		}
+		if key == "variables" {
+			v["web42_url"] = "https://planet-express.internal.acme"
+		}
 		if key == "labels" {
 			v["server"], v["owner"], v["address"] = "pluto", "Turanga", "203.0.113.77:9100"
 		}

@@ -233,12 +233,13 @@ func TestWhatReadersStumbledOver(t *testing.T) {
 		"inconclusive": {"| was not seen to stop holding; samples are missing | not known: samples are missing |", "The source said"},
 		"unconfirmed":  {"Repeat once step `ready`, for which the injection waited, can be confirmed within 1 min.", "no further experiment"},
 		"aborted":      {"in the baseline it was 0.01 throughout; stretches in which the condition was met are marked", "from 0.01 to 0.01"},
-		"crowded":      {"marked is when `A0`, `A1`, `A2` and `A3` fire first", "was tolerated"},
+		"crowded":      {"marked is when `A0`, `A1`, `A2` and `A3` fire first", "cut off"},
 		"noted":        {"1 role predicted `checkout_keeps_working` before the fault, and expected **held**; it is **held**.", "0 expected"},
 		"refuted":      {"`checkout_keeps_working` **held**: every sample that counts was as claimed. [", "(`held`)"},
 	} {
 		says(t, stories()[story], want[:1], want[1:])
 	}
+	says(t, quickRun(func(int) float64 { return 0.1 }, journal.Held, journal.ReasonHeld, "", nil), []string{"every value is 0.1. ["}, []string{"the lowest value"})
 	for name, rec := range stories() {
 		if md := string(Build(rec).Markdown()); strings.Contains(md, "there was no data") && regexp.MustCompile(`there was no data[^\n]* Worst: `).MatchString(md) {
 			t.Errorf("%s: a stretch without data has a value", name)
