@@ -407,7 +407,7 @@ func unconfirmedRun() *journal.Record {
 	s.add(1, &journal.PhaseStarted{Phase: journal.Baseline}).add(1, &journal.StepBegun{Step: "ready", Due: &due, Instructions: "Look at the board."})
 	s.sample(c, 60)
 	s.add(61, &journal.StepTimedOut{Step: "ready", Took: dur(60)}).add(61.1, &journal.BaselineJudged{Passed: true})
-	s.add(61.2, &journal.HypothesisJudged{Hypothesis: c.Name, QueryID: "Q2", Verdict: journal.NotTested, Reason: journal.ReasonUnconfirmed, Detail: "manual.ready was not confirmed within 1m0s"})
+	s.add(61.2, &journal.HypothesisJudged{Hypothesis: c.Name, QueryID: "Q2", Verdict: journal.NotTested, Reason: journal.ReasonUnconfirmed, Detail: "manual.ready was not confirmed within 1m"})
 	s.add(61.3, &journal.Residue{})
-	return s.add(61.4, &journal.RunEnded{Outcome: journal.OutcomeNotInjected, ExitCode: 4, Detail: "manual.ready was not confirmed within 1m0s"}).rec
+	return s.add(61.4, &journal.RunEnded{Outcome: journal.OutcomeNotInjected, ExitCode: 4, Detail: "manual.ready was not confirmed within 1m"}).rec
 }

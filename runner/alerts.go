@@ -78,9 +78,7 @@ func (p *Plan) askAlerts(ctx context.Context, server *metrics.Server) {
 		return
 	}
 	warn := func(r scenarios.Range, block, format string, args ...any) {
-		pr := at(r, block)
-		pr.Message = fmt.Sprintf(format, args...)
-		p.Warnings = append(p.Warnings, pr)
+		p.Warnings = append(p.Warnings, problem(r, block, format, args...))
 	}
 	source := p.Scenario.Source
 	rules, err := alertsOf(server, source, nil).rules(ctx)

@@ -301,7 +301,7 @@ func TestAlertPlan(t *testing.T) {
 		}
 	}
 	text = strings.Join(said, "\n")
-	for _, want := range []string{`alert "Unsteady": the rule at alerts.yml:7 fires up to 600ms`, `alert "LongUnsteady": the rule at alerts.yml:10 has to be true for 5m0s`, `it could never fire`, `alert "Always": within is 1m0s`} {
+	for _, want := range []string{`alert "Unsteady": the rule at alerts.yml:7 fires up to 600ms`, `alert "LongUnsteady": the rule at alerts.yml:10 has to be true for 5m`, `it could never fire`, `alert "Always": within is 1m`} {
 		if !strings.Contains(text, want) {
 			t.Errorf("the plan does not say %q:\n%s", want, text)
 		}

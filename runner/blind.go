@@ -63,9 +63,7 @@ func (p *Plan) blindRules(rules []metrics.AlertRule) (out []journal.BlindSpot) {
 func (p *Plan) blindNow(ctx context.Context, src metrics.Source, since, now time.Time) {
 	sc := p.Scenario
 	warn := func(format string, args ...any) {
-		pr := at(sc.Source.Range, fmt.Sprintf("prometheus %q", sc.Source.Name))
-		pr.Message = fmt.Sprintf(format, args...)
-		p.Warnings = append(p.Warnings, pr)
+		p.Warnings = append(p.Warnings, problem(sc.Source.Range, fmt.Sprintf("prometheus %q", sc.Source.Name), format, args...))
 	}
 	if emb, ok := src.(*metrics.Embedded); ok {
 		silent := map[string]bool{}
@@ -145,7 +143,7 @@ func warnOfSilence(ctx context.Context, src metrics.Scanner, selector string, fr
 func silenceWords(b journal.BlindSpot, looked time.Duration) string {
 	const clock = "15:04:05"
 	if b.What == journal.BlindNeverUp {
-		return fmt.Sprintf("%s did not answer even once in the last %s when it was scraped: nothing of it can be seen", targetWords(b.Labels), looked.Round(time.Second))
+		return fmt.Sprintf("%s did not answer even once in the last %s when it was scraped: nothing of it can be seen", targetWords(b.Labels), journal.Duration(looked.Round(time.Second)))
 	}
 	what := "did not answer when it was scraped"
 	if b.What == journal.BlindGap {
@@ -153,7 +151,7 @@ func silenceWords(b journal.BlindSpot, looked time.Duration) string {
 	}
 	s := fmt.Sprintf("%s %s from %s to %s", targetWords(b.Labels), what, b.From.Format(clock), b.To.Format(clock))
 	if b.Gaps > 1 {
-		s += fmt.Sprintf(", the longest of %d such times in the last %s", b.Gaps, looked.Round(time.Second))
+		s += fmt.Sprintf(", the longest of %d such times in the last %s", b.Gaps, journal.Duration(looked.Round(time.Second)))
 	}
 	return s + ": what it does at such a time cannot be seen"
 }

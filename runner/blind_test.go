@@ -91,11 +91,11 @@ scenario "s" {
 	}
 	all := strings.Join(words, "\n")
 	says(t, all,
-		`alert "Told": the rule at alerts.yml is evaluated every 1m0s, and the faults last 1s`,
+		`alert "Told": the rule at alerts.yml is evaluated every 1m, and the faults last 1s`,
 		`alert "Other": the server has no rule of this name`,
 		`the rules of Rare are evaluated more rarely than the 1s that the faults last`,
 		`whether the ranges in the query of steady hold enough samples could not be asked`, "too many samples",
-		`{instance="never", job="shop"} did not answer even once in the last 5m0s`,
+		`{instance="never", job="shop"} did not answer even once in the last 5m`,
 		`{instance="silent", job="shop"} did not answer when it was scraped from `,
 		`{instance="gone", job="shop"} was not scraped from `,
 		`there is no series {__name__="up",job="nobody"}`)

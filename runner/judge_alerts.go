@@ -339,7 +339,7 @@ func judgeAlert(claim *scenarios.Alert, s alertSeen, h alertHistory) *journal.Al
 		return is(journal.Inconclusive, journal.AlertUnseen, why)
 	}
 	if fault := h.faultLength(); fired == 0 && s.shortest() > fault {
-		return is(journal.Inconclusive, journal.AlertTooRare, fmt.Sprintf("the rule is evaluated every %s, and the faults were in force for %s", s.shortest(), fault.Round(time.Millisecond)))
+		return is(journal.Inconclusive, journal.AlertTooRare, fmt.Sprintf("the rule is evaluated every %s, and the faults were in force for %s", journal.Duration(s.shortest()), journal.Duration(fault.Round(time.Millisecond))))
 	}
 	switch why := s.lostUntil(h, deadline); {
 	case !claim.Fires && why != "":
@@ -386,7 +386,7 @@ func (s alertSeen) blind(h alertHistory, deadline time.Time) string {
 	}
 	for _, g := range h.gaps {
 		if g.From.Before(deadline) && g.To.After(h.effect()) {
-			return fmt.Sprintf("nothing was scraped for %s", g.To.Sub(g.From))
+			return fmt.Sprintf("nothing was scraped for %s", journal.Duration(g.To.Sub(g.From)))
 		}
 	}
 	return ""

@@ -88,7 +88,7 @@ func TestAlertVerdicts(t *testing.T) {
 		"nothing was scraped before": {wants, 60, func(h *alertHistory) {
 			h.gaps = []metrics.Gap{{From: alertsBegan, To: alertsBegan.Add(10 * time.Second)}}
 		}, [][]metrics.Spell{in(), in()}, journal.Refuted, journal.AlertMissing, ""},
-		"evaluated too rarely":              {wants, 60, rule(func(r *metrics.ReplayedRule) { r.Rule.Interval = time.Minute }), [][]metrics.Spell{in(), in()}, journal.Inconclusive, journal.AlertTooRare, "every 1m0s"},
+		"evaluated too rarely":              {wants, 60, rule(func(r *metrics.ReplayedRule) { r.Rule.Interval = time.Minute }), [][]metrics.Spell{in(), in()}, journal.Inconclusive, journal.AlertTooRare, "every 1m"},
 		"the fault ended early":             {wants, 20, func(h *alertHistory) { h.EndedEarly = "it was unpaused" }, [][]metrics.Spell{in(spell(30.5, 45.5, 70))}, journal.Inconclusive, journal.AlertFaultEnded, "unpaused"},
 		"never, and the fault ended early":  {wants, 20, func(h *alertHistory) { h.EndedEarly = "it was unpaused" }, [][]metrics.Spell{in()}, journal.Inconclusive, journal.AlertFaultEnded, "unpaused"},
 		"the fault hit nothing":             {wants, 20, func(h *alertHistory) { h.HitNothing = "no packet" }, [][]metrics.Spell{in(spell(30.5, 45.5, 70))}, journal.Inconclusive, journal.AlertHitNothing, "no packet"},

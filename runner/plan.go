@@ -114,14 +114,10 @@ func MakePlan(ctx context.Context, s Setup, ws *scenarios.Workspace, sc *scenari
 	p := &Plan{Workspace: ws, Scenario: sc, Seed: seed, Guard: planGuard(ctx, s), Sham: s.Sham}
 	var problems []Problem
 	refuse := func(r scenarios.Range, block, format string, args ...any) {
-		pr := at(r, block)
-		pr.Message = fmt.Sprintf(format, args...)
-		problems = append(problems, pr)
+		problems = append(problems, problem(r, block, format, args...))
 	}
 	warn := func(r scenarios.Range, block, format string, args ...any) {
-		pr := at(r, block)
-		pr.Message = fmt.Sprintf(format, args...)
-		if !slices.Contains(p.Warnings, pr) { // of several containers the same may be said
+		if pr := problem(r, block, format, args...); !slices.Contains(p.Warnings, pr) { // of several containers the same may be said
 			p.Warnings = append(p.Warnings, pr)
 		}
 	}

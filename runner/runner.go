@@ -4,6 +4,7 @@ package runner
 
 import (
 	"context"
+	"fmt"
 	"time"
 
 	"gameday/inject"
@@ -60,6 +61,18 @@ func (r *Refusal) Error() string {
 
 func at(r scenarios.Range, block string) Problem {
 	return Problem{File: r.File, Line: r.Line, Block: block}
+}
+
+// problem is what is the matter with a block, in words.
+func problem(r scenarios.Range, block, format string, args ...any) Problem {
+	pr := at(r, block)
+	for i, arg := range args {
+		if d, ok := arg.(time.Duration); ok {
+			args[i] = journal.Duration(d) // told as it is in the report
+		}
+	}
+	pr.Message = fmt.Sprintf(format, args...)
+	return pr
 }
 
 // DefaultEvery is how often a query is asked where the scenario does not say.

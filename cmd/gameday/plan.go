@@ -407,17 +407,5 @@ func offset(d time.Duration) string {
 	return "T+" + length(d)
 }
 
-// length is a duration without the zeros at its end: "2m", not "2m0s".
-func length(d time.Duration) string {
-	s := d.String()
-	if d >= time.Minute {
-		s = strings.TrimSuffix(s, "0s")
-		if strings.HasSuffix(s, "h0m") {
-			s = strings.TrimSuffix(s, "0m")
-		}
-		if s[len(s)-1] >= '0' && s[len(s)-1] <= '9' {
-			s = d.String() // the zero was the end of a number: "1m10s"
-		}
-	}
-	return s
-}
+// length is a duration as it is told everywhere.
+func length(d time.Duration) string { return journal.Duration(d).String() }

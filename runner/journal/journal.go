@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"math"
 	"strconv"
+	"strings"
 	"time"
 )
 
@@ -114,8 +115,17 @@ func (d *Duration) UnmarshalJSON(b []byte) error {
 	return err
 }
 
-// String formats the duration as Go does.
-func (d Duration) String() string { return time.Duration(d).String() }
+// String formats the duration without the zeros that Go adds: "1m", not "1m0s".
+func (d Duration) String() string {
+	s := time.Duration(d).String()
+	if strings.HasSuffix(s, "m0s") {
+		s = strings.TrimSuffix(s, "0s")
+	}
+	if strings.HasSuffix(s, "h0m") {
+		s = strings.TrimSuffix(s, "0m")
+	}
+	return s
+}
 
 // Number is a float64 that survives JSON: NaN and the infinities are written as text, everything else in the shortest form
 // that reads back as the same value.
