@@ -3,6 +3,7 @@ package main
 import (
 	"cmp"
 	"fmt"
+	"regexp"
 	"slices"
 	"sort"
 	"strconv"
@@ -199,10 +200,13 @@ func labelWords(labels map[string]string) string {
 	sort.Strings(names)
 	parts := make([]string, 0, len(names))
 	for _, n := range names {
-		parts = append(parts, n+"="+strconv.Quote(labels[n]))
+		parts = append(parts, n+"="+strconv.Quote(longIDs.ReplaceAllString(labels[n], "$1…")))
 	}
 	return "{" + strings.Join(parts, ",") + "}"
 }
+
+// longIDs are the ids of containers and images in full. People, and Docker to people, use their beginnings.
+var longIDs = regexp.MustCompile(`\b([0-9a-f]{12})[0-9a-f]{52}\b`)
 
 // number formats a value for people: four significant digits.
 func number(n journal.Number) string { return strconv.FormatFloat(float64(n), 'g', 4, 64) }
