@@ -379,7 +379,7 @@ func stretchSentences(ids []string, template string, phase journal.Phase, s jour
 		template += " from {}"
 		args = append(args, Between{s.After, s.First})
 	} else {
-		template += " already at its first sample, {},"
+		template += " from its first sample on, {},"
 		args = append(args, At(s.First))
 	}
 	if s.Before != nil {
