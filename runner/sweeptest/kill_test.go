@@ -418,6 +418,9 @@ func (v *trial) compare() {
 		if v.k.deed.kind == "disconnect" {
 			before, after = before.renamed(), after.renamed()
 		}
+		if v.k.restartsDaemon() && !v.k.live { // its containers have begun another life
+			before, after = before.readdressed(), after.readdressed()
+		}
 		for _, d := range differences(before, after, ignore...) {
 			v.left("%s: %s", x.name, d)
 		}

@@ -289,6 +289,18 @@ func (p picture) renamed() picture {
 	return out
 }
 
+// addresses are those that a daemon chooses: one that has ended its containers gives them out anew, to whichever starts first.
+var addresses = regexp.MustCompile(`\b172\.\d+\.\d+\.\d+\b|\b02:42(:[0-9a-f]{2}){4}\b`)
+
+// readdressed is a picture without the addresses that the daemon chose.
+func (p picture) readdressed() picture {
+	out := picture{}
+	for name, value := range p {
+		out[name] = addresses.ReplaceAllString(value, "address")
+	}
+	return out
+}
+
 // differences lists what is not as it was.
 func differences(before, after picture, ignore ...*regexp.Regexp) []string {
 	names := map[string]bool{}
