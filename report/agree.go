@@ -90,9 +90,12 @@ func (f *facts) openBefore() []Item {
 	ids := cite(f.earlier.id, f.started.id)
 	var out []Item
 	list := f.openFollowUps()
-	if len(list) == 0 {
+	switch {
+	case len(list) == 0:
 		out = append(out, Para{say(ids[:1], "No follow-up of an earlier run was open when this one began.")})
-	} else {
+	case f.audience == journal.AudiencePublic:
+		out = append(out, Para{say(ids[:1], "Follow-ups of earlier runs that were open when this one began: {}.", Count{N: len(list)})})
+	default:
 		t := Table{Columns: []string{"Agreed on", "Owning team", "Due", "Age", "After the run"}}
 		for _, x := range list {
 			t.Rows = append(t.Rows, row(ids, words("{}", Quote(x.Action)), given(x.Owner), f.dueBefore(x), words("{}", Days{x.Started, f.from}), words("{}", Name(x.Run))))

@@ -224,6 +224,9 @@ func (f *facts) askChanged() []Question {
 
 func (f *facts) askFollowUps() []Question {
 	var out []Question
+	if f.audience == journal.AudiencePublic {
+		return nil // which does not read what was agreed on
+	}
 	for _, u := range f.openFollowUps() {
 		out = append(out, Question{Of: u.Action, Text: say([]string{f.earlier.id}, "{}, agreed on after the run of {}, was open when this run began. Did it matter today? Is it still worth doing?", Quote(u.Action), Date(u.Started))})
 	}

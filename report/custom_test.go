@@ -132,3 +132,17 @@ func TestZonesThatAreNone(t *testing.T) {
 		t.Error("there is no New York")
 	}
 }
+
+// What people declare in a field is not said to be missing from the record.
+func TestFieldSaysWhatTheRecordDoesNot(t *testing.T) {
+	with := func(fields ...journal.Field) *journal.Record {
+		s := refutedRun()
+		s.declareReport(&journal.ReportDeclared{Fields: fields})
+		return s.end(90.2, journal.OutcomeRefuted, 3).rec
+	}
+	load, announced := field("load", "string", `"40 requests per second"`), field("announced", "bool", "true")
+	says(t, with(field("load", "string", "")), []string{"how much load there was, nor whether the run was announced"}, nil)
+	says(t, with(load), []string{"The record does not say whether the run was announced."}, []string{"how much load"})
+	says(t, with(announced), []string{"The record does not say how much load there was."}, []string{"nor whether"})
+	says(t, with(load, announced), nil, []string{"The record does not say"})
+}

@@ -2,6 +2,7 @@ package report
 
 import (
 	"slices"
+	"strings"
 	"testing"
 
 	"gameday/runner/journal"
@@ -52,5 +53,18 @@ func TestChangedVerdicts(t *testing.T) {
 	}, nil)
 	if f := gather(heldRun(0.1)); f.changedVerdicts() != nil || f.openFollowUps() != nil {
 		t.Error("a record that has nothing of earlier runs tells of some")
+	}
+}
+
+// The public is told that there is something to be done, and not what.
+func TestPublicIsNotAskedAboutFollowUps(t *testing.T) {
+	md := string(BuildFor(changedRun(), journal.AudiencePublic).Markdown())
+	for _, never := range []string{"Is it still worth doing", "Open from earlier runs"} {
+		if strings.Contains(md, never) {
+			t.Errorf("the public's draft says %q", never)
+		}
+	}
+	if want := "Follow-ups of earlier runs that were open when this one began: "; !strings.Contains(md, want) {
+		t.Errorf("the public's draft does not say %q", want)
 	}
 }

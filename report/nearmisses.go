@@ -1,6 +1,7 @@
 package report
 
 import (
+	"slices"
 	"sort"
 
 	"gameday/runner/journal"
@@ -19,6 +20,9 @@ type near struct {
 func (f *facts) nearest() []near {
 	var out []near
 	for _, h := range f.hypotheses {
+		if h.Within > 0 {
+			continue // its room is the time that it took: until then no value counts
+		}
 		if h.verdict == journal.Held && h.judged != nil && h.judged.p.Margin != nil && h.judged.p.Margin.Distance >= 0 {
 			out = append(out, near{what: words("{}", Name(h.Name)), ids: h.rests, m: h.judged.p.Margin, tighter: true})
 		}
@@ -47,6 +51,10 @@ func (f *facts) nearMisses() Section {
 	}
 	points := Points{}
 	for _, h := range f.hypotheses {
+		if again := h.heldWithin(); again != nil {
+			points = append(points, []Sentence{say(cite(append([]string{h.declared}, h.rests...)...), "{} held for good {} after the last undo, of the {} declared.", Name(h.Name),
+				lasting(again.AtLeast, again.AtMost), Dur(h.Within))})
+		}
 		if p := h.tolerated(); p != nil {
 			points = append(points, []Sentence{say(cite(append([]string{h.declared}, h.rests...)...), "{} was violated for {} of the {} tolerated, from {}.", Name(h.Name),
 				lasting(p.Length, p.AtMost), Dur(h.Tolerate), At(p.First))})
@@ -67,6 +75,17 @@ func (f *facts) nearMisses() Section {
 		s.Items = append(s.Items, Para{say(cite(f.declaredEvidence(), f.last), "The record has no margin of a claim that held or of a guardrail that did not trip, and no alert that was pending and did not fire.")})
 	}
 	return s
+}
+
+// heldWithin is how long a hypothesis that held took after the last undo, of a time that is declared for that; nil where it took none.
+func (h *hypothesis) heldWithin() *journal.HeldAgain {
+	if h.Within <= 0 || h.verdict != journal.Held || h.judged == nil || !slices.Contains(h.Phases, journal.Recovery) {
+		return nil
+	}
+	if again := h.judged.p.HeldAgain; again != nil && again.AtMost > 0 {
+		return again
+	}
+	return nil
 }
 
 // tolerated is the longest violation in the fault phase that a hypothesis held in spite of; nil where there was none.

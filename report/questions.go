@@ -53,26 +53,34 @@ var triggers = []trigger{
 
 const (
 	mostQuestions = 12 // of a draft
-	mostOfTrigger = 3  // of one kind
+	mostOfTrigger = 3  // of one kind, where there is no room for more
 )
 
 // ask computes the questions of the record, the most telling first.
 func (f *facts) ask() []Question {
-	var out []Question
+	var out, further []Question
 	taken := map[string]bool{}
 	for _, t := range triggers {
-		asked := t.ask(f)
-		for _, q := range asked[:min(mostOfTrigger, len(asked))] {
+		for i, q := range t.ask(f) {
 			q.Trigger, q.rank = t.name, t.rank
 			if f.surprisedAt(q.At) {
 				q.rank += 2
 			}
 			q.ID = questionID(t.name, q.Of, taken)
-			out = append(out, q)
+			if i < mostOfTrigger {
+				out = append(out, q)
+			} else {
+				further = append(further, q)
+			}
 		}
 	}
-	slices.SortStableFunc(out, func(a, b Question) int { return b.rank - a.rank })
-	return out[:min(mostQuestions, len(out))]
+	telling := func(a, b Question) int { return b.rank - a.rank }
+	slices.SortStableFunc(out, telling)
+	slices.SortStableFunc(further, telling)
+	out = append(out, further...)
+	out = out[:min(mostQuestions, len(out))]
+	slices.SortStableFunc(out, telling)
+	return out
 }
 
 // questionID names a question after what asks for it and what it is about.

@@ -2,6 +2,7 @@ package report
 
 import (
 	"fmt"
+	"maps"
 	"math"
 	"slices"
 	"strings"
@@ -410,5 +411,54 @@ func TestDivergences(t *testing.T) {
 		for _, b := range breaches(t, Build(rec)) {
 			t.Error(b)
 		}
+	}
+}
+
+// sixRefuted gives reason for more than a few questions of one kind, and hardly any other.
+func sixRefuted() *journal.Record {
+	s := begin("store_freezes")
+	var claims []*claim
+	for i := range 6 {
+		c := quick(0.5, func(sec, _ int) float64 {
+			if sec < 34 || sec >= 64 {
+				return 0.1
+			}
+			return 1 + float64(i)
+		})
+		c.Name, c.QueryID = fmt.Sprintf("claim_%d", i), fmt.Sprintf("Q%d", i+1)
+		claims = append(claims, c)
+	}
+	s.declare(claims).baseline().inject().undo(undoAt, journal.UndoDue)
+	for _, c := range claims {
+		s.add(90.1, judged(s.sample(c, endAt), journal.Refuted, journal.ReasonViolated, journal.Fault))
+	}
+	return s.end(90.2, journal.OutcomeRefuted, 3).rec
+}
+
+// While there is room, everything that gives reason for a question is asked about.
+func TestNothingIsLeftUnaskedWhereThereIsRoom(t *testing.T) {
+	several := false
+	all := maps.Clone(stories())
+	all["six refuted"] = sixRefuted()
+	for name, rec := range all {
+		f := gather(rec)
+		asked := map[string]int{}
+		questions := f.ask()
+		for _, q := range questions {
+			asked[q.Trigger]++
+		}
+		if len(questions) == mostQuestions {
+			continue
+		}
+		for _, tr := range triggers {
+			n := len(tr.ask(f))
+			if asked[tr.name] != n {
+				t.Errorf("%s: %d of %d questions of %s are asked, and there is room for %d more", name, asked[tr.name], n, tr.name, mostQuestions-len(questions))
+			}
+			several = several || n > mostOfTrigger
+		}
+	}
+	if !several {
+		t.Error("no story has more than a few questions of one kind")
 	}
 }

@@ -1,6 +1,10 @@
 package report
 
-import "gameday/runner/journal"
+import (
+	"slices"
+
+	"gameday/runner/journal"
+)
 
 // unverified says what the run does not show: what was not decided, relied on without a check, or could not have been seen.
 func (f *facts) unverified() Section {
@@ -52,10 +56,29 @@ func (f *facts) realism() []Sentence {
 		if f.sham() {
 			out = append(out, say([]string{f.started.id}, "Nothing was injected: it was a sham run."))
 		} else {
-			out = append(out, say(cite(f.started.id, f.declared.id), "The record does not say how much load there was, nor whether the run was announced."))
+			out = append(out, f.unsaid()...)
 		}
 	}
 	return out
+}
+
+// unsaid is what people know of a run and the record does not: its load, and whether it was announced. A field of that name says it.
+func (f *facts) unsaid() []Sentence {
+	ids := cite(f.started.id, f.declared.id)
+	switch load, announced := f.hasField("load"), f.hasField("announced"); {
+	case load && announced:
+		return nil
+	case load:
+		return []Sentence{say(ids, "The record does not say whether the run was announced.")}
+	case announced:
+		return []Sentence{say(ids, "The record does not say how much load there was.")}
+	}
+	return []Sentence{say(ids, "The record does not say how much load there was, nor whether the run was announced.")}
+}
+
+// hasField says whether a field of the scenario's own was given a value.
+func (f *facts) hasField(name string) bool {
+	return slices.ContainsFunc(f.custom.p.Fields, func(x journal.Field) bool { return x.Name == name && len(x.Value) > 0 && string(x.Value) != "null" })
 }
 
 // reasonWord says in a few words what a verdict that decides nothing rests on; one that this version does not know stands as it is.
