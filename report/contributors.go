@@ -28,7 +28,7 @@ func (f *facts) contributors() Section {
 	for _, r := range t.Rows {
 		ids = append(ids, r.Evidence...)
 	}
-	s.Items = append(s.Items, Para{say(cite(ids...), "How the targets were set up when the run started; which conditions contributed, which softened the effect and which are still there is not in the record.")}, t)
+	s.Items = append(s.Items, Para{say(cite(ids...), "The table has how the targets were set up when the run started. Which conditions contributed, which softened the effect, and which are still there, is not in the record.")}, t)
 	return s
 }
 

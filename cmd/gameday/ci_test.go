@@ -1,6 +1,7 @@
 package main
 
 import (
+	"encoding/json"
 	"os"
 	"path/filepath"
 	"slices"
@@ -109,7 +110,7 @@ func checkCommand(t *testing.T, file string, words []string) {
 	}
 }
 
-// What the sample workflows hand to their systems is there for each way in which a run can end.
+// What the sample workflows hand to their systems is there, and can be read: that of a run which was refuted, and of one for the public.
 func TestWorkflowsGetTheirFiles(t *testing.T) {
 	rec := report.Sample()
 	dir := t.TempDir()
@@ -129,5 +130,20 @@ func TestWorkflowsGetTheirFiles(t *testing.T) {
 	b, err := os.ReadFile(f.summary)
 	if err != nil || strings.Count(string(b), "## Refuted: ") != 2 {
 		t.Errorf("the summary of two runs:\n%s", b)
+	}
+	var quality []struct {
+		Description, Fingerprint, Severity string
+		Location                           struct {
+			Path  string
+			Lines struct{ Begin int }
+		}
+	}
+	if b, err = os.ReadFile(f.gitlab); err != nil || json.Unmarshal(b, &quality) != nil || len(quality) == 0 {
+		t.Fatalf("%v: GitLab's file is\n%s", err, b)
+	}
+	for _, q := range quality {
+		if q.Description == "" || q.Fingerprint == "" || q.Severity == "" || q.Location.Path == "" || q.Location.Lines.Begin < 1 {
+			t.Errorf("GitLab cannot place %+v", q)
+		}
 	}
 }
