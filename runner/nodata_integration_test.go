@@ -2,6 +2,8 @@ package runner_test
 
 import (
 	"fmt"
+	"net/http"
+	"net/http/httptest"
 	"strings"
 	"testing"
 
@@ -28,6 +30,9 @@ var noData = []struct {
 	{"target_went_away", "query = \"mortal\"\nexpect = value < 10", journal.Inconclusive, journal.ReasonNoData},
 	{"rate_of_what_went_away", "query = \"rate(mortal[1s])\"\nexpect = value < 10", journal.Inconclusive, journal.ReasonNoData},
 	{"target_never_up", "query = \"anything{job=\\\"nobody\\\"}\"\nexpect = value < 10", journal.Inconclusive, journal.ReasonNoData},
+	{"status_of_a_dead_service", "query = \"probe_http_status_code{job=\\\"dying\\\"}\"\nexpect = value < 500", journal.Inconclusive, journal.ReasonNoData},
+	{"time_of_a_dead_service", "query = \"probe_duration_seconds{job=\\\"dying\\\"}\"\nexpect = value < 0.5", journal.Inconclusive, journal.ReasonNoData},
+	{"phase_of_a_dead_service", "query = \"probe_http_duration_seconds{job=\\\"dying\\\",phase=\\\"processing\\\"}\"\nexpect = value < 0.5", journal.Inconclusive, journal.ReasonNoData},
 	{"label_that_is_not_there", "query = \"steady\"\nexpect = labels.code == \"200\"", journal.Inconclusive, journal.ReasonError},
 	{"counted_as_violation", "query = \"nothing_of_this_name\"\nexpect = value < 10\nno_data = \"violates\"", journal.Refuted, journal.ReasonNoDataCounted},
 	{"gone_in_the_recovery", "query = \"ends\"\nexpect = value < 10\nphases = [\"recovery\"]", journal.Inconclusive, journal.ReasonNoData},
@@ -43,6 +48,8 @@ func TestNoDataIsNeverAPass(t *testing.T) {
 			c := s.container()
 			mortal := serveNumbers(t)
 			mortal.set("mortal", "1")
+			dying := httptest.NewServer(http.NotFoundHandler())
+			defer dying.Close()
 			for name, v := range map[string]string{"zero": "0", `many{n="1"}`: "1", `many{n="2"}`: "1", `requests_total{code="200"}`: "7", "vanishing": "1", "ends": "1"} {
 				s.numbers.set(name, v)
 			}
@@ -57,7 +64,7 @@ func TestNoDataIsNeverAPass(t *testing.T) {
 				for job, address := range map[string]string{"numbers": s.numbers.address(), "mortal": mortal.address(), "nobody": nobody} {
 					head += fmt.Sprintf("  scrape %q {\n    url = \"http://%s/metrics\"\n  }\n", job, address)
 				}
-				head += "}\n"
+				head += fmt.Sprintf("  probe \"http\" \"dying\" {\n    url    = %q\n    status = [404]\n  }\n}\n", dying.URL)
 			}
 			body := ""
 			for _, x := range noData {
@@ -75,6 +82,7 @@ func TestNoDataIsNeverAPass(t *testing.T) {
 				case *journal.FaultVerified:
 					s.numbers.drop("vanishing")
 					mortal.fail(true)
+					dying.Close()
 				case *journal.UndoVerified:
 					s.numbers.drop("ends")
 				}

@@ -107,6 +107,33 @@ func TestProbeWithoutAnAddress(t *testing.T) {
 	}
 }
 
+// What a probe measured says little where nobody claims that it is answered.
+func TestPlanWarnsOfProbesUnclaimed(t *testing.T) {
+	s, _ := fakeStage(t)
+	c := s.container()
+	own := "prometheus \"own\" {\n  probe \"tcp\" \"port\" {\n    address = \"127.0.0.1:1\"\n  }\n}\n"
+	success, quick := claim("answers", "probe_success", "value == 1"), claim("quick", "max(probe_duration_seconds)", "value < 0.5")
+	for name, x := range map[string]struct{ source, claims, want string }{
+		"time":   {own, quick, "neither a time nor a status"},
+		"status": {own, claim("fine", "probe_http_status_code", "value < 500"), "neither a time nor a status"},
+		"phase":  {own, claim("fine", "probe_http_duration_seconds{phase=\"processing\"}", "value < 1"), "neither a time nor a status"},
+		"server": {"prometheus \"p\" {\n  url = \"http://127.0.0.1:1\"\n}\n", quick, "blackbox_exporter gives a refused connection a short time"},
+		"both":   {own, success + quick, ""},
+		"other":  {own, claim("up", "up", "value == 1"), ""},
+	} {
+		p := s.makePlan(x.source + target("t", c) + "scenario \"s\" {\n  baseline = \"9s\"\n" + x.claims + pauseFor("f", "t", "5s") + "}\n")
+		got := ""
+		for _, w := range p.Warnings {
+			if strings.Contains(w.Message, "probe_success") {
+				got += w.Message
+			}
+		}
+		if x.want == "" && got != "" || !strings.Contains(got, x.want) {
+			t.Errorf("%s: %q", name, got)
+		}
+	}
+}
+
 // The plan says who is watched, what does not answer now, and which range holds too few of the samples that the engine gives.
 func TestPlanWatches(t *testing.T) {
 	s, f := fakeStage(t)

@@ -342,6 +342,7 @@ func (p *Plan) planQueries(refuse, warn report) {
 		add(PlannedQuery{Guardrail: g, Text: g.Query, Every: g.Every}, g.Range, fmt.Sprintf("guardrail %q", g.Name))
 	}
 	p.blindFaults(warn)
+	p.checkProbed(warn)
 	if why := NotWatched(sc.Source); why != "" && len(p.Queries) > 0 {
 		warn(sc.Source.Range, fmt.Sprintf("prometheus %q", sc.Source.Name), "what else moves in this run is not computed: %s", why)
 	}

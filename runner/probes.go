@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -45,6 +46,24 @@ func asker(p *scenarios.Probe) (metrics.Asker, error) {
 		}
 	}
 	return a, nil
+}
+
+// checkProbed warns of hypotheses on what a probe measured where none asks whether it was answered.
+func (p *Plan) checkProbed(warn report) {
+	if slices.ContainsFunc(p.Queries, func(q PlannedQuery) bool { return q.Hypothesis != nil && metrics.Names(q.Text)("probe_success") }) {
+		return
+	}
+	for _, q := range p.Queries {
+		reads := metrics.Names(q.Text)
+		if q.Hypothesis == nil || !reads("probe_duration_seconds") && !reads("probe_http_duration_seconds") && !reads("probe_http_status_code") {
+			continue
+		}
+		why := "a probe that is refused has neither a time nor a status, which is no data, and one that is not answered within its timeout has taken just that"
+		if p.Scenario.Source.URL != "" {
+			why = "blackbox_exporter gives a refused connection a short time and a status of 0, and one that is not answered within its timeout has taken just that"
+		}
+		warn(q.Hypothesis.Range, fmt.Sprintf("hypothesis %q", q.Name()), "%s: have a hypothesis that probe_success is 1, too", why)
+	}
 }
 
 // probed says where a probe goes now. A container that does not run has no address, and does not answer: somebody else may have the

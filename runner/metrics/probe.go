@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"os"
 	"slices"
 	"strings"
 	"sync"
@@ -14,6 +15,9 @@ import (
 
 // A Probe is one job: endpoints that are asked again and again whether they answer. The outcome becomes series: probe_success, which
 // is 0 for whatever goes wrong and never missing, probe_duration_seconds, and what its Asker measures.
+//
+// A refused connection takes no time at all, and must not pass for a quick answer. So probe_duration_seconds is there only if there
+// was an answer, be it another than the expected one, or if the time ran out: then it took at least as long.
 type Probe struct {
 	Job   string
 	Asker Asker
@@ -29,7 +33,8 @@ type Probe struct {
 type Asker interface {
 	// check says what is wrong with the settings.
 	check() error
-	// ask takes no longer than ctx lasts. It returns what it measured in any case, and why that is a failure.
+	// ask takes no longer than ctx lasts. It returns what it measured, and why that is a failure: errUnexpected where there was an
+	// answer. What it could not measure is not among the samples.
 	ask(ctx context.Context, address string) ([]Sample, error)
 }
 
@@ -152,10 +157,14 @@ func (l *probeLoop) once(ctx context.Context, p Probe) {
 	if ctx.Err() != nil {
 		return // cut short by the end of the loop: that says nothing about the endpoint
 	}
-	if err != nil && limited.Err() != nil {
+	late := ranOut(limited, err)
+	if late {
 		err = fmt.Errorf("no answer within %s (%w)", p.Timeout, err)
 	}
-	samples = append(samples, Sample{Name: "probe_success", Value: truth(err == nil)}, Sample{Name: "probe_duration_seconds", Value: took.Seconds()})
+	samples = append(samples, Sample{Name: "probe_success", Value: truth(err == nil)})
+	if late || answered(err) {
+		samples = append(samples, Sample{Name: "probe_duration_seconds", Value: took.Seconds()})
+	}
 	stored := l.group.Append(began, samples...)
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -164,6 +173,14 @@ func (l *probeLoop) once(ctx context.Context, p Probe) {
 		l.status.LastError = err.Error()
 	}
 }
+
+// ranOut says whether a question failed because its time was over. A connection notices that a little earlier than its context.
+func ranOut(ctx context.Context, err error) bool {
+	return err != nil && (ctx.Err() != nil || errors.Is(err, context.DeadlineExceeded) || errors.Is(err, os.ErrDeadlineExceeded))
+}
+
+// answered says whether a question had a whole answer, expected or not.
+func answered(err error) bool { return err == nil || errors.Is(err, errUnexpected) }
 
 // checkProbes completes the settings of probes. jobs are the names that are taken.
 func checkProbes(probes []Probe, interval time.Duration, jobs map[string]bool) error {

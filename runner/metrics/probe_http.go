@@ -89,26 +89,28 @@ func (p HTTPProbe) ask(ctx context.Context, address string) ([]Sample, error) {
 		defer resp.Body.Close()
 		status, secure = resp.StatusCode, resp.TLS != nil
 		body, err := io.ReadAll(io.LimitReader(resp.Body, mostAnswer))
-		switch {
-		case err != nil:
+		if err != nil {
 			return fmt.Errorf("its answer broke off: %w", err)
+		}
+		phases.leave("transfer")
+		switch {
 		case !p.expects(status):
-			return fmt.Errorf("it answers with the status %d", status)
+			return fmt.Errorf("the status %d: %w", status, errUnexpected)
 		case p.BodyRegex != nil && !p.BodyRegex.Match(body):
 			unexpected = true
 			return fmt.Errorf("the body %q: %w", shorten(strings.ToValidUTF8(string(body), "?"), 60), errUnexpected)
 		}
 		return nil
 	}()
-	samples := []Sample{
-		{Name: "probe_http_status_code", Value: float64(status)},
-		{Name: "probe_http_redirects", Value: float64(hops)},
-		{Name: "probe_http_ssl", Value: truth(secure)},
+	samples := phases.samples(status != 0, ranOut(ctx, err))
+	if status != 0 { // a status of 0 would be less than 500
+		samples = append(samples, Sample{Name: "probe_http_status_code", Value: float64(status)},
+			Sample{Name: "probe_http_redirects", Value: float64(hops)}, Sample{Name: "probe_http_ssl", Value: truth(secure)})
 	}
-	if p.BodyRegex != nil {
+	if p.BodyRegex != nil && answered(err) {
 		samples = append(samples, Sample{Name: "probe_failed_due_to_regex", Value: truth(unexpected)})
 	}
-	return append(samples, phases.samples()...), err
+	return samples, err
 }
 
 func (p HTTPProbe) expects(status int) bool {
@@ -121,8 +123,7 @@ func (p HTTPProbe) expects(status int) bool {
 // phaseNames are blackbox_exporter's, in the order of a request.
 var phaseNames = []string{"resolve", "connect", "tls", "processing", "transfer"}
 
-// phases are what a request spends its time with, those of its redirects added up. A phase that was not reached, or that was not
-// needed, takes no time.
+// phases are what a request spends its time with, those of its redirects added up.
 type phases struct {
 	mu    sync.Mutex           // the transport may still dial when its request has ended
 	began map[string]time.Time // of those that go on
@@ -152,13 +153,26 @@ func (p *phases) leave(which ...string) {
 	}
 }
 
-func (p *phases) samples() []Sample {
-	p.leave(phaseNames...)
+// samples are the phases of an answer, where one that was not needed took no time; or those in which the time ran out: the last of
+// them took at least as long. Of a question that failed otherwise there are none: nothing in it was quick.
+func (p *phases) samples(answer, ranOut bool) (out []Sample) {
+	if !answer && !ranOut {
+		return nil
+	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	out := make([]Sample, 0, len(phaseNames))
 	for _, phase := range phaseNames {
-		out = append(out, Sample{Name: "probe_http_duration_seconds", Labels: map[string]string{"phase": phase}, Value: p.took[phase].Seconds()})
+		took, known := p.took[phase]
+		began, open := p.began[phase]
+		switch {
+		case open && !ranOut:
+			continue
+		case open:
+			took += time.Since(began)
+		case !known && !answer:
+			continue
+		}
+		out = append(out, Sample{Name: "probe_http_duration_seconds", Labels: map[string]string{"phase": phase}, Value: took.Seconds()})
 	}
 	return out
 }

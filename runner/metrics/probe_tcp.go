@@ -37,8 +37,10 @@ func (p TCPProbe) ask(ctx context.Context, address string) ([]Sample, error) {
 	if p.Expect == "" {
 		return nil, nil
 	}
-	err = await(conn, []byte(p.Expect))
-	return []Sample{{Name: "probe_failed_due_to_answer", Value: truth(errors.Is(err, errUnexpected))}}, err
+	if err = await(conn, []byte(p.Expect)); !answered(err) {
+		return nil, err
+	}
+	return []Sample{{Name: "probe_failed_due_to_answer", Value: truth(err != nil)}}, err
 }
 
 // errUnexpected is that of an answer which is another than the expected one.

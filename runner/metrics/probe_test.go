@@ -31,6 +31,10 @@ func site(w http.ResponseWriter, r *http.Request) {
 		http.Redirect(w, r, "/loop", http.StatusFound)
 	case "/large":
 		fmt.Fprint(w, strings.Repeat("x", 2*mostAnswer), "end")
+	case "/away":
+		http.Redirect(w, r, "http://"+r.URL.RawQuery, http.StatusFound)
+	case "/hang_up":
+		panic(http.ErrAbortHandler)
 	case "/slow":
 		<-r.Context().Done()
 	case "/cut":
@@ -85,7 +89,9 @@ func TestHTTPProbe(t *testing.T) {
 		"redirect":              {probe: HTTPProbe{Path: "/moved"}, status: 200, redirects: 1},
 		"redirect and body":     {probe: HTTPProbe{Path: "/moved", BodyRegex: regexp.MustCompile("well")}, status: 200, redirects: 1},
 		"expected redirect":     {probe: HTTPProbe{Path: "/moved", Status: []int{301}}, status: 301},
-		"redirects for ever":    {probe: HTTPProbe{Path: "/loop"}, redirects: 11, err: "redirects more than 10 times"},
+		"redirects for ever":    {probe: HTTPProbe{Path: "/loop"}, err: "redirects more than 10 times"},
+		"redirect to nobody":    {probe: HTTPProbe{Path: "/away?" + nobody.Addr().String()}, err: "refused"},
+		"hangs up":              {probe: HTTPProbe{Path: "/hang_up"}, err: "EOF"},
 		"another body":          {probe: HTTPProbe{Path: "/ok", BodyRegex: regexp.MustCompile("ready")}, status: 200, err: `the body "all is well": it is not`},
 		"large":                 {probe: HTTPProbe{Path: "/large"}, status: 200},
 		"beyond the first MiB":  {probe: HTTPProbe{Path: "/large", BodyRegex: regexp.MustCompile("end$")}, status: 200, err: "xxx"},
@@ -121,9 +127,23 @@ func TestHTTPProbe(t *testing.T) {
 			if _, has := got["probe_failed_due_to_regex{}"]; has != (x.probe.BodyRegex != nil) {
 				t.Errorf("%v", got)
 			}
+			// Without an answer there is nothing that could pass for one: no status, and no time that is short.
+			for _, of := range []string{"status_code", "redirects", "ssl"} {
+				if _, has := got["probe_http_"+of+"{}"]; has != (x.status != 0) {
+					t.Errorf("%s: %v", of, got)
+				}
+			}
 			for _, phase := range phaseNames {
-				if _, has := got[fmt.Sprintf("probe_http_duration_seconds{}{phase=%q}", phase)]; !has {
-					t.Errorf("nobody says how long %s took", phase)
+				want := x.status != 0
+				switch {
+				case name == "cut":
+					want = phase != "transfer"
+				case name == "slow": // it ran out of time in the phase before
+					want = phase == "connect" || phase == "processing"
+				}
+				took, has := got[fmt.Sprintf("probe_http_duration_seconds{}{phase=%q}", phase)]
+				if has != want || name == "slow" && phase == "processing" && took < 0.03 {
+					t.Errorf("%s took %v: %v, want %v", phase, took, has, want)
 				}
 			}
 			if x.status != 0 && (got[`probe_http_duration_seconds{}{phase="connect"}`] == 0 || got[`probe_http_duration_seconds{}{phase="processing"}`] == 0) {
@@ -200,7 +220,8 @@ func TestTCPProbe(t *testing.T) {
 			if (err != nil) != (x.err != "") || err != nil && !strings.Contains(err.Error(), x.err) {
 				t.Errorf("%v, want %q", err, x.err)
 			}
-			if got := values(samples)["probe_failed_due_to_answer{}"]; got != x.answer {
+			got, has := values(samples)["probe_failed_due_to_answer{}"]
+			if got != x.answer || has != (x.probe.Expect != "" && answered(err)) {
 				t.Errorf("%v", samples)
 			}
 		})
@@ -219,6 +240,7 @@ func TestProbes(t *testing.T) {
 	e, err := NewEmbedded(EmbeddedConfig{Dir: t.TempDir(), Probes: []Probe{
 		{Job: job, Asker: HTTPProbe{Path: "/ok"}, Interval: 20 * time.Millisecond, Endpoints: []Endpoint{at("127.0.0.1:1")}},
 		{Job: "fixed", Asker: TCPProbe{}, Interval: 20 * time.Millisecond, Endpoints: []Endpoint{{Address: server.Listener.Addr().String()}}},
+		{Job: "slow", Asker: HTTPProbe{Path: "/slow"}, Interval: 40 * time.Millisecond, Endpoints: []Endpoint{{Address: server.Listener.Addr().String()}}},
 	}})
 	if err != nil {
 		t.Fatal(err)
@@ -248,13 +270,17 @@ func TestProbes(t *testing.T) {
 	is := func(want float64) func(Result) bool {
 		return func(r Result) bool { return len(r.Series) == 1 && r.Series[0].Value == want }
 	}
+	none := func(r Result) bool { return len(r.Series) == 0 }
 	res := await(`probe_success{job="front"}`, is(0))
+	await(`{__name__=~"probe_.*",__name__!="probe_success",job="front"}`, none) // nobody listens: that is not quick
 	if got := labelText(res.Series[0].Labels); got != `probe_success{container="web", instance="web:80", job="front"}` {
 		t.Error(got)
 	}
 	await(`probe_success{job="fixed",instance="`+server.Listener.Addr().String()+`"}`, is(1))
 	await(`probe_duration_seconds{job="fixed"} > 0`, func(r Result) bool { return len(r.Series) == 1 })
-	if all := e.Probes(); len(all) != 2 || all[0].Job != "fixed" || !all[0].Up || all[0].LastError != "" || all[1].Up ||
+	await(`probe_duration_seconds{job="slow"} >= 0.03`, func(r Result) bool { return len(r.Series) == 1 }) // it takes at least as long
+	await(`probe_success{job="slow"}`, is(0))
+	if all := e.Probes(); len(all) != 3 || all[0].Job != "fixed" || !all[0].Up || all[0].LastError != "" || all[1].Up ||
 		!strings.Contains(all[1].LastError, "refused") || all[1].LastScrape.IsZero() {
 		t.Errorf("%+v", all)
 	}
@@ -262,14 +288,16 @@ func TestProbes(t *testing.T) {
 	await(`probe_success{job="front"}`, is(1))
 	await(`count(probe_http_duration_seconds{job="front"})`, is(5))
 	await(`probe_http_status_code{job="front"}`, is(200))
+	await(`probe_duration_seconds{job="front"} > 0`, func(r Result) bool { return len(r.Series) == 1 })
 	e.SetEndpoints(job, []Endpoint{at("")})
 	await(`probe_success{job="front"}`, is(0))
+	await(`{__name__=~"probe_.*",__name__!="probe_success",job="front"}`, none)
 	if all := e.Probes(); all[1].LastError != errNoAddress.Error() {
 		t.Errorf("%+v", all)
 	}
 	e.SetEndpoints(job, nil)
-	await(`probe_success{job="front"}`, func(r Result) bool { return len(r.Series) == 0 })
-	if all := e.Probes(); len(all) != 1 {
+	await(`probe_success{job="front"}`, none)
+	if all := e.Probes(); len(all) != 2 {
 		t.Errorf("%+v", all)
 	}
 }
