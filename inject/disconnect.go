@@ -249,7 +249,7 @@ func (disconnect) Undo(ctx context.Context, t Tools, u Undo) error {
 	if err != nil {
 		return err
 	}
-	seats.Store(seatKey(u.Run, u.ID, p.NetworkID), seat{u, p})
+	seats.Store(seat{u, p}.key(), seat{u, p})
 	turn := turns.join(p.NetworkID, p.rank())
 	defer turn.leave()
 	stopHolding(u, p)
@@ -260,7 +260,7 @@ func (disconnect) Undo(ctx context.Context, t Tools, u Undo) error {
 		}
 		return true, putBack(ctx, t, u, p, turn)
 	})
-	return errors.Join(err, letGo(ctx, t, u, p))
+	return errors.Join(err, putAllFromOutside(ctx, t, u.Run, p, turn), letGo(ctx, t, u, p))
 }
 
 // Gone waits until the container is in the network again, and compares its place with the one that it had.

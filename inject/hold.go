@@ -106,12 +106,14 @@ func holdKey(u Undo, p place) string { return u.Run + " " + u.Fault + " " + u.ID
 
 // endHolds stops all holds of a run, and forgets the places of its containers.
 func endHolds(run string) {
-	seats.Range(func(key, _ any) bool {
-		if strings.HasPrefix(key.(string), run+" ") {
-			seats.Delete(key)
-		}
-		return true
-	})
+	for _, m := range []*sync.Map{&seats, &outside} {
+		m.Range(func(key, _ any) bool {
+			if strings.HasPrefix(key.(string), run+" ") {
+				m.Delete(key)
+			}
+			return true
+		})
+	}
 	inHand.Range(func(key, h any) bool {
 		if strings.HasPrefix(key.(string), run+" ") {
 			inHand.Delete(key)

@@ -16,6 +16,10 @@ import (
 // where the other belongs.
 var seats sync.Map // string → seat
 
+// outside are the seats of containers that an undo took out of a network to make room, until they are put back. Their own undos
+// may be over: so every undo of the run in that network sees to them.
+var outside sync.Map // string → seat
+
 type seat struct {
 	u Undo
 	p place
@@ -38,12 +42,12 @@ func (s seat) put(ctx context.Context, t Tools) (err error) {
 	u, p := s.u, s.p
 	const tries = 3
 	for try := 1; ; try++ {
-		c, err := inspect(ctx, t, u.ID)
-		if err != nil {
-			if errors.Is(err, engine.ErrNotFound) {
+		c, ierr := inspect(ctx, t, u.ID)
+		if ierr != nil {
+			if errors.Is(ierr, engine.ErrNotFound) {
 				return nil
 			}
-			return err
+			return ierr
 		}
 		at, ok := p.in(c)
 		switch {
@@ -53,12 +57,15 @@ func (s seat) put(ctx context.Context, t Tools) (err error) {
 			return nil // Gone says what is the matter
 		case try > tries:
 			return fmt.Errorf("%s is not in network %s although the engine has connected it", u.Name, p.Network)
-		case ok: // at another address
+		}
+		ready := func() error { return freeUp(ctx, t, u, p) }
+		if ok { // at another address
 			if by := p.taken(ctx, t, u); by.ID != "" {
 				other, ok := displaced(ctx, t, u.Run, by.ID, p)
 				if !ok {
 					return nil // Gone says what is the matter
 				}
+				outside.Store(other.key(), other)
 				if err := leave(ctx, t, other.u, other.p); err != nil {
 					return err
 				}
@@ -66,17 +73,23 @@ func (s seat) put(ctx context.Context, t Tools) (err error) {
 					// Its own undo may be over: it is not left outside, however little time this one has.
 					ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), helperLimit)
 					defer cancel()
-					err = errors.Join(err, other.put(ctx, t))
+					err = errors.Join(err, other.putFromOutside(ctx, t))
 				}()
 			}
 			if err := leave(ctx, t, u, p); err != nil {
 				return err
 			}
-			if err := holdNow(ctx, t, u, p); err != nil { // better elsewhere than nowhere
-				return errors.Join(err, connect(ctx, t, u, p, p.endpoint()))
+			ready = func() error {
+				if err := holdNow(ctx, t, u, p); err != nil {
+					return err
+				}
+				return freeUp(ctx, t, u, p)
 			}
 		}
-		if err := freeUp(ctx, t, u, p); err != nil {
+		if err := ready(); err != nil {
+			if ok { // better elsewhere than nowhere
+				err = errors.Join(err, connect(ctx, t, u, p, p.endpoint()))
+			}
 			return err
 		}
 		want := p.endpoint()
@@ -87,6 +100,46 @@ func (s seat) put(ctx context.Context, t Tools) (err error) {
 			return err
 		}
 	}
+}
+
+func (s seat) key() string { return seatKey(s.u.Run, s.u.ID, s.p.NetworkID) }
+
+// putFromOutside puts a container back that was taken out to make room. Nobody else may look whether that has worked: so it
+// does.
+func (s seat) putFromOutside(ctx context.Context, t Tools) error {
+	if err := s.put(ctx, t); err != nil {
+		return fmt.Errorf("%s was taken out of network %s to make room, and could not be put back: %w", s.u.Name, s.p.Network, err)
+	}
+	c, err := inspect(ctx, t, s.u.ID)
+	if err != nil && !errors.Is(err, engine.ErrNotFound) {
+		return err
+	}
+	if at, _ := s.p.in(c); err == nil && lives(c, s.u) && !s.p.same(at) {
+		return errors.New(s.p.elsewhere(ctx, t, s.u, at))
+	}
+	outside.Delete(s.key())
+	return nil
+}
+
+// putAllFromOutside puts back whom undos of this run have taken out of a network and could not put back.
+func putAllFromOutside(ctx context.Context, t Tools, run string, p place, turn *turn) error {
+	var errs []error
+	outside.Range(func(key, found any) bool {
+		s := found.(seat)
+		if s.u.Run != run || s.p.NetworkID != p.NetworkID {
+			return true
+		}
+		defer turn.leave()
+		if err := turn.take(ctx); err != nil {
+			errs = append(errs, err)
+			return false
+		}
+		if _, still := outside.Load(key); still { // who had the turn may have done it
+			errs = append(errs, s.putFromOutside(ctx, t))
+		}
+		return true
+	})
+	return errors.Join(errs...)
 }
 
 func leave(ctx context.Context, t Tools, u Undo, p place) error {
