@@ -70,6 +70,7 @@ func (a app) importChat(args []string, f noteFlags) error {
 	}
 	var rec *journal.Record
 	var read chat.Result
+	vents := 0
 	said, err := journal.SayAll(dir, func(r *journal.Record) ([]journal.Said, error) {
 		rec = r
 		began, end := r.Events[0].Time, r.Events[len(r.Events)-1].Time
@@ -88,6 +89,11 @@ func (a app) importChat(args []string, f noteFlags) error {
 		}
 		var out []journal.Said
 		for _, m := range read.Messages {
+			kind, text, ok := journal.SplitKind(m.Text)
+			if kind == journal.Vent && ok {
+				vents++
+				continue
+			}
 			if have[m.Key] {
 				continue
 			}
@@ -95,8 +101,10 @@ func (a app) importChat(args []string, f noteFlags) error {
 				return nil, fmt.Errorf("%s: the message of %s at %s has %d bytes, and a note has %d at most; shorten it there", f.chat.file, m.Role, m.At.UTC().Format(time.RFC3339),
 					len(m.Text), longestNote)
 			}
-			n := &journal.Note{About: m.At, From: o.Format, Key: m.Key}
-			n.As, n.Text = journal.SplitKind(m.Text)
+			if !ok || text == "" { // in a chat it may be a word to somebody else, such as to a bot
+				kind, text = journal.NoteObservation, m.Text
+			}
+			n := &journal.Note{Text: text, As: kind, About: m.At, From: o.Format, Key: m.Key}
 			out = append(out, journal.Said{Actor: journal.Actor(m.Role), At: m.At, Payload: n})
 		}
 		return out, nil
@@ -109,14 +117,18 @@ func (a app) importChat(args []string, f noteFlags) error {
 		for _, e := range said {
 			notes = append(notes, newNoteJSON(rec, e))
 		}
-		return a.json(map[string]any{"notes": notes, "known": len(read.Messages) - len(said), "outside": read.Outside, "skipped": read.Skipped})
+		return a.json(map[string]any{"notes": notes, "known": len(read.Messages) - vents - len(said), "outside": read.Outside,
+			"skipped": read.Skipped, "vents": vents})
 	}
 	for _, e := range said {
 		n := e.Payload.(*journal.Note)
 		fmt.Fprintf(a.stdout, "%s %s (%s, %s): %s\n", e.ID(), n.About.Format("15:04:05Z"), e.Role(), n.As, oneLine(n.Text))
 	}
 	fmt.Fprintf(a.stderr, "%s imported into %s; %d imported before, %d of another time, %d that no person wrote.\n", plural(len(said), "message"), dir,
-		len(read.Messages)-len(said), read.Outside, read.Skipped)
+		len(read.Messages)-vents-len(said), read.Outside, read.Skipped)
+	if vents > 0 {
+		fmt.Fprintf(a.stderr, "%s with !%s left out: what is vented belongs into no run.\n", plural(vents, "message"), journal.Vent)
+	}
 	if len(said) == 0 && read.Outside > 0 && len(read.Messages) == 0 {
 		return errors.New("no message is of the time of this run; is it the right run, and --zone the chat's time zone?")
 	}

@@ -25,15 +25,17 @@ func (a app) noteCommand() *cobra.Command {
 		Short: "Note what you see, do or wonder about, during a run or afterwards",
 		Long: `Note what you see, do or wonder about, from any terminal on the machine of the run: it goes into the run's record, verbatim, with your role
 and the time, and stands in the timeline of the draft. Without RUN it is for the run in progress, or else for the latest one. A text of "-" is
-read from stdin. A text that begins with "!" and the beginning of a kind, such as "!surprise the queue is empty", has that kind.
+read from stdin. A text that begins with "!" and the beginning of a kind, such as "!surprise the queue is empty", has that kind; one that begins
+with "!vent" goes where --vent puts it, and any other word after a "!" is refused.
 
 --at says when it was, if not now: how long ago (-90s), a time of day in UTC (14:03:05), T+12s, or RFC 3339. --on keys it to a piece of evidence of
 the draft, such as E17, and it stands right under that. An action that takes back an earlier one is best noted --on that one, such as N3.
 
 --import takes the messages of a chat as notes: those from the time of the run and --margin around it. Each name becomes the role that --roles
 has for it, a file of lines "name<tab>role", or else participant-1, participant-2 and so on, in the order in which they appear in the file; also
-where a name is mentioned in a text. Names never reach the run. What was imported already is not imported again. The formats are slack, the JSON
-of a Slack export, and text, lines of "time nick text", where times without a date are of the day of the run, in --zone.
+where a name is mentioned in a text. Names never reach the run. What was imported already is not imported again, and a message that begins with
+"!vent" is left out. The formats are slack, the JSON of a Slack export, and text, lines of "time nick text", where times without a date are of
+the day of the run, in --zone.
 
 --vent is for what has to be said and is nobody's business: it is kept in your own state directory, and reaches no run and no report. --vents
 prints what is there.`,
@@ -122,7 +124,13 @@ func (a app) note(args []string, f noteFlags) error {
 	if err != nil {
 		return err
 	}
-	kind, text := journal.SplitKind(text)
+	kind, text, err := spokenKind(text)
+	if err != nil {
+		return err
+	}
+	if kind == journal.Vent {
+		return a.keepVent(text)
+	}
 	if f.kind != "" {
 		if kind, err = noteKind(f.kind); err != nil {
 			return err

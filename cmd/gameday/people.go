@@ -6,6 +6,7 @@ import (
 	"io"
 	"os"
 	"regexp"
+	"slices"
 	"strings"
 	"time"
 	"unicode/utf8"
@@ -145,6 +146,20 @@ func evidenceTime(rec *journal.Record, id string) (time.Time, error) {
 	}
 	return time.Time{}, fmt.Errorf("--on: there is no evidence %s in this run; it has E1 to E%d so far: `gameday report` lists them at the end of the draft",
 		clean(id), rec.Events[len(rec.Events)-1].Seq)
+}
+
+// spokenKind takes the kind off what somebody says; it may be journal.Vent.
+func spokenKind(text string) (kind, rest string, err error) {
+	kind, rest, ok := journal.SplitKind(text)
+	kinds := append(slices.Clone(journal.NoteKinds), journal.Vent)
+	switch {
+	case !ok:
+		return "", "", fmt.Errorf("there is no kind %q. %s The kinds are %s, and what begins with !%s is kept to yourself", clean("!"+kind), scenarios.DidYouMean(kind, kinds),
+			strings.Join(journal.NoteKinds, ", "), journal.Vent)
+	case rest == "":
+		return "", "", fmt.Errorf("there is nothing to note after !%s", kind)
+	}
+	return kind, rest, nil
 }
 
 // noteKind is the kind that is meant.

@@ -14,8 +14,8 @@ import (
 // A prompt takes what is typed while a run goes on: n notes something, c confirms a step.
 type prompt struct {
 	role string
-	// note and confirm save what was typed, and say in a line what became of it.
-	note    func(text string) string
+	// note and confirm save what was typed, and say in a line what became of it. What is not saved can be typed on.
+	note    func(text string) (said string, saved bool)
 	confirm func(step string) string
 	told    []string // lines to be shown
 
@@ -67,7 +67,7 @@ func (p *prompt) lines(width int) []string {
 		if room := max(width-1-utf8.RuneCountInString(head), 8); utf8.RuneCountInString(text) > room {
 			text = "…" + string([]rune(text)[len(p.text)+1-(room-1):])
 		}
-		return []string{head + text, "  (Enter saves, Esc leaves; a kind may come first: !" + strings.Join(journal.NoteKinds, " !") + ")"}
+		return []string{head + text, "  (Enter saves, Esc leaves; a kind may come first: !" + strings.Join(journal.NoteKinds, " !") + "; !" + journal.Vent + " keeps it to yourself)"}
 	}
 	return nil
 }
@@ -121,7 +121,11 @@ func (p *prompt) key(r rune, s runner.Status) bool {
 		if was == askConfirm {
 			p.told = append(p.told, p.confirm(p.step))
 		} else if text := strings.TrimSpace(string(p.text)); text != "" {
-			p.told = append(p.told, p.note(text))
+			said, saved := p.note(text)
+			p.told = append(p.told, said)
+			if !saved {
+				p.asking = askNote
+			}
 		}
 	case p.asking == askConfirm:
 		return false
@@ -148,14 +152,24 @@ func (a app) prompt(dir string) *prompt {
 	}
 	failed := func(err error) string { return "not saved: " + oneLine(err.Error()) }
 	return &prompt{role: role,
-		note: func(text string) string {
+		note: func(text string) (string, bool) {
 			n := &journal.Note{About: time.Now().UTC().Round(0)}
-			n.As, n.Text = journal.SplitKind(text)
+			var err error
+			if n.As, n.Text, err = spokenKind(text); err != nil {
+				return failed(err), false
+			}
+			if n.As == journal.Vent {
+				path, err := keepToYourself(n.Text)
+				if err != nil {
+					return failed(err), false
+				}
+				return "kept to yourself, in " + oneLine(path), true
+			}
 			said, err := journal.Say(dir, journal.Actor(role), n)
 			if err != nil {
-				return failed(err)
+				return failed(err), false
 			}
-			return fmt.Sprintf("%s (%s, %s): %s", said[0].ID(), role, n.As, oneLine(n.Text))
+			return fmt.Sprintf("%s (%s, %s): %s", said[0].ID(), role, n.As, oneLine(n.Text)), true
 		},
 		confirm: func(step string) string {
 			e, err := confirmStep(dir, step, role, "")

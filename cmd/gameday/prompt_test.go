@@ -1,6 +1,8 @@
 package main
 
 import (
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -33,7 +35,7 @@ func TestPrompt(t *testing.T) {
 				continue
 			}
 			var noted, confirmed string
-			p := &prompt{role: "sre", note: func(text string) string { noted = text; return "saved" }, confirm: func(step string) string { confirmed = step; return "saved" }}
+			p := &prompt{role: "sre", note: func(text string) (string, bool) { noted = text; return "saved", true }, confirm: func(step string) string { confirmed = step; return "saved" }}
 			for b := []byte(typed); len(b) > 0; b = b[min(step, len(b)):] {
 				if step == 3 && strings.Contains(typed, "\x1b") {
 					break
@@ -58,8 +60,32 @@ func TestPrompt(t *testing.T) {
 			}
 		}
 	}
+	p := &prompt{role: "sre", note: func(string) (string, bool) { return "not saved", false }}
+	p.take([]byte("n!nope x\r"), waits)
+	if got := p.lines(80)[0]; got != "note as sre: !nope x_" || len(p.told) != 1 {
+		t.Errorf("after what was not saved there is %q, told %q", got, p.told)
+	}
 	if (&prompt{}).key('c', runner.Status{}) {
 		t.Error("a confirmation is asked for, and no step waits")
+	}
+}
+
+// What is vented at the run's prompt is kept outside of the run; a word that is no kind is refused.
+func TestPromptVents(t *testing.T) {
+	t.Setenv("XDG_STATE_HOME", t.TempDir())
+	dir := t.TempDir() // a note into it would fail: it is no run
+	p := app{}.prompt(dir)
+	if said, saved := p.note("!vent this shovel"); !saved || !strings.HasPrefix(said, "kept to yourself, in "+os.Getenv("XDG_STATE_HOME")) {
+		t.Error(said)
+	}
+	if said, saved := p.note("!vnet this shovel"); saved || !strings.HasPrefix(said, `not saved: there is no kind "!vnet"`) {
+		t.Error(said)
+	}
+	if b, err := os.ReadFile(filepath.Join(os.Getenv("XDG_STATE_HOME"), "gameday", "vents.jsonl")); err != nil || strings.Count(string(b), "shovel") != 1 {
+		t.Errorf("%s, %v", b, err)
+	}
+	if left, err := os.ReadDir(dir); err != nil || len(left) > 0 {
+		t.Errorf("the run has %v, %v", left, err)
 	}
 }
 

@@ -38,22 +38,34 @@ func (a app) vent(words string) error {
 	if err != nil {
 		return err
 	}
-	path, err := ventFile()
+	return a.keepVent(text)
+}
+
+func (a app) keepVent(text string) error {
+	path, err := keepToYourself(text)
 	if err != nil {
 		return err
-	}
-	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
-		return fmt.Errorf("cannot keep it: %w", err)
-	}
-	line, err := json.Marshal(vent{time.Now().UTC().Round(0), text})
-	if err != nil {
-		return err
-	}
-	if err := journal.AppendLines(path, 0o600, append(line, '\n')); err != nil {
-		return fmt.Errorf("cannot keep it: %w", err)
 	}
 	fmt.Fprintf(a.stderr, "Kept to yourself, in %s. It is in no run and in no report.\n", path)
 	return nil
+}
+
+// keepToYourself adds a text to the user's own file, and says which that is.
+func keepToYourself(text string) (path string, err error) {
+	if path, err = ventFile(); err != nil {
+		return "", err
+	}
+	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
+		return "", fmt.Errorf("cannot keep it: %w", err)
+	}
+	line, err := json.Marshal(vent{time.Now().UTC().Round(0), text})
+	if err != nil {
+		return "", err
+	}
+	if err := journal.AppendLines(path, 0o600, append(line, '\n')); err != nil {
+		return "", fmt.Errorf("cannot keep it: %w", err)
+	}
+	return path, nil
 }
 
 // vents prints what was kept, oldest first.

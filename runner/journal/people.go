@@ -12,6 +12,8 @@ import (
 	"path/filepath"
 	"strings"
 	"time"
+	"unicode"
+	"unicode/utf8"
 
 	"github.com/gofrs/flock"
 )
@@ -53,14 +55,31 @@ func NoteKind(word string) (kind string, ok bool) {
 	return kind, kind != ""
 }
 
-// SplitKind takes the kind off a text that begins with one, such as "!surprise the queue is empty"; without one it is an observation.
-func SplitKind(text string) (kind, rest string) {
-	if word, rest, found := strings.Cut(strings.TrimSpace(text), " "); found && strings.HasPrefix(word, "!") {
-		if k, ok := NoteKind(word[1:]); ok {
-			return k, strings.TrimSpace(rest)
-		}
+// Vent is the word that a text begins with when it is nobody's business: it is no kind of note, and what follows it belongs into no record.
+const Vent = "vent"
+
+// SplitKind takes the kind off a text that begins with one, such as "!surprise the queue is empty"; without one it is an observation. The kind
+// may be Vent. Where the word after the "!" stands for none, ok is false, and kind is that word.
+func SplitKind(text string) (kind, rest string, ok bool) {
+	text = strings.TrimSpace(text)
+	marked, found := strings.CutPrefix(text, "!")
+	if first, _ := utf8.DecodeRuneInString(marked); !found || !unicode.IsLetter(first) {
+		return NoteObservation, text, true
 	}
-	return NoteObservation, strings.TrimSpace(text)
+	word := marked
+	if i := strings.IndexFunc(marked, func(r rune) bool { return r == ':' || unicode.IsSpace(r) }); i >= 0 {
+		word, rest = marked[:i], strings.TrimSpace(strings.TrimPrefix(marked[i:], ":"))
+	}
+	switch small := strings.ToLower(word); {
+	case strings.HasPrefix(Vent, small):
+		return Vent, rest, true
+	case strings.HasPrefix(small, Vent): // "!vents", "!vent,": rather kept back than told
+		return Vent, marked, true
+	}
+	if kind, ok = NoteKind(word); !ok {
+		return word, rest, false
+	}
+	return kind, rest, true
 }
 
 // A Note is what somebody said during the run or afterwards, verbatim. The event's time is when it was written down, and its actor

@@ -334,10 +334,16 @@ func TestUnreadPredictionsStay(t *testing.T) {
 func TestKindsOfNotes(t *testing.T) {
 	for in, want := range map[string][2]string{
 		"!surprise it holds": {NoteSurprise, "it holds"}, "!q who asks?": {NoteQuestion, "who asks?"}, "!OBS x": {NoteObservation, "x"},
-		"!a x": {NoteObservation, "!a x"}, "!nope x": {NoteObservation, "!nope x"}, "!action": {NoteObservation, "!action"}, " x ": {NoteObservation, "x"},
+		"!action": {NoteAction, ""}, "!action:\tx y": {NoteAction, "x y"}, " x ": {NoteObservation, "x"}, "!!! x": {NoteObservation, "!!! x"},
+		"!vent bob": {Vent, "bob"}, "!V\nbob": {Vent, "bob"}, "!Vent: bob": {Vent, "bob"}, "!vents bob": {Vent, "vents bob"}, "!vent,bob x": {Vent, "vent,bob x"}, "!vent": {Vent, ""},
 	} {
-		if kind, rest := SplitKind(in); kind != want[0] || rest != want[1] {
-			t.Errorf("%q: %q, %q", in, kind, rest)
+		if kind, rest, ok := SplitKind(in); kind != want[0] || rest != want[1] || !ok {
+			t.Errorf("%q: %q, %q, %t", in, kind, rest, ok)
+		}
+	}
+	for in, word := range map[string]string{"!a x": "a", "!nope x": "nope", "!vnet bob": "vnet"} {
+		if got, _, ok := SplitKind(in); ok || got != word {
+			t.Errorf("%q: %q, %t", in, got, ok)
 		}
 	}
 }
