@@ -218,6 +218,8 @@ func (f *facts) alertReason(x *alert) Sentence {
 		return detail("{} is {}: there may have been nothing for its rule to see.", name, v)
 	case j.Reason == journal.AlertTooRare:
 		return detail("{} is {}: the fault was shorter than the time between two evaluations.", name, v)
+	case j.Reason == journal.AlertShortHistory:
+		return detail("{} is {}: it had less history than its rule asks for.", name, v)
 	case j.Reason == journal.AlertTooShort && x.seen != nil:
 		return say(ids, "{} is {}: the record ends at {}, before {} was over.", name, v, At(e.End), within)
 	case j.Reason == journal.AlertNotReplayed && replay:
@@ -285,6 +287,10 @@ func (f *facts) alertLine() Sentence {
 			template += ", and {} did not"
 			args = append(args, Count{N: n})
 		}
+		if n := f.shortHistories(); n > 0 {
+			template += ", and of {} it is not known"
+			args = append(args, Count{N: n})
+		}
 		if first := f.firstToFire(); first != nil {
 			template += "; the first was {}, {} after the first effect"
 			args = append(args, Name(first.name), alertDelay(first.seen.p.Firing))
@@ -302,11 +308,22 @@ func (f *facts) alertLine() Sentence {
 	return say(ids, template+".", args...)
 }
 
+// shortHistories is how many alerts had to fire and had less history than their rules ask for.
+func (f *facts) shortHistories() int {
+	n := 0
+	for _, x := range f.claimed() {
+		if x.fires() && x.seen != nil && x.seen.p.ShortHistory != "" {
+			n++
+		}
+	}
+	return n
+}
+
 // firstToFire is the expected alert that fires soonest after the effect; nil: none does in every phase.
 func (f *facts) firstToFire() *alert {
 	var first *alert
 	for _, x := range f.claimed() {
-		if !x.fires() || x.seen == nil || x.seen.p.Firing == nil || x.seen.p.Fired < len(x.seen.p.Phases) {
+		if !x.fires() || x.seen == nil || x.seen.p.Firing == nil || x.seen.p.Fired < len(x.seen.p.Phases) || x.seen.p.ShortHistory != "" {
 			continue
 		}
 		if first == nil || x.seen.p.Firing.AtMost < first.seen.p.Firing.AtMost {

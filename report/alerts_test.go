@@ -132,7 +132,7 @@ func alertServerRun() *journal.Record {
 func TestEveryAlertReasonHasASentence(t *testing.T) {
 	reasons := []journal.AlertReason{journal.AlertFired, journal.AlertQuiet, journal.AlertMissing, journal.AlertLate, journal.AlertUnwanted, journal.AlertByPhase, journal.AlertAlready,
 		journal.AlertUnseen, journal.AlertTooRare, journal.AlertTooShort, journal.AlertNotReplayed, journal.AlertNotStarted, journal.AlertNotInjected, journal.AlertSham, journal.AlertFaultEnded,
-		journal.AlertHitNothing, journal.AlertStopped, "of a later version"}
+		journal.AlertHitNothing, journal.AlertStopped, journal.AlertShortHistory, "of a later version"}
 	verdicts := []journal.Verdict{journal.Held, journal.Refuted, journal.Inconclusive, journal.NotTested}
 	n := 0
 	for _, by := range []journal.AlertSource{journal.AlertReplay, journal.AlertServer} {
@@ -174,6 +174,39 @@ func TestAlertsInTheFiveLines(t *testing.T) {
 		if md := string(Build(stories()[x.name]).Markdown()); !strings.Contains(md, x.want) {
 			t.Errorf("%s does not say %q", x.name, x.want)
 		}
+	}
+}
+
+// An alert whose rule looks back further than the record does is not said to have fired, whatever its replay did.
+func TestAlertWithLittleHistory(t *testing.T) {
+	short := func(name string) *journal.AlertSeen {
+		e := seenIn(name, 0.3, 15.3, 0)
+		e.ShortHistory = "the rule looks back 5m, and only 30s were recorded before the fault"
+		return e
+	}
+	other := short("HostBusy")
+	other.Expected = false
+	rec := alertRun(heldRun(0.12), []journal.AlertClaim{{Alert: "CheckoutSlow", Fires: true, Within: dur(20), File: "shop.gameday.hcl", Line: 50}}, nil,
+		short("CheckoutSlow"), &journal.AlertJudged{Alert: "CheckoutSlow", Verdict: journal.Inconclusive, Reason: journal.AlertShortHistory, InTime: 10, Phases: 10, Detail: short("").ShortHistory},
+		other, &journal.AlertsSummed{By: journal.AlertReplay, Expected: 1, Unexpected: []string{"HostBusy"}, Alerts: 2, Phases: 10})
+	md := string(Build(rec).Markdown())
+	for _, want := range []string{
+		"Of 1 alert expected to fire, 0 did in every phase, and of 1 it is not known; 1 fired that no block of the scenario names.",
+		"`CheckoutSlow` is **inconclusive**: it had less history than its rule asks for: `the rule looks back 5m, and only 30s were recorded before the fault`.",
+		"and no block of the scenario names it. [E20] On a server with all of the history it may fire at another time, or not at all: `the rule looks back 5m,",
+	} {
+		if !strings.Contains(md, want) {
+			t.Errorf("it does not say %q", want)
+		}
+	}
+	if n := strings.Count(md, "On a server with all of the history"); n != 2 {
+		t.Errorf("it says %d times what the short history means", n)
+	}
+	for _, b := range breaches(t, Build(rec)) {
+		t.Error(b)
+	}
+	if t.Failed() {
+		t.Log(md)
 	}
 }
 

@@ -155,10 +155,18 @@ func (f *facts) alertPoints(x *alert) Points {
 	if e.Lost != "" {
 		out = append(out, []Sentence{say(ids, "Not all that its rule reads was there after the effect: {}.", Quote(e.Lost))})
 	}
+	if e.ShortHistory != "" {
+		out = append(out, []Sentence{shortHistory(x)})
+	}
 	if e.Errors > 0 {
 		out = append(out, []Sentence{say(ids, "{} {} could not be done; the engine said {}.", Count{N: e.Errors}, plural(e.Errors, "evaluation", "evaluations"), Quote(e.Error))})
 	}
 	return out
+}
+
+// shortHistory says of an alert whose rules look back further than the record does what that means for its times.
+func shortHistory(x *alert) Sentence {
+	return say([]string{x.seen.id}, "On a server with all of the history it may fire at another time, or not at all: {}.", Quote(x.seen.p.ShortHistory))
 }
 
 // mostNamed alerts are written out of those that have one thing in common; the record has the others.
@@ -178,6 +186,9 @@ func (f *facts) otherAlerts() Points {
 		e := x.seen.p
 		out = append(out, []Sentence{say([]string{x.seen.id}, "{} fires in {} of {} phases, {} after the first effect, and no block of the scenario names it.", Name(x.name), Count{N: e.Fired},
 			phasesOf(e), alertDelay(e.Firing))})
+		if e.ShortHistory != "" {
+			out[len(out)-1] = append(out[len(out)-1], shortHistory(x))
+		}
 	}
 	switch n := unknown(s.p); {
 	case n > 0 && len(out) == 0:

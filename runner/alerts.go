@@ -99,6 +99,8 @@ func (p *Plan) knowRules(rules []metrics.AlertRule, warn report) {
 	p.Alerts, p.AlertsKnown = rules, true
 	sc := p.Scenario
 	_, fault, recovery := p.Length()
+	first, _ := span(p.Faults)
+	history := sc.Baseline + first
 	for _, a := range sc.Alerts {
 		block := fmt.Sprintf("alert %q", a.Name)
 		if a.Within > fault+recovery {
@@ -107,6 +109,10 @@ func (p *Plan) knowRules(rules []metrics.AlertRule, warn report) {
 		for _, r := range p.AlertRules(a.Name) {
 			where := r.Place()
 			need := r.For + r.Interval
+			if r.Lookback > history {
+				warn(a.Range, block, "the rule at %s looks back %s, and only %s are recorded before the first fault, so nothing will be decided; make the baseline at least %s, or use a server, which has the history",
+					where, r.Lookback, history, sc.Baseline+r.Lookback-history)
+			}
 			switch {
 			case fault > 0 && r.Interval > fault:
 				warn(a.Range, block, "the rule at %s is evaluated every %s, and the faults last %s: it could miss them, and then nothing is decided", where, r.Interval, fault)
@@ -120,12 +126,23 @@ func (p *Plan) knowRules(rules []metrics.AlertRule, warn report) {
 			}
 		}
 	}
-	var rare []string // of which nothing is claimed
+	var rare, far []string // of which nothing is claimed
+	var farthest time.Duration
 	for _, r := range rules {
 		claimed := slices.ContainsFunc(sc.Alerts, func(a *scenarios.Alert) bool { return a.Name == r.Alert })
 		if fault > 0 && r.Interval > fault && !claimed && !slices.Contains(rare, r.Alert) {
 			rare = append(rare, r.Alert)
 		}
+		if r.Lookback > history && !claimed {
+			farthest = max(farthest, r.Lookback)
+			if !slices.Contains(far, r.Alert) {
+				far = append(far, r.Alert)
+			}
+		}
+	}
+	if len(far) > 0 {
+		warn(sc.Source.Range, fmt.Sprintf("prometheus %q", sc.Source.Name), "the rules of %s look back up to %s, and only %s are recorded before the first fault: whether they would fire will not be known",
+			list(far), farthest, history)
 	}
 	if len(rare) > 0 {
 		warn(sc.Source.Range, fmt.Sprintf("prometheus %q", sc.Source.Name), "the rules of %s are evaluated more rarely than the %s that the faults last: they may never see them", list(rare), fault)

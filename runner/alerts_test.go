@@ -37,6 +37,10 @@ const alertRules = `groups:
     expr: vector(1)
   - alert: Blind
     expr: not_there > 10
+  - alert: Farsighted
+    expr: max_over_time(numbers:steady:max[30s] offset 15s) > 100
+  - alert: FarsightedToo
+    expr: max_over_time(steady[1m]) > 100
 `
 
 // withRules is a scenario over the stage's numbers with rules and alerts, and with a fault that makes the numbers unsteady.
@@ -288,6 +292,9 @@ func TestAlertPlan(t *testing.T) {
     fires  = false
     within = "1m"
   }
+  alert "Farsighted" {
+    fires = false
+  }
 `)
 	ws, sc := s.load(text)
 	p, err := runner.MakePlan(t.Context(), s.setup, ws, sc, "plan", 1)
@@ -296,17 +303,19 @@ func TestAlertPlan(t *testing.T) {
 	}
 	var said []string
 	for _, w := range p.Warnings {
-		if strings.HasPrefix(w.Block, "alert ") {
+		if strings.HasPrefix(w.Block, "alert ") || strings.Contains(w.Message, "look back up to") {
 			said = append(said, w.Block+": "+w.Message)
 		}
 	}
 	text = strings.Join(said, "\n")
-	for _, want := range []string{`alert "Unsteady": the rule at alerts.yml:7 fires up to 600ms`, `alert "LongUnsteady": the rule at alerts.yml:10 has to be true for 5m`, `it could never fire`, `alert "Always": within is 1m`} {
+	for _, want := range []string{`alert "Unsteady": the rule at alerts.yml:7 fires up to 600ms`, `alert "LongUnsteady": the rule at alerts.yml:10 has to be true for 5m`, `it could never fire`, `alert "Always": within is 1m`,
+		`alert "Farsighted": the rule at alerts.yml:19 looks back 45s, and only 2s are recorded before the first fault, so nothing will be decided; make the baseline at least 45s, or use a server`,
+		`prometheus "own": the rules of FarsightedToo look back up to 1m`} {
 		if !strings.Contains(text, want) {
 			t.Errorf("the plan does not say %q:\n%s", want, text)
 		}
 	}
-	if len(said) != 3 || len(p.AlertRules("Unsteady")) != 1 {
+	if len(said) != 5 || len(p.AlertRules("Unsteady")) != 1 {
 		t.Errorf("%s", text)
 	}
 }

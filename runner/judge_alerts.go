@@ -105,6 +105,7 @@ func (h alertHistory) see(name string, expected bool) alertSeen {
 	}
 	s.delays(h)
 	e.Lost = s.lostUntil(h, h.End)
+	e.ShortHistory = s.shortHistory(h)
 	return s
 }
 
@@ -311,6 +312,11 @@ func judgeAlert(claim *scenarios.Alert, s alertSeen, h alertHistory) *journal.Al
 		return nil
 	}
 	switch {
+	case s.event.ShortHistory != "":
+		if c := cut(); c != nil {
+			return c
+		}
+		return is(journal.Inconclusive, journal.AlertShortHistory, s.event.ShortHistory)
 	case byPhase:
 		if c := cut(); c != nil {
 			return c
@@ -350,6 +356,20 @@ func judgeAlert(claim *scenarios.Alert, s alertSeen, h alertHistory) *journal.Al
 		return is(journal.Refuted, journal.AlertLate, "")
 	}
 	return is(journal.Refuted, journal.AlertMissing, "")
+}
+
+// shortHistory says that a rule looks back further than the record does before the fault took effect; empty: none does. What such a rule
+// says of the record is not what it says on a server: the half of the requests of 30 s that fail are a tenth of those of 5 minutes.
+func (s alertSeen) shortHistory(h alertHistory) string {
+	var longest time.Duration
+	for _, r := range s.rules {
+		longest = max(longest, r.Lookback)
+	}
+	recorded := h.History.effect().earliest.Sub(h.Start)
+	if longest <= recorded+scrapeSlack {
+		return ""
+	}
+	return fmt.Sprintf("the rule looks back %s, and only %s were recorded before the fault", journal.Duration(longest), journal.Duration(recorded.Round(100*time.Millisecond)))
 }
 
 // straddles says whether the one phase that a server has decides nothing about a deadline: another one could have had the alert firing
@@ -426,6 +446,7 @@ func (h alertHistory) sum(claims []*scenarios.Alert, all []alertSeen) *journal.A
 		if wanted {
 			out.Expected++
 			switch {
+			case e.ShortHistory != "": // neither can be told
 			case e.Fired > 0 && e.Fired == len(e.Phases):
 				out.Fired++
 			case e.Fired == 0:
@@ -435,7 +456,7 @@ func (h alertHistory) sum(claims []*scenarios.Alert, all []alertSeen) *journal.A
 		if e.Fired > 0 && !e.Expected {
 			out.Unexpected = append(out.Unexpected, e.Alert)
 		}
-		if why := cmp.Or(s.blind(h, h.End), e.Lost); why != "" && e.Fired == 0 && !e.Expected {
+		if why := cmp.Or(s.blind(h, h.End), e.Lost, e.ShortHistory); why != "" && e.Fired == 0 && !e.Expected {
 			i := slices.IndexFunc(out.Unknown, func(u journal.AlertsUnknown) bool { return u.Why == why })
 			if i < 0 {
 				i, out.Unknown = len(out.Unknown), append(out.Unknown, journal.AlertsUnknown{Why: why})

@@ -50,6 +50,9 @@ func TestAlertVerdicts(t *testing.T) {
 			r.Lost = []metrics.Loss{{Gap: metrics.Gap{From: alertsBegan.Add(time.Duration(from) * time.Second), To: alertsBegan.Add(time.Duration(to) * time.Second)}, Of: "x"}}
 		})
 	}
+	looksBack := func(seconds float64) func(*alertHistory) {
+		return rule(func(r *metrics.ReplayedRule) { r.Rule.Lookback = time.Duration(seconds * float64(time.Second)) })
+	}
 	server := func(h *alertHistory) { h.by = journal.AlertServer } // it evaluates the rule every second, in one phase
 	failed := rule(func(r *metrics.ReplayedRule) {
 		r.Phases[1].Failed = []metrics.FailedEvaluation{{At: alertsBegan.Add(40 * time.Second), Error: "many-to-many matching"}}
@@ -88,6 +91,14 @@ func TestAlertVerdicts(t *testing.T) {
 		"nothing was scraped before": {wants, 60, func(h *alertHistory) {
 			h.gaps = []metrics.Gap{{From: alertsBegan, To: alertsBegan.Add(10 * time.Second)}}
 		}, [][]metrics.Spell{in(), in()}, journal.Refuted, journal.AlertMissing, ""},
+		"too little history, and fires":     {wants, 20, looksBack(31), [][]metrics.Spell{in(spell(30.5, 45.5, 70))}, journal.Inconclusive, journal.AlertShortHistory, "the rule looks back 31s, and only 29.9s were recorded before the fault"},
+		"too little history, and is late":   {wants, 10, looksBack(31), [][]metrics.Spell{in(spell(30.5, 45.5, 70))}, journal.Inconclusive, journal.AlertShortHistory, "31s"},
+		"too little history, and does not":  {wants, 20, looksBack(31), [][]metrics.Spell{in()}, journal.Inconclusive, journal.AlertShortHistory, "31s"},
+		"too little history, and must not":  {refuses, 0, looksBack(31), [][]metrics.Spell{in()}, journal.Inconclusive, journal.AlertShortHistory, "31s"},
+		"too little history, and unwanted":  {refuses, 0, looksBack(31), [][]metrics.Spell{in(spell(30.5, 45.5, 70))}, journal.Inconclusive, journal.AlertShortHistory, "31s"},
+		"too little history, and stopped":   {wants, 20, func(h *alertHistory) { looksBack(31)(h); h.Stopped = true }, [][]metrics.Spell{in()}, journal.Inconclusive, journal.AlertStopped, ""},
+		"just enough history":               {wants, 20, looksBack(29.9), [][]metrics.Spell{in(spell(30.5, 45.5, 70))}, journal.Held, journal.AlertFired, ""},
+		"just enough history, and quiet":    {refuses, 0, looksBack(29.9), [][]metrics.Spell{in()}, journal.Held, journal.AlertQuiet, ""},
 		"evaluated too rarely":              {wants, 60, rule(func(r *metrics.ReplayedRule) { r.Rule.Interval = time.Minute }), [][]metrics.Spell{in(), in()}, journal.Inconclusive, journal.AlertTooRare, "every 1m"},
 		"the fault ended early":             {wants, 20, func(h *alertHistory) { h.EndedEarly = "it was unpaused" }, [][]metrics.Spell{in(spell(30.5, 45.5, 70))}, journal.Inconclusive, journal.AlertFaultEnded, "unpaused"},
 		"never, and the fault ended early":  {wants, 20, func(h *alertHistory) { h.EndedEarly = "it was unpaused" }, [][]metrics.Spell{in()}, journal.Inconclusive, journal.AlertFaultEnded, "unpaused"},
@@ -167,6 +178,17 @@ func TestAlertsSeen(t *testing.T) {
 	}
 }
 
+// An alert that had to fire, and whose rule had too little history, counts neither as fired nor as missing.
+func TestAlertsSummedWithLittleHistory(t *testing.T) {
+	claims := []*scenarios.Alert{{Name: "A", Fires: true, Within: 20 * time.Second}}
+	for _, spells := range [][]metrics.Spell{{spell(30.5, 45.5, 70)}, nil} {
+		h := alertsAt(func(h *alertHistory) { h.replayed.Rules[0].Rule.Lookback = time.Minute }, spells)
+		if sum := h.sum(claims, []alertSeen{h.see("A", true)}); sum.Expected != 1 || sum.Fired != 0 || len(sum.Missing) != 0 {
+			t.Errorf("%+v", sum)
+		}
+	}
+}
+
 // What a server recorded is known up to an interval of its rule on either side; none of it comes before the effect.
 func TestServerAlertsSeen(t *testing.T) {
 	h := alertsAt(func(h *alertHistory) { h.by = journal.AlertServer }, []metrics.Spell{spell(30.5, 45.5, 70)})
@@ -208,6 +230,8 @@ func TestAlertsUnknown(t *testing.T) {
 	add("Gone", "no series matched x", nil)
 	add("Lost", "no series matched x", nil)
 	add("Quiet", "", nil)
+	add("Farsighted", "", nil)
+	h.replayed.Rules[len(h.replayed.Rules)-1].Rule.Lookback = time.Minute
 	add("Vanished", "", nil)
 	h.replayed.Rules[len(h.replayed.Rules)-1].Lost = []metrics.Loss{{Gap: metrics.Gap{From: alertsBegan.Add(40 * time.Second), To: h.End}, Of: "y", Forever: true}}
 	claims := []*scenarios.Alert{{Name: "A", Fires: true, Within: 20 * time.Second}}
@@ -216,8 +240,9 @@ func TestAlertsUnknown(t *testing.T) {
 		all = append(all, h.see(name, name == "A"))
 	}
 	got := h.sum(claims, all).Unknown
-	if len(got) != 3 || got[2].Why != "no series matched y any more after 10:00:40.000" || strings.Join(got[2].Alerts, " ") != "Vanished" || got[0].Why != "the rule could not be evaluated: many-to-many matching" || strings.Join(got[0].Alerts, " ") != "Broken" ||
-		got[1].Why != "no series matched x" || strings.Join(got[1].Alerts, " ") != "Gone Lost" {
+	if len(got) != 4 || got[3].Why != "no series matched y any more after 10:00:40.000" || strings.Join(got[3].Alerts, " ") != "Vanished" ||
+		got[1].Why != "the rule looks back 1m, and only 29.9s were recorded before the fault" || strings.Join(got[1].Alerts, " ") != "Farsighted" || got[0].Why != "the rule could not be evaluated: many-to-many matching" || strings.Join(got[0].Alerts, " ") != "Broken" ||
+		got[2].Why != "no series matched x" || strings.Join(got[2].Alerts, " ") != "Gone Lost" {
 		t.Errorf("%+v", got)
 	}
 }

@@ -130,9 +130,11 @@ type AlertSeen struct {
 	Labels   []LabelsOf   `json:"labels,omitempty"`          // of the instances that fired after the effect, at most ten
 	Unseen   string       `json:"unseen,omitempty"`          // why its rules may have seen nothing, in words; empty: they could see
 	Lost     string       `json:"lost,omitempty"`            // what its rules had read before and found no more after the effect, in words
-	Errors   int          `json:"errors,omitempty"`          // evaluations that could not be done, of all phases
-	Error    string       `json:"error,omitempty"`           // the first of them, verbatim
-	Told     *AlertDelay  `json:"told,omitempty"`            // when somebody would have been told, where that was asked
+	// ShortHistory says in words that its rules look back further than the record does before the effect; empty: they do not.
+	ShortHistory string      `json:"short_history,omitempty"`
+	Errors       int         `json:"errors,omitempty"` // evaluations that could not be done, of all phases
+	Error        string      `json:"error,omitempty"`  // the first of them, verbatim
+	Told         *AlertDelay `json:"told,omitempty"`   // when somebody would have been told, where that was asked
 }
 
 // Kind returns "alert.seen".
@@ -183,23 +185,26 @@ type AlertReason string
 
 // The reasons for a verdict on an alert. The others are those of hypotheses: gate, not injected, sham, fault ended, hit nothing, stopped.
 const (
-	AlertFired       AlertReason = "fired"        // in every phase, in time
-	AlertQuiet       AlertReason = "quiet"        // it had to be, and was in every phase
-	AlertMissing     AlertReason = "missing"      // it fired in no phase
-	AlertLate        AlertReason = "late"         // it fired in every phase, in none in time
-	AlertUnwanted    AlertReason = "unwanted"     // it fired in every phase, and must not
-	AlertByPhase     AlertReason = "by phase"     // whether it fires, or does in time, hangs on the phase alone
-	AlertAlready     AlertReason = "already"      // it was pending or firing before the fault took effect
-	AlertUnseen      AlertReason = "unseen"       // its rules may have had nothing to see
-	AlertTooRare     AlertReason = "too rare"     // the rule is evaluated more rarely than the fault lasted
-	AlertTooShort    AlertReason = "too short"    // the record ends before its time was over
-	AlertNotReplayed AlertReason = "not replayed" // the replay, or the question to the server, could not be done
-	AlertNotStarted  AlertReason = "gate"         // nothing was injected: the baseline did not hold
-	AlertNotInjected AlertReason = "not injected" // a fault's effect was not seen
-	AlertSham        AlertReason = "sham"         // it was a sham run: nothing was to be injected
-	AlertFaultEnded  AlertReason = "fault ended"  // a fault ended before its time
-	AlertHitNothing  AlertReason = "hit nothing"  // a fault was in force, and nothing met it
-	AlertStopped     AlertReason = "stopped"      // the run ended before its time
+	AlertFired    AlertReason = "fired"     // in every phase, in time
+	AlertQuiet    AlertReason = "quiet"     // it had to be, and was in every phase
+	AlertMissing  AlertReason = "missing"   // it fired in no phase
+	AlertLate     AlertReason = "late"      // it fired in every phase, in none in time
+	AlertUnwanted AlertReason = "unwanted"  // it fired in every phase, and must not
+	AlertByPhase  AlertReason = "by phase"  // whether it fires, or does in time, hangs on the phase alone
+	AlertAlready  AlertReason = "already"   // it was pending or firing before the fault took effect
+	AlertUnseen   AlertReason = "unseen"    // its rules may have had nothing to see
+	AlertTooRare  AlertReason = "too rare"  // the rule is evaluated more rarely than the fault lasted
+	AlertTooShort AlertReason = "too short" // the record ends before its time was over
+	// AlertShortHistory: its rule looks back further than the record does before the fault, so a replay of it fires sooner or later than a
+	// server would, or not at all.
+	AlertShortHistory AlertReason = "short history"
+	AlertNotReplayed  AlertReason = "not replayed" // the replay, or the question to the server, could not be done
+	AlertNotStarted   AlertReason = "gate"         // nothing was injected: the baseline did not hold
+	AlertNotInjected  AlertReason = "not injected" // a fault's effect was not seen
+	AlertSham         AlertReason = "sham"         // it was a sham run: nothing was to be injected
+	AlertFaultEnded   AlertReason = "fault ended"  // a fault ended before its time
+	AlertHitNothing   AlertReason = "hit nothing"  // a fault was in force, and nothing met it
+	AlertStopped      AlertReason = "stopped"      // the run ended before its time
 )
 
 // AlertsSummed sums up all alerts of a run, after they were judged.

@@ -128,22 +128,26 @@ func Lookback(query string) (time.Duration, error) {
 	if err != nil {
 		return 0, err
 	}
-	return max(lookback(expr), 0), nil
+	return max(lookback(expr, nil), 0), nil
 }
 
-// lookback may be negative, where a negative offset reads the future.
-func lookback(node parser.Node) time.Duration {
+// lookback may be negative, where a negative offset reads the future. behind, if there is one, says how far what a selector reads looks
+// back itself.
+func lookback(node parser.Node, behind func(*parser.VectorSelector) time.Duration) time.Duration {
 	switch n := node.(type) {
 	case *parser.VectorSelector:
+		if behind != nil {
+			return addDurations(n.OriginalOffset, behind(n))
+		}
 		return n.OriginalOffset
 	case *parser.MatrixSelector:
-		return addDurations(n.Range, lookback(n.VectorSelector))
+		return addDurations(n.Range, lookback(n.VectorSelector, behind))
 	case *parser.SubqueryExpr:
-		return addDurations(addDurations(n.Range, n.OriginalOffset), lookback(n.Expr))
+		return addDurations(addDurations(n.Range, n.OriginalOffset), lookback(n.Expr, behind))
 	}
 	var longest time.Duration
 	for i, child := range parser.Children(node) {
-		if d := lookback(child); i == 0 || d > longest {
+		if d := lookback(child, behind); i == 0 || d > longest {
 			longest = d
 		}
 	}

@@ -358,3 +358,72 @@ func BenchmarkReplay(b *testing.B) {
 		b.ReportMetric(float64(out.Evaluations), "evaluations/op")
 	}
 }
+
+// How soon an alert fires hangs on what was there before the fault: a rule that looks back further than the record does fires sooner
+// than it would on a server, and how far it looks back is known.
+func TestReplayOfShortHistory(t *testing.T) {
+	const text = "alert: Failing\nexpr: sum(rate(errors[5m])) / sum(rate(requests[5m])) > 0.2"
+	after := func(fault int) (first, last float64) {
+		all := func(s int) float64 { return float64(100 * s) }
+		half := func(s int) float64 { return float64(50 * max(0, s-fault)) }
+		db := recorded(t, fault+200, line{"requests", all}, line{"errors", half})
+		r := replay(t, db, fault+199, rules("5s", text)).Rules[0]
+		if r.Rule.Lookback != 5*time.Minute {
+			t.Error(r.Rule.Lookback)
+		}
+		for i, p := range r.Phases {
+			if len(p.Spells) != 1 {
+				t.Fatalf("%+v", p)
+			}
+			at := p.Spells[0].Firing.Sub(zero).Seconds() - float64(fault)
+			if i == 0 {
+				first, last = at, at
+			}
+			first, last = min(first, at), max(last, at)
+		}
+		return first, last
+	}
+	if first, last := after(30); first < 15 || last > 30 {
+		t.Errorf("with 30 s of history it fires %g to %g s after the fault", first, last)
+	}
+	if first, last := after(600); first < 115 || last > 130 {
+		t.Errorf("with 10 minutes of history it fires %g to %g s after the fault", first, last)
+	}
+}
+
+// How far a rule looks back counts what the recording rules look back that it reads, offsets and subqueries, and how far in the past its
+// group is evaluated.
+func TestRuleLookback(t *testing.T) {
+	const text = `groups:
+- name: a
+  rules:
+  - record: rate1m
+    expr: rate(x[1m])
+  - record: smooth
+    expr: avg_over_time(rate1m[2m]) or smooth offset 1s
+  - {alert: None, expr: x > 1}
+  - {alert: Range, expr: "rate(x[5m]) > 1"}
+  - {alert: Offset, expr: x > x offset 1h}
+  - {alert: Subquery, expr: "max_over_time(rate(x[1m])[10m:]) > 1"}
+  - {alert: Recorded, expr: smooth offset 7m > 1}
+  - {alert: Future, expr: x offset -5m > 1}
+- name: late
+  query_offset: 30s
+  rules:
+  - {alert: Late, expr: "rate(x[5m]) > 1"}
+`
+	got, err := metrics.AlertRules([]metrics.RuleFile{{Name: "alerts.yml", Text: []byte(text)}}, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := map[string]time.Duration{"None": 0, "Range": 5 * time.Minute, "Offset": time.Hour, "Subquery": 11 * time.Minute, "Recorded": 10 * time.Minute, "Future": 0,
+		"Late": 5*time.Minute + 30*time.Second}
+	for _, r := range got {
+		if r.Lookback != want[r.Alert] {
+			t.Errorf("%s looks back %s, want %s", r.Alert, r.Lookback, want[r.Alert])
+		}
+	}
+	if len(got) != len(want) {
+		t.Error(len(got))
+	}
+}

@@ -37,6 +37,9 @@ type AlertRule struct {
 	For           time.Duration
 	KeepFiringFor time.Duration
 	Labels        map[string]string // those of the rule and its group, as they are written
+	// Lookback is the longest time into the past that it reads, through the recording rules that it needs. A rule of a server has none:
+	// the server has its history.
+	Lookback time.Duration
 }
 
 // Place is where the rule stands: a server tells no lines.
@@ -229,9 +232,23 @@ func relate(groups []*ruleGroup) {
 			}
 			if r.alert != nil {
 				need(r)
+				r.alert.Lookback = max(0, addDurations(g.offset, reach(groups, r, nil)))
 			}
 		}
 	}
+}
+
+// reach is how far a rule looks back, through the recording rules that it needs. Those on the path to it are not followed again.
+func reach(groups []*ruleGroup, r *rule, path []*rule) time.Duration {
+	path = append(slices.Clone(path), r)
+	return lookback(r.expr, func(v *parser.VectorSelector) (longest time.Duration) {
+		for _, w := range writers(groups, selector{matchers: v.LabelMatchers}) {
+			if !slices.Contains(path, w) {
+				longest = max(longest, reach(groups, w, path))
+			}
+		}
+		return longest
+	})
 }
 
 // writers are the recording rules that write what a selector reads.
