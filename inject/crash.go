@@ -31,12 +31,15 @@ func (crash) Doc() Doc {
 }
 
 // Plan says what the restart policy will make of the crash.
-func (k crash) Plan(f Fault, c engine.Container, _ Host) (Step, error) {
+func (k crash) Plan(f Fault, c engine.Container, h Host) (Step, error) {
 	s, err := planned(f, k.Doc(), c, nil)
 	if err != nil {
 		return Step{}, err
 	}
 	if err := keepsStopped(c, "crash"); err != nil {
+		return Step{}, err
+	}
+	if err := startsAlone(c, h, "crash"); err != nil {
 		return Step{}, err
 	}
 	if hasPolicy(c) {

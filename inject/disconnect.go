@@ -56,7 +56,7 @@ func (disconnect) Doc() Doc {
 }
 
 // Plan refuses a network that the container is not in.
-func (k disconnect) Plan(f Fault, c engine.Container, _ Host) (Step, error) {
+func (k disconnect) Plan(f Fault, c engine.Container, h Host) (Step, error) {
 	if err := checkFault(f, k.Doc()); err != nil {
 		return Step{}, err
 	}
@@ -80,6 +80,9 @@ func (k disconnect) Plan(f Fault, c engine.Container, _ Host) (Step, error) {
 		return Step{}, fmt.Errorf("%s has no network (none): there is nothing that it could be taken out of", c.Name)
 	case strings.HasPrefix(c.NetworkMode, "container:"):
 		return Step{}, fmt.Errorf("%s uses the network of container %.12s: choose that one as the target", c.Name, strings.TrimPrefix(c.NetworkMode, "container:"))
+	}
+	if guests := guestsOf(c, h); guests != "" {
+		return Step{}, fmt.Errorf("%s the network of %s: disconnect would take them out as well; choose a target with a network of its own", guests, c.Name)
 	}
 	i := slices.IndexFunc(c.Networks, func(e engine.Endpoint) bool { return e.Network == name || e.NetworkID == name })
 	if i < 0 {

@@ -83,7 +83,8 @@ type Host struct {
 	Info engine.Info
 	// Kernel is what the host's kernel can do to packets: see ProbeKernel. Nil: it was not asked.
 	Kernel *netfault.Features
-	// Sharing has, by a container's id, the names of those that use its network namespace; Names has all names by id.
+	// Sharing has, by a container's id, the names of those that use its network namespace: see the function. Names has all names
+	// by id.
 	Sharing map[string][]string
 	Names   map[string]string
 }

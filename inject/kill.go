@@ -50,7 +50,7 @@ func (kill) Doc() Doc {
 }
 
 // Plan refuses signals that freeze or wake a process instead of ending it.
-func (k kill) Plan(f Fault, c engine.Container, _ Host) (Step, error) {
+func (k kill) Plan(f Fault, c engine.Container, h Host) (Step, error) {
 	sig, err := signalArg(f)
 	if err != nil {
 		return Step{}, err
@@ -60,6 +60,9 @@ func (k kill) Plan(f Fault, c engine.Container, _ Host) (Step, error) {
 		return Step{}, err
 	}
 	if err := keepsStopped(c, "kill"); err != nil {
+		return Step{}, err
+	}
+	if err := startsAlone(c, h, "kill"); err != nil {
 		return Step{}, err
 	}
 	s.Does = fmt.Sprintf("kill %s with %s, as an operator does", c.Name, sig)

@@ -205,8 +205,8 @@ func ownNetwork(c engine.Container, h Host, kind string) error {
 		}
 		return fmt.Errorf("%s shares the network of %.40s: %s would hit that one's packets as well; %s", c.Name, owner, kind, instead)
 	}
-	if others := h.Sharing[c.ID]; len(others) > 0 {
-		return fmt.Errorf("%s use the network of %s: %s would hit their packets as well; %s", strings.Join(others, " and "), c.Name, kind, instead)
+	if guests := guestsOf(c, h); guests != "" {
+		return fmt.Errorf("%s the network of %s: %s would hit their packets as well; %s", guests, c.Name, kind, instead)
 	}
 	return nil
 }

@@ -39,6 +39,9 @@ func (k oom) Plan(f Fault, c engine.Container, h Host) (Step, error) {
 	if err := keepsStopped(c, "oom"); err != nil {
 		return Step{}, err
 	}
+	if err := startsAlone(c, h, "oom"); err != nil {
+		return Step{}, err
+	}
 	switch {
 	case c.Limits.OOMKillDisable:
 		return Step{}, fmt.Errorf("%s was started with --oom-kill-disable: its processes would hang instead of being killed", c.Name)

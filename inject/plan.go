@@ -108,6 +108,49 @@ func keepsStopped(c engine.Container, kind string) error {
 	return nil
 }
 
+// Sharing lists, by the ids of containers whose network others use, the names of those that do and run. Gameday's own helpers are
+// no guests.
+func Sharing(all []engine.Container) map[string][]string {
+	ids := map[string]string{}
+	for _, c := range all {
+		ids[c.Name] = c.ID
+	}
+	out := map[string][]string{}
+	for _, c := range all {
+		owner, ok := strings.CutPrefix(c.NetworkMode, "container:")
+		if !ok || c.Own() || !c.State.Running {
+			continue
+		}
+		if id, byName := ids[owner]; byName {
+			owner = id
+		}
+		out[owner] = append(out[owner], c.Name)
+	}
+	return out
+}
+
+// guestsOf says who else uses the network of a container: "a uses" or "a and b use".
+func guestsOf(c engine.Container, h Host) string {
+	switch others := h.Sharing[c.ID]; len(others) {
+	case 0:
+		return ""
+	case 1:
+		return others[0] + " uses"
+	default:
+		return strings.Join(others[:len(others)-1], ", ") + " and " + others[len(others)-1] + " use"
+	}
+}
+
+// startsAlone refuses containers that others share the network of, for kinds that end the main process: the next one has a new
+// network, and the others stay behind in the old one, which nothing leads to.
+func startsAlone(c engine.Container, h Host, kind string) error {
+	if guests := guestsOf(c, h); guests != "" {
+		return fmt.Errorf("%s the network of %s: %s would cut them off for good, since %s gets a new network when it starts again; choose a target with a network of its own, or stop them before the run, and start them after it",
+			guests, c.Name, kind, c.Name)
+	}
+	return nil
+}
+
 // stringArg reads an argument that is text.
 func stringArg(f Fault, name, fallback string) (string, error) {
 	v, ok := f.Args[name]

@@ -32,13 +32,16 @@ func (restart) Doc() Doc {
 }
 
 // Plan says that a duration has no meaning for a fault that is over by itself.
-func (k restart) Plan(f Fault, c engine.Container, _ Host) (Step, error) {
+func (k restart) Plan(f Fault, c engine.Container, h Host) (Step, error) {
 	grace, err := graceOf(f)
 	if err != nil {
 		return Step{}, err
 	}
 	s, err := planned(f, k.Doc(), c, graceExtra{int(grace / time.Second)})
 	if err != nil {
+		return Step{}, err
+	}
+	if err := startsAlone(c, h, "restart"); err != nil {
 		return Step{}, err
 	}
 	s.Does = fmt.Sprintf("restart %s: its main process is asked to end, killed after %v, and started again", c.Name, grace)

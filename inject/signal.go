@@ -77,6 +77,9 @@ func (k signal) Plan(f Fault, c engine.Container, h Host) (Step, error) {
 		if f.Duration > 0 {
 			s.Warnings = append(s.Warnings, fmt.Sprintf("%s is over as soon as it is sent: its duration only says when %s is started again, should it have ended", sig, c.Name))
 		}
+		if guests := guestsOf(c, h); guests != "" {
+			s.Warnings = append(s.Warnings, fmt.Sprintf("%s the network of %s: should %s end its main process, %s gets a new network when it starts again, and they are cut off until they are restarted", guests, c.Name, sig, c.Name))
+		}
 		if c.AutoRemove {
 			s.Warnings = append(s.Warnings, fmt.Sprintf("%s was started with --rm: should %s end it, the engine removes it, and nothing brings it back", c.Name, sig))
 		}

@@ -83,7 +83,7 @@ func (stop) Doc() Doc {
 }
 
 // Plan refuses a container that the engine would remove once it has stopped.
-func (k stop) Plan(f Fault, c engine.Container, _ Host) (Step, error) {
+func (k stop) Plan(f Fault, c engine.Container, h Host) (Step, error) {
 	grace, err := graceOf(f)
 	if err != nil {
 		return Step{}, err
@@ -93,6 +93,9 @@ func (k stop) Plan(f Fault, c engine.Container, _ Host) (Step, error) {
 		return Step{}, err
 	}
 	if err := keepsStopped(c, "stop"); err != nil {
+		return Step{}, err
+	}
+	if err := startsAlone(c, h, "stop"); err != nil {
 		return Step{}, err
 	}
 	s.Does = fmt.Sprintf("stop %s: its main process is asked to end, and killed after %v", c.Name, grace)

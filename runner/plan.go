@@ -210,12 +210,9 @@ func (p *Plan) around(all []engine.Container) surroundings {
 // hostOf describes the engine's host as far as the scenario's faults depend on it. Its kernel is asked in a helper container of
 // its own, which touches nothing, and only where a fault is for packets.
 func hostOf(ctx context.Context, s Setup, sc *scenarios.Scenario, all []engine.Container, run string) (inject.Host, error) {
-	h := inject.Host{Info: s.Info, Names: map[string]string{}, Sharing: map[string][]string{}}
+	h := inject.Host{Info: s.Info, Names: map[string]string{}, Sharing: inject.Sharing(all)}
 	for _, c := range all {
 		h.Names[c.ID] = c.Name
-		if owner, ok := strings.CutPrefix(c.NetworkMode, "container:"); ok && !c.Own() {
-			h.Sharing[owner] = append(h.Sharing[owner], c.Name)
-		}
 	}
 	for _, f := range sc.Faults {
 		if k, ok := inject.Lookup(f.Kind); ok && k.Doc().Family == inject.Network {
