@@ -5,6 +5,7 @@ import (
 	"io"
 	"math/rand/v2"
 	"regexp"
+	"slices"
 	"sort"
 	"strings"
 	"time"
@@ -17,12 +18,17 @@ import (
 	"gameday/scenarios"
 )
 
+type planFlags struct {
+	sources
+	only     []string
+	seed     uint64
+	runs     string
+	patience time.Duration
+	asJSON   bool
+}
+
 func (a app) planCommand() *cobra.Command {
-	var src sources
-	var only []string
-	var seed uint64
-	var asJSON bool
-	var patience time.Duration
+	var f planFlags
 	c := &cobra.Command{
 		Use:   "plan FILE|DIR",
 		Short: "Preview a run: what would be hit, when, the undo of each fault, the hypotheses now",
@@ -31,34 +37,58 @@ the blast radius, what is watched, and each hypothesis evaluated once now. It ch
 		Args: oneSource,
 		RunE: func(c *cobra.Command, args []string) error {
 			if !c.Flags().Changed("seed") {
-				seed = newSeed()
+				f.seed = newSeed()
 			}
-			ws, err := a.load(args[0], src, asJSON)
+			ws, err := a.load(args[0], f.sources, f.asJSON)
 			if err != nil {
 				return err
 			}
-			chosen, err := choose(ws, only)
+			chosen, err := choose(ws, f.only)
 			if err != nil {
 				return err
 			}
-			return a.plan(args[0], ws, chosen, seed, asJSON, patience)
+			return a.plan(args[0], ws, chosen, f)
 		},
 	}
-	src.flags(c)
-	c.Flags().StringArrayVar(&only, "scenario", nil, "plan only the scenario of this `name` (may be repeated)")
-	c.Flags().Uint64Var(&seed, "seed", 0, "a `number` from which the random choices of pick follow, as for run (default: a new one)")
-	c.Flags().DurationVar(&patience, "patience", 20*time.Second, "how long the built-in engine may scrape until the hypotheses are evaluated")
-	c.Flags().BoolVar(&asJSON, "json", false, "print JSON")
+	f.flags(c)
+	c.Flags().StringArrayVar(&f.only, "scenario", nil, "plan only the scenario of this `name` (may be repeated)")
+	c.Flags().Uint64Var(&f.seed, "seed", 0, "a `number` from which the random choices of pick follow, as for run (default: a new one)")
+	c.Flags().DurationVar(&f.patience, "patience", 20*time.Second, "how long the built-in engine may scrape until the hypotheses are evaluated")
+	c.Flags().StringVar(&f.runs, "runs", "runs", "the `directory` of the runs, for the sham run that is offered")
+	c.Flags().BoolVar(&f.asJSON, "json", false, "print JSON")
 	return c
+}
+
+// shamCommand is what a person types for a run of a scenario without the faults. Values that must not be recorded are not in it.
+func shamCommand(path, scenario string, f planFlags, variables []scenarios.Variable) string {
+	words := []string{"gameday", "run", "--sham", "--scenario", scenario}
+	for _, file := range f.varFiles {
+		words = append(words, "-var-file", file)
+	}
+	for _, v := range f.vars {
+		name, _, _ := strings.Cut(v, "=")
+		if slices.ContainsFunc(variables, func(x scenarios.Variable) bool { return x.Name == strings.TrimSpace(name) && x.Sensitive }) {
+			v = name + "=(sensitive)"
+		}
+		words = append(words, "-var", v)
+	}
+	if f.runs != "runs" {
+		words = append(words, "--runs", f.runs)
+	}
+	words = append(words, path)
+	for i, w := range words {
+		words[i] = journal.ShellWord(w)
+	}
+	return strings.Join(words, " ")
 }
 
 // newSeed is short, so that a person can type it again.
 func newSeed() uint64 { return rand.Uint64N(1_000_000) }
 
-func (a app) plan(path string, ws *scenarios.Workspace, chosen []*scenarios.Scenario, seed uint64, asJSON bool, patience time.Duration) error {
+func (a app) plan(path string, ws *scenarios.Workspace, chosen []*scenarios.Scenario, f planFlags) error {
 	ctx, stop := signals()
 	defer stop()
-	s, done, err := a.setup(ctx, "runs")
+	s, done, err := a.setup(ctx, f.runs)
 	if err != nil {
 		return err
 	}
@@ -69,7 +99,7 @@ func (a app) plan(path string, ws *scenarios.Workspace, chosen []*scenarios.Scen
 	code := 0
 	out := []planJSON{}
 	for _, sc := range chosen {
-		p, err := runner.MakePlan(ctx, s, ws, sc, "plan", seed)
+		p, err := runner.MakePlan(ctx, s, ws, sc, "plan", f.seed)
 		problems, refused := runner.IsRefusal(err)
 		if err != nil && !refused {
 			return err
@@ -79,29 +109,33 @@ func (a app) plan(path string, ws *scenarios.Workspace, chosen []*scenarios.Scen
 		if refused {
 			code = runner.ExitError
 		} else {
-			if len(p.Queries) > 0 && p.Scenario.Source.URL == "" && !asJSON && a.terminal(a.stderr) {
+			if len(p.Queries) > 0 && p.Scenario.Source.URL == "" && !f.asJSON && a.terminal(a.stderr) {
 				fmt.Fprintln(a.stderr, "Scraping for a moment, to evaluate the hypotheses …")
 			}
 			var info metrics.Info
-			previews, info, why = p.EvaluateNow(ctx, s, patience)
+			previews, info, why = p.EvaluateNow(ctx, s, f.patience)
 			if why != nil {
 				why = fmt.Errorf("prometheus %q: %w", info.Name, why)
 				code = runner.ExitError
 			}
 		}
-		if asJSON {
-			out = append(out, toJSON(p, problems, previews, why))
+		sham := ""
+		if !refused {
+			sham = shamCommand(path, sc.Name, f, ws.Variables)
+		}
+		if f.asJSON {
+			out = append(out, toJSON(p, problems, previews, why, sham))
 			continue
 		}
 		if refused {
 			a.printProblems(sc.Name, "cannot be run here", problems)
 		}
 		a.printPlan(a.stdout, p, previews, why)
-		if !refused {
-			fmt.Fprintf(a.stdout, "What moves by itself is told by a run without the faults: gameday run --sham --scenario %s %s\n\n", sc.Name, journal.ShellWord(path))
+		if sham != "" {
+			fmt.Fprintf(a.stdout, "What moves by itself is told by a run without the faults: %s\n\n", sham)
 		}
 	}
-	if asJSON {
+	if f.asJSON {
 		if err := a.json(map[string]any{"plans": out}); err != nil {
 			return err
 		}

@@ -20,6 +20,7 @@ type planJSON struct {
 	Queries  []queryJSON      `json:"queries"`
 	Alerts   []alertJSON      `json:"alerts"`
 	Source   string           `json:"source_error,omitempty"`
+	Sham     string           `json:"sham,omitempty"` // the command of a run without the faults; empty: the scenario cannot be run here
 
 	Observers []observerJSON `json:"observers"`
 	Steps     []manualJSON   `json:"steps"`
@@ -69,10 +70,10 @@ type queryJSON struct {
 	Note      string           `json:"note,omitempty"`
 }
 
-func toJSON(p *runner.Plan, problems []runner.Problem, previews []runner.Preview, why error) planJSON {
+func toJSON(p *runner.Plan, problems []runner.Problem, previews []runner.Preview, why error, sham string) planJSON {
 	sc := p.Scenario
 	_, fault, _ := p.Length()
-	out := planJSON{Scenario: sc.Name, Title: sc.Title, Seed: p.Seed, Problems: problems, Warnings: p.Warnings, Timeline: timeline(p), Watched: toWatchedJSON(p.Watched), Guard: p.Guard,
+	out := planJSON{Scenario: sc.Name, Title: sc.Title, Seed: p.Seed, Problems: problems, Warnings: p.Warnings, Timeline: timeline(p), Watched: toWatchedJSON(p.Watched), Guard: p.Guard, Sham: sham,
 		Radius: radiusJSON{Containers: []string{}, MaxTargets: sc.BlastRadius.MaxTargets, Duration: journal.Duration(fault),
 			MaxDuration: journal.Duration(sc.BlastRadius.MaxDuration)}}
 	for _, c := range p.Containers() {
