@@ -3,6 +3,7 @@ package inject_test
 import (
 	"os"
 	"os/exec"
+	"slices"
 	"testing"
 	"time"
 
@@ -28,6 +29,15 @@ func kind(t testing.TB, name string) inject.Kind {
 	return k
 }
 
+// known is a kind that there is.
+func known(name string) inject.Kind {
+	k, ok := inject.Lookup(name)
+	if !ok {
+		panic("there is no kind " + name)
+	}
+	return k
+}
+
 // down: the main process has ended, and nothing has started it again.
 func down(before, now injecttest.Seen) bool {
 	return now.State.Status == "exited" && now.State.FinishedAt.After(before.State.StartedAt)
@@ -36,110 +46,88 @@ func down(before, now injecttest.Seen) bool {
 // rules: nft or tc list something of gameday's.
 func rules(_, now injecttest.Seen) bool { return now.Mine() }
 
-// TestNetwork runs the suite for every kind that is done to packets.
-func TestNetwork(t *testing.T) {
+// cases are the kinds of faults as they are tested on a real engine, at least one for each. A directory of the host's is for those that need
+// a disk.
+func cases(dir string) []injecttest.Case {
+	return slices.Concat(processCases(), packetCases(), hostCases(dir))
+}
+
+// TestConformance runs the suite for every kind.
+func TestConformance(t *testing.T) {
 	t.Parallel()
-	stands := map[string]bool{"latency": true, "partition": true} // held by a queue, and by rules alone
-	for name, args := range map[string]map[string]any{
-		"latency":   {"delay": 20 * time.Millisecond, "jitter": 5 * time.Millisecond},
-		"loss":      {"percent": 50.0},
-		"corrupt":   {"percent": 50.0},
-		"duplicate": {"percent": 50.0},
-		"reorder":   {"percent": 50.0},
-		"rate":      {"rate": int64(8000)},
-		"partition": nil,
-		"reject":    {"with": "icmp"},
-	} {
-		t.Run(name, func(t *testing.T) {
-			injecttest.Run(t, injecttest.Case{Kind: kind(t, name), Args: args, Duration: time.Minute, Effect: rules, OwnNetwork: true, Chatty: true, Driven: true, Stands: stands[name], Late: time.Second})
-		})
+	all := cases(t.TempDir())
+	for _, k := range inject.Kinds() {
+		if name := k.Doc().Kind; !slices.ContainsFunc(all, func(c injecttest.Case) bool { return c.Kind.Doc().Kind == name }) {
+			t.Errorf("no case of the conformance suite has a fault of the kind %s", name)
+		}
+	}
+	for _, c := range all {
+		t.Run(c.Name(), func(t *testing.T) { injecttest.Run(t, c) })
 	}
 }
 
-func TestPause(t *testing.T) {
-	injecttest.Run(t, injecttest.Case{
-		Kind:     kind(t, "pause"),
-		Stands:   true,
-		Duration: time.Minute,
-		Effect:   func(_, now injecttest.Seen) bool { return now.State.Paused },
-		Late:     time.Second,
-	})
+// packetCases are the kinds that are done to packets.
+func packetCases() []injecttest.Case {
+	all := []injecttest.Case{
+		{Kind: known("latency"), Args: map[string]any{"delay": 20 * time.Millisecond, "jitter": 5 * time.Millisecond}, Stands: true}, // held by a queue
+		{Kind: known("loss"), Args: map[string]any{"percent": 50.0}},
+		{Kind: known("corrupt"), Args: map[string]any{"percent": 50.0}},
+		{Kind: known("duplicate"), Args: map[string]any{"percent": 50.0}},
+		{Kind: known("reorder"), Args: map[string]any{"percent": 50.0}},
+		{Kind: known("rate"), Args: map[string]any{"rate": int64(8000)}},
+		{Kind: known("partition"), Stands: true}, // held by rules alone
+		{Kind: known("reject"), Args: map[string]any{"with": "icmp"}},
+	}
+	for i := range all {
+		c := &all[i]
+		c.Duration, c.Effect, c.OwnNetwork, c.Chatty, c.Driven, c.Late = time.Minute, rules, true, true, true, time.Second
+	}
+	return all
 }
 
-func TestStop(t *testing.T) {
-	injecttest.Run(t, injecttest.Case{
-		Kind:     kind(t, "stop"),
-		Stands:   true,
-		Args:     map[string]any{"grace": time.Second},
-		Duration: time.Minute,
-		Effect:   down,
-		Ends:     true,
-		Late:     2 * time.Second,
-	})
-}
-
-func TestKill(t *testing.T) {
-	injecttest.Run(t, injecttest.Case{
-		Kind:   kind(t, "kill"),
-		Effect: down,
-		Ends:   true,
-		Late:   time.Second,
-	})
-}
-
-func TestCrash(t *testing.T) {
-	injecttest.Run(t, injecttest.Case{
-		Kind:   kind(t, "crash"),
-		Effect: down,
-		Ends:   true,
-		Late:   time.Second,
-	})
-}
-
-func TestRestart(t *testing.T) {
-	injecttest.Run(t, injecttest.Case{
-		Kind: kind(t, "restart"),
-		Args: map[string]any{"grace": time.Second},
-		Effect: func(before, now injecttest.Seen) bool {
-			return now.State.Status == "running" && now.State.StartedAt.After(before.State.StartedAt)
-		},
-		Late: 2 * time.Second,
-	})
-}
-
-func TestExec(t *testing.T) {
+// processCases are the kinds that the engine does.
+func processCases() []injecttest.Case {
 	const file = "/dev/shm/gameday" // writable with a read-only root, and for everybody
-	injecttest.Run(t, injecttest.Case{
-		Kind:     kind(t, "exec"),
-		Args:     map[string]any{"run": "/workload touch " + file + " exit 0", "undo": []string{"/workload", "unlink", file, "exit", "0"}},
-		Duration: time.Minute,
-		Effect: func(_, now injecttest.Seen) bool {
-			return exec.Command("docker", "exec", now.ID, "/workload", "exists", file, "exit", "0").Run() == nil
+	return []injecttest.Case{
+		{
+			Kind: known("pause"), Duration: time.Minute, Stands: true, Late: time.Second,
+			Effect: func(_, now injecttest.Seen) bool { return now.State.Paused },
 		},
-		Blind: true,
-		Late:  time.Second,
-	})
-}
-
-func TestDisconnect(t *testing.T) {
-	injecttest.Run(t, injecttest.Case{
-		Kind: kind(t, "disconnect"),
-		ArgsFor: func(c engine.Container) map[string]any {
-			if len(c.Networks) == 0 {
-				return map[string]any{"network": "shop_default"}
-			}
-			return map[string]any{"network": c.Networks[0].Network}
+		{
+			Kind: known("stop"), Args: map[string]any{"grace": time.Second}, Duration: time.Minute, Stands: true, Ends: true, Late: 2 * time.Second,
+			Effect: down,
 		},
-		Duration: time.Minute,
-		Effect: func(before, now injecttest.Seen) bool {
-			for name := range before.NetworkSettings.Networks {
-				if _, ok := now.NetworkSettings.Networks[name]; ok {
-					return false
+		{Kind: known("kill"), Ends: true, Late: time.Second, Effect: down},
+		{Kind: known("crash"), Ends: true, Late: time.Second, Effect: down},
+		{
+			Kind: known("restart"), Args: map[string]any{"grace": time.Second}, Late: 2 * time.Second, Past: true,
+			Effect: func(before, now injecttest.Seen) bool {
+				return now.State.Status == "running" && now.State.StartedAt.After(before.State.StartedAt)
+			},
+		},
+		{
+			Kind: known("exec"), Duration: time.Minute, Blind: true, Late: time.Second,
+			Args: map[string]any{"run": "/workload touch " + file + " exit 0", "undo": []string{"/workload", "unlink", file, "exit", "0"}},
+			Effect: func(_, now injecttest.Seen) bool {
+				return exec.Command("docker", "exec", now.ID, "/workload", "exists", file, "exit", "0").Run() == nil
+			},
+		},
+		{
+			Kind: known("disconnect"), Duration: time.Minute, OwnNetwork: true, Late: time.Second,
+			ArgsFor: func(c engine.Container) map[string]any {
+				if len(c.Networks) == 0 {
+					return map[string]any{"network": "shop_default"}
 				}
-			}
-			return true
+				return map[string]any{"network": c.Networks[0].Network}
+			},
+			Effect: func(before, now injecttest.Seen) bool {
+				for name := range before.NetworkSettings.Networks {
+					if _, ok := now.NetworkSettings.Networks[name]; ok {
+						return false
+					}
+				}
+				return true
+			},
 		},
-		OwnNetwork: true,
-		Late:       time.Second,
-	})
+	}
 }

@@ -285,7 +285,7 @@ func TestFillToAPercent(t *testing.T) {
 // What is written and waited for is held back.
 func TestIOIsSlow(t *testing.T) {
 	t.Parallel()
-	tools, c := onHost(t, onDisk(t), enginetest.Args("spool", "/data/spool", "1MiB", "sleep"))
+	tools, c := onHost(t, onDisk(t.TempDir()), enginetest.Args("spool", "/data/spool", "1MiB", "sleep"))
 	s := do(t, tools, "io", map[string]any{"write": int64(512 << 10)}, c.ID)
 	time.Sleep(4 * time.Second)
 	p, err := inject.Perform(enginetest.Context(t), tools, s.Undo)

@@ -8,6 +8,7 @@ import (
 	"math/rand/v2"
 	"os"
 	"os/exec"
+	"slices"
 	"testing"
 	"time"
 
@@ -19,21 +20,11 @@ import (
 
 // A runner in a process of its own: it prints its intent, injects, and waits to be killed.
 const (
-	runnerEnv = "GAMEDAY_TEST_RUNNER"        // the kind of fault
+	runnerEnv = "GAMEDAY_TEST_RUNNER"        // the name of the case
 	targetEnv = "GAMEDAY_TEST_RUNNER_TARGET" // the id of the container
 	runEnv    = "GAMEDAY_TEST_RUNNER_RUN"
 	imageEnv  = "GAMEDAY_TEST_RUNNER_IMAGE"
 )
-
-var killedArgs = map[string]map[string]any{
-	"stop":    {"grace": time.Second},
-	"restart": {"grace": time.Second},
-	"latency": {"delay": 20 * time.Millisecond}, "loss": {"percent": 50.0}, "corrupt": {"percent": 50.0}, "duplicate": {"percent": 50.0},
-	"reorder": {"percent": 50.0}, "rate": {"rate": int64(1_000_000)},
-	"exec": {"run": "/workload wait 200ms exit 0", "undo": "/workload exit 0"},
-	"cpu":  {"limit": 0.5}, "memory": {"limit": int64(64 << 20)}, "io": {"write": int64(1 << 20)}, "stress": {"cpu": int64(1), "memory": int64(8 << 20)},
-	"fill": {"path": "/data", "size": int64(8 << 20)}, "signal": {"process": "workload", "signal": "STOP"},
-}
 
 func runnerProcess() {
 	err := func() error {
@@ -48,21 +39,23 @@ func runnerProcess() {
 		}
 		helper := func(context.Context) (string, error) { return os.Getenv(imageEnv), nil }
 		tools := inject.Tools{Engine: e, Helper: helper, Sidecars: inject.NewSidecars(e, helper)}
-		name := os.Getenv(runnerEnv)
+		all := cases("")
+		i := slices.IndexFunc(all, func(c injecttest.Case) bool { return c.Name() == os.Getenv(runnerEnv) })
+		if i < 0 {
+			return fmt.Errorf("there is no case %s", os.Getenv(runnerEnv))
+		}
 		target, err := e.Container(ctx, os.Getenv(targetEnv))
 		if err != nil {
 			return err
 		}
-		killedArgs["disconnect"] = map[string]any{"network": target.Networks[0].Network}
-		f := inject.Fault{Run: os.Getenv(runEnv), Name: "f", Kind: name, Duration: time.Minute, Args: killedArgs[name]}
-		s, err := inject.Prepare(ctx, tools, f, os.Getenv(targetEnv), inject.Host{Info: info})
+		k := all[i].Kind
+		s, err := inject.Prepare(ctx, tools, all[i].Fault(os.Getenv(runEnv), "f", target), target.ID, inject.Host{Info: info})
 		if err != nil {
 			return err
 		}
 		if err := json.NewEncoder(os.Stdout).Encode(s.Undo); err != nil {
 			return err
 		}
-		k, _ := inject.Lookup(name)
 		if err := k.Inject(ctx, tools, s); err != nil {
 			return err
 		}
@@ -72,50 +65,26 @@ func runnerProcess() {
 	os.Exit(1)
 }
 
-// A runner that is killed at any moment after its intent leaves nothing that another process could not undo: some kinds by chance, as
-// the moment is. The suite of every kind has an undo by another process, and the crash sweep kills many more.
+// A runner that is killed at any moment after its intent leaves nothing that another process could not undo.
 func TestKilledRunner(t *testing.T) {
 	t.Parallel()
-	kinds := inject.Kinds()
-	for _, i := range rand.Perm(len(kinds))[:6] {
-		name := kinds[i].Doc().Kind
+	for _, c := range cases(t.TempDir()) {
 		wait := time.Duration(rand.IntN(400)) * time.Millisecond
-		t.Run(fmt.Sprintf("%s after %v", name, wait), func(t *testing.T) {
+		t.Run(fmt.Sprintf("%s after %v", c.Name(), wait), func(t *testing.T) {
 			t.Parallel()
 			tools := injecttest.Tools(t)
-			c := enginetest.Workload(t, tools.Engine, enginetest.Unique("gameday-killed"), enginetest.Args("ignore", "sleep"),
-				enginetest.Network(enginetest.TestNetwork(t, tools.Engine).Name), onDisk(t))
-			image, err := tools.Helper(enginetest.Context(t))
-			if err != nil {
-				t.Fatal(err)
-			}
+			options := []enginetest.Option{enginetest.Args("ignore", "sleep"), enginetest.Network(enginetest.TestNetwork(t, tools.Engine).Name)}
+			target := enginetest.Workload(t, tools.Engine, enginetest.Unique("gameday-killed"), append(options, c.Target...)...)
+			before := injecttest.Outside(t, target.ID)
 			run := enginetest.Unique("test")
-			cmd := exec.Command(os.Args[0])
-			cmd.Env = append(os.Environ(), runnerEnv+"="+name, targetEnv+"="+c.ID, runEnv+"="+run, imageEnv+"="+image)
-			cmd.Stderr = os.Stderr
-			out, err := cmd.StdoutPipe()
-			if err != nil {
-				t.Fatal(err)
-			}
-			if err := cmd.Start(); err != nil {
-				t.Fatal(err)
-			}
-			lines := bufio.NewScanner(out)
-			var u inject.Undo
-			if !lines.Scan() || json.Unmarshal(lines.Bytes(), &u) != nil {
-				t.Errorf("the runner printed no intent: %q", lines.Text())
-			}
-			time.Sleep(wait)
-			cmd.Process.Kill()
-			cmd.Wait()
-
+			u := killRunner(t, tools, c, target, run, wait)
 			if _, err := inject.Perform(enginetest.Context(t), tools, u); err != nil {
 				t.Fatal(err)
 			}
-			after := injecttest.Outside(t, c.ID)
-			time.Sleep(2 * time.Second) // longer than the grace time
-			now := injecttest.Outside(t, c.ID)
-			if now.State.Status != "running" || !now.State.StartedAt.Equal(after.State.StartedAt) {
+			after := injecttest.Outside(t, target.ID)
+			time.Sleep(c.Late)
+			now := injecttest.Outside(t, target.ID)
+			if now.State.Status != "running" || !now.State.StartedAt.Equal(after.State.StartedAt) || c.Shows(before, after) || c.Shows(before, now) {
 				t.Errorf("after the undo %+v, and later %+v", after, now)
 			}
 			if err := inject.Sweep(enginetest.Context(t), tools, run); err != nil {
@@ -126,4 +95,31 @@ func TestKilledRunner(t *testing.T) {
 			}
 		})
 	}
+}
+
+// killRunner starts a runner, kills it a while after its intent, and returns the undo that it has printed.
+func killRunner(t *testing.T, tools inject.Tools, c injecttest.Case, target engine.Container, run string, wait time.Duration) (u inject.Undo) {
+	t.Helper()
+	image, err := tools.Helper(enginetest.Context(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	cmd := exec.Command(os.Args[0])
+	cmd.Env = append(os.Environ(), runnerEnv+"="+c.Name(), targetEnv+"="+target.ID, runEnv+"="+run, imageEnv+"="+image)
+	cmd.Stderr = os.Stderr
+	out, err := cmd.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	defer cmd.Wait()
+	defer cmd.Process.Kill()
+	lines := bufio.NewScanner(out)
+	if !lines.Scan() || json.Unmarshal(lines.Bytes(), &u) != nil {
+		t.Fatalf("the runner printed no intent: %q", lines.Text())
+	}
+	time.Sleep(wait)
+	return u
 }

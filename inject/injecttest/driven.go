@@ -23,21 +23,12 @@ func (v *env) sidecars(c engine.Container) []string {
 	return out
 }
 
-// healthy checks from outside that a target shows no effect.
-func (v *env) healthy(before Seen) {
-	v.t.Helper()
-	if now := v.runs(before.ID); v.c.Effect(before, now) {
-		v.t.Errorf("the fault is still there: %+v", now)
-	}
-}
-
 // A sidecar dies with its fault in force: the fault does not hold any more, and its undo leaves nothing.
 func testSidecarKilled(v *env) {
 	if v.c.Kind.Doc().EndsItself {
 		return // it holds nothing
 	}
 	c := v.target()
-	before := v.c.outside(v.t, c.ID)
 	s := v.plan(c)
 	v.harm(s)
 	v.spent = true
@@ -54,13 +45,11 @@ func testSidecarKilled(v *env) {
 		}
 	}
 	v.same(v.undo(s.Undo))
-	v.healthy(before)
 }
 
 // A sidecar that does not answer is removed by the undo.
 func testSidecarFrozen(v *env) {
 	c := v.target()
-	before := v.c.outside(v.t, c.ID)
 	s := v.plan(c)
 	v.harm(s)
 	v.spent = true
@@ -68,7 +57,6 @@ func testSidecarFrozen(v *env) {
 		freeze(v.t, name)
 	}
 	v.same(v.undo(s.Undo))
-	v.healthy(before)
 }
 
 // freeze pauses a container. An old kernel's control groups cannot always freeze a busy one at the first try.
@@ -110,7 +98,6 @@ func testTakenBack(v *env) {
 		return
 	}
 	c := v.target()
-	before := v.c.outside(v.t, c.ID)
 	s := v.plan(c)
 	s.At = time.Now().Add(time.Second)
 	ctx, cancel := context.WithTimeout(context.Background(), 300*time.Millisecond)
@@ -120,7 +107,7 @@ func testTakenBack(v *env) {
 	}
 	v.undo(s.Undo)
 	time.Sleep(time.Until(s.At) + 500*time.Millisecond)
-	v.healthy(before)
+	v.gone(c.ID)
 }
 
 // After a restart of the target the fault can be injected again, and the first undo is good for it.
@@ -129,13 +116,12 @@ func testFollows(v *env) {
 		return
 	}
 	c := v.target()
-	before := v.c.outside(v.t, c.ID)
 	s := v.plan(c)
 	v.harm(s)
 	Docker(v.t, "restart", "-t", "0", c.ID)
 	ok, why, err := v.c.Kind.Holding(enginetest.Context(v.t), v.tools, s)
 	switch outlived := err == nil && ok; {
-	case outlived && !v.c.Effect(before, v.c.outside(v.t, c.ID)):
+	case outlived && !v.c.Effect(v.before[c.ID], v.c.outside(v.t, c.ID)):
 		v.t.Error("it was restarted, Holding says that the fault still holds, and nothing shows it")
 	case !outlived && (why == "" || err != nil):
 		v.t.Errorf("it was restarted, and Holding returned %v, %q, %v", ok, why, err)
@@ -143,6 +129,5 @@ func testFollows(v *env) {
 	if !ok {
 		v.harm(v.plan(c))
 	}
-	v.undo(another(v.t, s.Undo))
-	v.healthy(before)
+	v.undo(s.Undo)
 }

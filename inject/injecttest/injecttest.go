@@ -4,7 +4,6 @@ package injecttest
 import (
 	"bytes"
 	"context"
-	"encoding/json"
 	"fmt"
 	"os"
 	"os/exec"
@@ -25,14 +24,18 @@ import (
 // grace time; it dies of SIGUSR2 and survives SIGUSR1.
 type Case struct {
 	Kind inject.Kind
+	// As tells several cases of one kind apart.
+	As string
 	// Args and Duration are those of the fault.
 	Args     map[string]any
 	Duration time.Duration
 	// ArgsFor, where it is set, gives the arguments that depend on the target.
 	ArgsFor func(engine.Container) map[string]any
 	// Effect says whether a target shows the fault, by what the docker command says about it. It is looked at once Verify
-	// has seen the effect.
+	// has seen the effect, and after every undo.
 	Effect func(before, now Seen) bool
+	// Past: what Effect sees is that something has happened, and stays true after the undo.
+	Past bool
 	// Ends: the fault ends the main process, so it refuses targets that the engine would remove then.
 	Ends bool
 	// OwnNetwork: the fault needs a network of the target's own, so it refuses those without.
@@ -52,6 +55,26 @@ type Case struct {
 	// Late is the longest time after which a fault that was cut off may still take effect.
 	Late time.Duration
 }
+
+// Name is the case's own: its kind, and what tells it apart from others of it.
+func (c Case) Name() string {
+	if c.As == "" {
+		return c.Kind.Doc().Kind
+	}
+	return c.Kind.Doc().Kind + " " + c.As
+}
+
+// Fault is the case's fault on a target.
+func (c Case) Fault(run, name string, target engine.Container) inject.Fault {
+	f := inject.Fault{Run: run, Name: name, Kind: c.Kind.Doc().Kind, Args: c.Args, Duration: c.Duration}
+	if c.ArgsFor != nil {
+		f.Args = c.ArgsFor(target)
+	}
+	return f
+}
+
+// Shows says whether a target still shows the fault, although it should not.
+func (c Case) Shows(before, now Seen) bool { return !c.Past && c.Effect(before, now) }
 
 // Seen is what `docker inspect` says about a container, and the kernel.
 type Seen struct {
@@ -172,11 +195,14 @@ func Tools(t testing.TB) inject.Tools {
 // ToolsOn is Tools for another engine. Who made that engine removes the image with it.
 func ToolsOn(t testing.TB, e engine.Engine) inject.Tools {
 	t.Helper()
-	var once sync.Once
+	var mu sync.Mutex
 	var tag string
-	var err error
-	helper := func(ctx context.Context) (string, error) {
-		once.Do(func() { tag, err = helperImage(ctx, e) })
+	helper := func(ctx context.Context) (_ string, err error) {
+		mu.Lock()
+		defer mu.Unlock()
+		if tag == "" { // nor was it made by a call that was cut off
+			tag, err = helperImage(ctx, e)
+		}
 		return tag, err
 	}
 	return inject.Tools{Engine: e, Helper: helper, Sidecars: inject.NewSidecars(e, helper)}
@@ -213,15 +239,21 @@ func helperImage(ctx context.Context, e engine.Engine) (string, error) {
 	}
 	img.Tag = helperTag()
 	img.Labels = map[string]string{engine.Label: enginetest.RunLabel()}
-	if has, err := e.HasImage(ctx, img.Tag); err != nil || has {
-		return img.Tag, err
+	has, err := e.HasImage(ctx, img.Tag)
+	if err == nil && !has {
+		_, err = e.BuildImage(ctx, img)
 	}
-	_, err = e.BuildImage(ctx, img)
-	return img.Tag, err
+	if err != nil {
+		return "", err
+	}
+	return img.Tag, nil
 }
 
 // Main runs a package's tests, and removes the helper image after them. Call it from TestMain.
 func Main(m *testing.M) int {
+	if text := os.Getenv(undoEnv); text != "" {
+		return undoProcess(text)
+	}
 	code := m.Run()
 	path, err := binary()
 	if err != nil {
@@ -252,6 +284,8 @@ type env struct {
 	pool  *pool
 	// borrowed are the targets that go back to the pool.
 	borrowed []lent
+	// before is how the targets looked from outside when nothing had been done to them.
+	before map[string]Seen
 	// spent: sidecars were removed, or others were made, by somebody else than the suite's process.
 	spent bool
 }
@@ -259,7 +293,7 @@ type env struct {
 func newEnv(t *testing.T, p *pool) *env {
 	t.Helper()
 	p.tests++
-	v := &env{t: t, c: p.c, tools: p.tools, host: p.host, name: fmt.Sprintf("f%d", p.tests), pool: p}
+	v := &env{t: t, c: p.c, tools: p.tools, host: p.host, name: fmt.Sprintf("f%d", p.tests), pool: p, before: map[string]Seen{}}
 	t.Cleanup(func() {
 		for _, l := range v.borrowed {
 			if !p.giveBack(t, l) {
@@ -275,29 +309,20 @@ func newEnv(t *testing.T, p *pool) *env {
 	return v
 }
 
-// otherProcess goes on as another process does, which drives no sidecar and knows nothing.
-func (v *env) otherProcess() {
-	v.t.Helper()
-	v.tools, v.spent = Tools(v.t), true
-}
-
-func (v *env) fault(c engine.Container) inject.Fault {
-	f := inject.Fault{Run: v.pool.run, Name: v.name, Kind: v.c.Kind.Doc().Kind, Args: v.c.Args, Duration: v.c.Duration}
-	if v.c.ArgsFor != nil {
-		f.Args = v.c.ArgsFor(c)
-	}
-	return f
-}
+func (v *env) fault(c engine.Container) inject.Fault { return v.c.Fault(v.pool.run, v.name, c) }
 
 // target is a container to harm. With options it is made for this test; without, another may have had it.
 func (v *env) target(opts ...enginetest.Option) engine.Container {
 	v.t.Helper()
 	if len(opts) > 0 {
 		v.spent = true
-		return v.pool.create(v.t, opts...)
+		c := v.pool.create(v.t, opts...)
+		v.before[c.ID] = v.c.outside(v.t, c.ID)
+		return c
 	}
 	l := v.pool.lend()
 	v.borrowed = append(v.borrowed, l)
+	v.before[l.ID] = l.seen
 	return l.Container
 }
 
@@ -330,8 +355,17 @@ func (v *env) harm(s inject.Step) {
 	}
 }
 
-// undo carries an undo out and fails the test if it cannot.
+// undo carries an undo out, and looks from outside that the target runs and shows the fault no more. It fails the test if that is not
+// so.
 func (v *env) undo(u inject.Undo) inject.Proof {
+	v.t.Helper()
+	p := v.perform(u)
+	v.gone(u.ID)
+	return p
+}
+
+// perform carries an undo out and fails the test if it cannot. What became of the target, the test looks at itself.
+func (v *env) perform(u inject.Undo) inject.Proof {
 	v.t.Helper()
 	p, err := inject.Perform(enginetest.Context(v.t), v.tools, u)
 	if err != nil {
@@ -353,24 +387,24 @@ func (v *env) runs(id string) Seen {
 	return now
 }
 
+// gone checks from outside that a target runs and does not show the fault.
+func (v *env) gone(id string) Seen {
+	v.t.Helper()
+	now := v.runs(id)
+	before, ok := v.before[id]
+	if !ok {
+		v.t.Fatalf("nobody has looked at %s before it was harmed", now.Name)
+	}
+	if v.c.Shows(before, now) {
+		v.t.Errorf("the fault is still there: %+v", now)
+	}
+	return now
+}
+
 // same checks that nothing differs from before.
 func (v *env) same(p inject.Proof) {
 	v.t.Helper()
 	if len(p.Differences) > 0 {
 		v.t.Errorf("after the undo: %q", p.Differences)
 	}
-}
-
-// another is an undo as another process reads it from the journal.
-func another(t testing.TB, u inject.Undo) inject.Undo {
-	t.Helper()
-	text, err := json.Marshal(u)
-	if err != nil {
-		t.Fatal(err)
-	}
-	var read inject.Undo
-	if err := json.Unmarshal(text, &read); err != nil {
-		t.Fatal(err)
-	}
-	return read
 }

@@ -62,11 +62,16 @@ func (p *pool) lend() lent {
 	return lent{c, p.c.outside(p.t, c.ID)}
 }
 
-// giveBack takes a target from a test that needs it no more. It returns false if nobody else can have it.
+// giveBack takes a target from a test that needs it no more. It returns false if nobody else can have it. One that is there and is not
+// as it was when it was lent is a fault that was not undone.
 func (p *pool) giveBack(t *testing.T, l lent) bool {
 	t.Helper()
 	now, err := inspect(l.ID)
-	if t.Failed() || err != nil || now.State.Status != "running" || now.Name != l.seen.Name {
+	if t.Failed() || err != nil {
+		return false
+	}
+	if now.State.Status != "running" || now.Name != l.seen.Name {
+		t.Errorf("%s is %s and called %s after the test", l.Name, now.State.Status, now.Name)
 		return false
 	}
 	before := l.seen
@@ -75,8 +80,13 @@ func (p *pool) giveBack(t *testing.T, l lent) bool {
 		p.ready(t, now)
 	}
 	now = p.c.outside(t, l.ID)
+	if p.c.Effect(before, now) {
+		t.Errorf("%s shows the fault after the test: %+v", l.Name, now)
+		return false
+	}
 	c, err := p.tools.Engine.Container(enginetest.Context(t), l.ID)
-	if err != nil || p.c.Effect(before, now) {
+	if err != nil {
+		t.Error(err)
 		return false
 	}
 	p.free = append(p.free, lent{c, now})

@@ -150,8 +150,6 @@ func testDidItSaidError(v *env) {
 	}
 	u.lies.Store(2)
 	v.same(v.undo(s.Undo))
-	v.runs(c.ID)
-
 }
 
 // The engine is away for a while, in the middle of an undo.
@@ -162,7 +160,6 @@ func testAway(v *env) {
 	u := v.unreliable()
 	u.away.Store(4)
 	v.same(v.undo(s.Undo))
-	v.runs(c.ID)
 	if u.failed.Load() != 4 {
 		v.t.Errorf("the engine failed %d times, want 4", u.failed.Load())
 	}
@@ -226,7 +223,6 @@ func testUndoNeverSeen(v *env) {
 	u.hangs.Store(false)
 	u.inert.Store(false)
 	v.undo(s.Undo)
-	v.runs(c.ID)
 }
 
 func (v *env) runsNow(id string) bool { return v.c.outside(v.t, id).State.Status == "running" }
