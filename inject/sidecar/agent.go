@@ -65,8 +65,9 @@ type agent struct {
 
 // held is one fault of an agent.
 type held struct {
-	one   sync.Mutex // for the effect
-	e     effect
+	ready chan struct{} // closed when it is prepared, or could not be
+	one   sync.Mutex    // for the effect
+	e     effect        // nil: it could not be prepared
 	gone  chan struct{} // closed when it is not wanted any more
 	once  sync.Once
 	until *time.Timer
@@ -122,6 +123,14 @@ func (a *agent) read(in io.Reader) {
 		switch q.Op {
 		case OpHello, OpPing:
 			a.say(Reply{Seq: q.Seq})
+		case OpPrepare:
+			// An undo that comes while it is being prepared finds it, and waits.
+			h, err := a.reserve(q)
+			if err != nil {
+				a.say(failed(Reply{Seq: q.Seq}, err))
+				continue
+			}
+			go func() { a.say(failed(Reply{Seq: q.Seq}, a.prepare(h, q))) }()
 		default:
 			// In a goroutine of its own: to apply waits for its time.
 			go func() { a.say(a.answer(q)) }()
@@ -140,8 +149,6 @@ func (a *agent) answer(q Request) Reply {
 	r := Reply{Seq: q.Seq}
 	var err error
 	switch q.Op {
-	case OpPrepare:
-		err = a.prepare(q)
 	case OpApply:
 		r.At, err = a.apply(q)
 	case OpLook:
@@ -171,30 +178,45 @@ func (a *agent) answer(q Request) Reply {
 	default:
 		err = fmt.Errorf("%w: there is no operation %q", errUntouched, q.Op)
 	}
+	return failed(r, err)
+}
+
+// failed is a reply with an error, if there is one.
+func failed(r Reply, err error) Reply {
 	if err != nil {
 		r.Error, r.Untouched = err.Error(), errors.Is(err, errUntouched)
 	}
 	return r
 }
 
-func (a *agent) prepare(q Request) error {
-	if h := a.find(q.ID); h != nil && !h.over.Load() || q.ID == "" {
-		return fmt.Errorf("%w: a fault %q is there already", errUntouched, q.ID)
-	}
-	e, err := a.role.prepare(q.ID, q.Kind, q.Spec)
-	if err != nil {
-		return fmt.Errorf("%w: %w", errUntouched, err)
-	}
-	h := &held{e: e, gone: make(chan struct{})}
+// reserve makes room for a fault that is about to be prepared.
+func (a *agent) reserve(q Request) (*held, error) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	if a.leaving {
-		return fmt.Errorf("%w: the helper is about to go", errUntouched)
+	if h := a.held[q.ID]; h != nil && !h.over.Load() || q.ID == "" {
+		return nil, fmt.Errorf("%w: a fault %q is there already", errUntouched, q.ID)
 	}
+	if a.leaving {
+		return nil, fmt.Errorf("%w: the helper is about to go", errUntouched)
+	}
+	h := &held{ready: make(chan struct{}), gone: make(chan struct{})}
+	a.held[q.ID] = h
+	return h, nil
+}
+
+func (a *agent) prepare(h *held, q Request) error {
+	defer close(h.ready)
+	e, err := a.role.prepare(q.ID, q.Kind, q.Spec)
+	if err != nil {
+		a.mu.Lock()
+		defer a.mu.Unlock()
+		delete(a.held, q.ID)
+		return fmt.Errorf("%w: %w", errUntouched, err)
+	}
+	h.e = e
 	if q.Until > 0 {
 		h.until = time.AfterFunc(time.Until(time.Unix(0, q.Until)), func() { _, _ = a.undo(q.ID) })
 	}
-	a.held[q.ID] = h
 	return nil
 }
 
@@ -210,10 +232,18 @@ func (a *agent) holds() (n int) {
 	return n
 }
 
+// find returns a fault that is prepared. It waits for one that is just being prepared.
 func (a *agent) find(id string) *held {
 	a.mu.Lock()
-	defer a.mu.Unlock()
-	return a.held[id]
+	h := a.held[id]
+	a.mu.Unlock()
+	if h == nil {
+		return nil
+	}
+	if <-h.ready; h.e == nil {
+		return nil
+	}
+	return h
 }
 
 func (a *agent) apply(q Request) (int64, error) {

@@ -17,6 +17,8 @@ type scripted struct {
 	inForce map[string]bool
 	stuck   map[string]bool // cannot be undone
 	closed  bool
+	slow    time.Duration // it takes to prepare
+	made    int           // effects that were prepared and not undone
 }
 
 type scriptedEffect struct {
@@ -28,6 +30,8 @@ func (r *scripted) prepare(id, kind string, _ json.RawMessage) (effect, error) {
 	if kind == "impossible" {
 		return nil, errors.New("the kernel cannot do it")
 	}
+	time.Sleep(r.slow)
+	r.made++
 	return &scriptedEffect{r, id}, nil
 }
 func (r *scripted) dump(kind string, _ json.RawMessage) ([]string, error) {
@@ -47,6 +51,7 @@ func (e *scriptedEffect) undo() error {
 		return errors.New("the kernel does not let it go")
 	}
 	delete(e.r.inForce, e.id)
+	e.r.made--
 	return nil
 }
 
@@ -118,6 +123,32 @@ func (r *rig) last() (Last, int) {
 		_ = json.Unmarshal(line, &l)
 	}
 	return l, <-r.code
+}
+
+// An undo that comes while the fault is still being prepared leaves nothing of it, nor does the end of the stream.
+func TestAgentUndoesWhatIsBeingPrepared(t *testing.T) {
+	for _, how := range []string{"undo", "end"} {
+		synctest.Test(t, func(t *testing.T) {
+			r := newRig(t)
+			r.role.slow = 100 * time.Millisecond
+			r.send(Request{Op: OpPrepare, ID: "x", Kind: "loss"})
+			if how == "undo" {
+				r.send(Request{Op: OpUndo, ID: "x"})
+				for range 2 {
+					if a := r.hear(); a.Error != "" {
+						t.Errorf("%s: %+v", how, a)
+					}
+				}
+				if r.role.made != 0 {
+					t.Errorf("after the undo there are %d effects", r.role.made)
+				}
+			}
+			r.in.Close()
+			if l, code := r.last(); code != ExitDone || r.role.made != 0 {
+				t.Errorf("%s: it leaves with %+v, %d, and %d effects", how, l, code, r.role.made)
+			}
+		})
+	}
 }
 
 func TestAgentLife(t *testing.T) {
