@@ -6,6 +6,7 @@ import (
 	"strings"
 	"time"
 
+	"gameday/inject"
 	"gameday/inject/injecttest"
 )
 
@@ -27,6 +28,18 @@ func (d deed) name() string {
 		return d.kind + ", restart policy"
 	}
 	return d.kind
+}
+
+// disturbed is the step that a run comes to when somebody restarts a target while the fault is in force; empty: none for certain.
+func (d deed) disturbed() string {
+	k, ok := inject.Lookup(d.kind)
+	switch {
+	case !ok || d.brief || d.kind == "exec" || d.kind == "disconnect" || d.kind == "fill": // over already, or no different afterwards
+		return ""
+	case k.Doc().Follows:
+		return followed
+	}
+	return endedEarly
 }
 
 // body writes arguments one a line.

@@ -15,7 +15,8 @@ type row struct {
 	name  string
 	kills int
 	left  int             // kills after which something was left
-	heals []time.Duration // from the kill to the effect's end, where one was there to be undone
+	force int             // kills at which, or right after which, a fault was in force
+	heals []time.Duration // from the kill to the effect's end, for each target that showed it and that the guard had to put back
 	gone  []time.Duration // from the kill to the guard's end
 }
 
@@ -47,6 +48,9 @@ func (f *figures) add(k kill, o outcome, left bool) {
 		if left {
 			r.left++
 		}
+		if o.force {
+			r.force++
+		}
 		if k.restartsDaemon() && r != victim {
 			continue // for as long as the daemon is away, nothing can be undone: that is no figure of a fault's
 		}
@@ -74,21 +78,22 @@ func (f *figures) String() string {
 	table(&b, "fault", f.kinds)
 	table(&b, "killed", f.deaths)
 	table(&b, "at", f.steps)
+	b.WriteString("In force are the kills at which, or right after which, a target showed the fault. Where gameday lives, nothing is undone before its time.\n")
 	b.WriteString("The times of kills with a restart of the daemon stand in the second table alone.\n")
 	fmt.Fprintf(&b, "%d kills came before the guard was up, and left stopped containers of gameday's own, which gameday recover or the next run removes.\n", f.early)
 	return b.String()
 }
 
 func table(b *strings.Builder, what string, rows []*row) {
-	fmt.Fprintf(b, "| %s | kills | left behind | in force | undone p50 | p99 | max | guard gone p50 | p99 |\n|---|--:|--:|--:|--:|--:|--:|--:|--:|\n", what)
+	fmt.Fprintf(b, "| %s | kills | left behind | in force | targets undone | p50 | p99 | max | guard gone p50 | p99 |\n|---|--:|--:|--:|--:|--:|--:|--:|--:|--:|\n", what)
 	all := &row{name: "**all**"}
 	line := func(r *row) {
-		fmt.Fprintf(b, "| %s | %d | %d | %d | %s | %s | %s | %s | %s |\n", r.name, r.kills, r.left, len(r.heals), at(r.heals, 0.5), at(r.heals, 0.99), at(r.heals, 1),
+		fmt.Fprintf(b, "| %s | %d | %d | %d | %d | %s | %s | %s | %s | %s |\n", r.name, r.kills, r.left, r.force, len(r.heals), at(r.heals, 0.5), at(r.heals, 0.99), at(r.heals, 1),
 			at(r.gone, 0.5), at(r.gone, 0.99))
 	}
 	for _, r := range rows {
 		line(r)
-		all.kills, all.left, all.heals, all.gone = all.kills+r.kills, all.left+r.left, append(all.heals, r.heals...), append(all.gone, r.gone...)
+		all.kills, all.left, all.force, all.heals, all.gone = all.kills+r.kills, all.left+r.left, all.force+r.force, append(all.heals, r.heals...), append(all.gone, r.gone...)
 	}
 	line(all)
 	b.WriteString("\n")

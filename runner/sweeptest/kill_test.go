@@ -32,7 +32,8 @@ const (
 
 // An outcome is what was measured after one kill.
 type outcome struct {
-	healed []time.Duration // for each target that showed the fault
+	force  bool            // a target showed the fault when the kill came, or right after it
+	healed []time.Duration // for each target that showed the fault; none if the run went on, since nothing is undone before its time then
 	gone   time.Duration   // until the guard had gone; zero: the run had none, or went on
 	early  []string        // stopped containers of gameday's own that were left because the guard was not up yet, or not any more
 }
@@ -49,6 +50,7 @@ type trial struct {
 	cmd      *exec.Cmd
 	over     chan struct{} // closed when the runner has ended
 	killed   time.Time
+	force    bool // a target showed the fault when the kill came
 	views    []*view
 	viewing  sync.WaitGroup
 	blind    chan struct{}       // closed when nobody looks any more
@@ -97,7 +99,7 @@ func (v *trial) attempt() (o outcome, done bool) {
 func (v *trial) begin() {
 	v.Helper()
 	v.scenario = fmt.Sprintf("k%03d_%s", v.k.n, strings.ReplaceAll(enginetest.Unique("s"), "-", "_"))
-	v.dir, v.targets, v.before = v.TempDir(), nil, nil
+	v.dir, v.targets, v.before, v.force = v.TempDir(), nil, nil, false
 	for i := range v.k.targets {
 		v.targets = append(v.targets, v.targetOf(v.T, v.k.deed, i, map[string]string{"sweep": v.scenario}))
 	}
@@ -200,10 +202,14 @@ func (v *trial) await() bool {
 	case step == atRandom:
 		step = "guard.state"
 	}
-	come, moment := step == atStart, time.Time{}
+	come, moment, provoked := step == atStart, time.Time{}, false
 	for end := time.Now().Add(begins); ; time.Sleep(time.Millisecond) {
 		if v.views == nil && v.came("fault.intent") {
 			v.view()
+		}
+		if act := v.k.provokes(); act != nil && !provoked && v.came("fault.verified") {
+			provoked = true
+			act(v)
 		}
 		over := v.hasEnded()
 		come = come || v.came(step)
@@ -241,6 +247,13 @@ func (w *view) look(x *target, d deed) {
 	case w.healed.IsZero():
 		w.healed = now
 	}
+}
+
+// shows says whether it showed the fault when it was looked at last.
+func (w *view) shows() bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return !w.seen.IsZero() && w.healed.IsZero()
 }
 
 // view begins to look at the targets, until the trial is over.
@@ -291,6 +304,7 @@ func (v *trial) kill() {
 	if err != nil && !errors.Is(err, errNone) {
 		v.Fatal(err)
 	}
+	v.force = slices.ContainsFunc(v.views, (*view).shows)
 	kill := func() {
 		v.killed = time.Now()
 		v.cmd.Process.Kill()
@@ -312,6 +326,8 @@ func (v *trial) kill() {
 	case theRunnerAndGuard:
 		kill()
 		killGuard()
+	case theDaemonGuardAndRunner:
+		killGuard()
 	}
 	if v.k.restartsDaemon() {
 		v.open()
@@ -324,7 +340,7 @@ func (v *trial) kill() {
 func (v *trial) restart(kill func()) {
 	v.killed = time.Now()
 	when := 2
-	if v.k.victim == theDaemonAndRunner {
+	if v.k.killsRunner() {
 		when = v.k.n % 3
 	}
 	if when == 0 {
@@ -340,7 +356,7 @@ func (v *trial) restart(kill func()) {
 		kill()
 	}
 	v.daemon.Start()
-	if when == 2 && v.k.victim == theDaemonAndRunner {
+	if when == 2 && v.k.killsRunner() {
 		kill()
 	}
 }
@@ -394,9 +410,10 @@ func (v *trial) watch() (o outcome) {
 		}
 	}
 	o.healed = v.endView()
-	if v.k.victim == theGuard {
-		o.healed = nil // nothing is undone before its time
+	if !v.k.killsRunner() {
+		o.healed = nil
 	}
+	o.force = v.force || len(o.healed) > 0
 	return o
 }
 
@@ -404,7 +421,7 @@ func (v *trial) watch() (o outcome) {
 func (v *trial) compare() {
 	v.Helper()
 	var ignore []*regexp.Regexp
-	if v.k.deed.ends || v.k.restartsDaemon() {
+	if v.k.deed.ends || v.k.restartsDaemon() || v.k.restartsTarget() {
 		ignore = append(ignore, another)
 	}
 	if v.k.deed.kind == "disconnect" {

@@ -7,6 +7,7 @@ import (
 	"flag"
 	"fmt"
 	"os"
+	"os/signal"
 	"testing"
 	"time"
 
@@ -62,7 +63,14 @@ func childRunner() {
 		if err != nil {
 			return runner.Result{}, err
 		}
-		return runner.NewRun(s, p, id, nil).Execute(ctx)
+		r := runner.NewRun(s, p, id, nil)
+		interrupted := make(chan os.Signal, 1)
+		signal.Notify(interrupted, os.Interrupt)
+		go func() {
+			<-interrupted
+			r.Stop(journal.UndoInterrupted, "interrupt")
+		}()
+		return r.Execute(ctx)
 	}()
 	fmt.Fprintln(os.Stderr, res.Outcome, res.Detail, err)
 	if err != nil {

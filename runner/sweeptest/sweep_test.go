@@ -1,6 +1,7 @@
 package sweeptest
 
 import (
+	"cmp"
 	"fmt"
 	"math/rand/v2"
 	"os"
@@ -27,14 +28,15 @@ type victim string
 
 // What is killed. A daemon is an engine's own, which is started again.
 const (
-	theRunner          victim = "runner"
-	theGuard           victim = "guard"
-	theRunnerAndGuard  victim = "runner and guard"
-	theDaemon          victim = "daemon"
-	theDaemonAndRunner victim = "daemon and runner"
+	theRunner               victim = "runner"
+	theGuard                victim = "guard"
+	theRunnerAndGuard       victim = "runner and guard"
+	theDaemon               victim = "daemon"
+	theDaemonAndRunner      victim = "daemon and runner"
+	theDaemonGuardAndRunner victim = "daemon, guard and runner"
 )
 
-var victims = []victim{theRunner, theGuard, theRunnerAndGuard, theDaemon, theDaemonAndRunner}
+var victims = []victim{theRunner, theGuard, theRunnerAndGuard, theDaemon, theDaemonAndRunner, theDaemonGuardAndRunner}
 
 // Steps of a run at which something is killed: events of its record, and two that are none.
 const (
@@ -42,8 +44,39 @@ const (
 	atRandom = "random" // any moment
 )
 
-var steps = []string{atStart, "run.started", "guard.state", "baseline.judged", "fault.intent", "fault.injected", "fault.verified", "undo.started", "undo.verified",
-	"run.residue", "run.ended", atRandom}
+var steps = []string{atStart, "run.started", "phase.started", "guard.state", "baseline.judged", "fault.intent", "fault.injected", "fault.verified", followed, endedEarly, stopping,
+	"undo.started", "undo.verified", "run.residue", "run.ended", atRandom}
+
+// Steps that a run comes to only because somebody else does something while the fault is in force.
+const (
+	followed   = "fault.followed"    // a target is restarted, and the fault put back
+	endedEarly = "fault.ended_early" // a target is restarted, or unpaused, and the fault is over
+	stopping   = "run.stopping"      // Ctrl-C
+)
+
+// provokes is what it takes that a run comes to the step; nil: nothing.
+func (k kill) provokes() func(*trial) {
+	switch {
+	case k.step == stopping:
+		return func(v *trial) {
+			if err := v.cmd.Process.Signal(os.Interrupt); err != nil {
+				v.Log(err) // it has ended
+			}
+		}
+	case k.step == endedEarly && k.deed.kind == "pause":
+		return func(v *trial) { v.act("unpause") }
+	case k.restartsTarget():
+		return func(v *trial) { v.act("restart", "-t", "0") }
+	}
+	return nil
+}
+
+// act does something to the first target, as somebody else would.
+func (v *trial) act(command ...string) {
+	if _, err := v.docker(append(command, v.targets[0].id)...); err != nil {
+		v.Log(err)
+	}
+}
 
 // A kill is one run that something is killed in.
 type kill struct {
@@ -65,7 +98,14 @@ type kill struct {
 func (k kill) killsRunner() bool { return k.victim != theGuard && k.victim != theDaemon }
 
 // restartsDaemon says whether the engine's daemon is away for a while.
-func (k kill) restartsDaemon() bool { return k.victim == theDaemon || k.victim == theDaemonAndRunner }
+func (k kill) restartsDaemon() bool {
+	return k.victim == theDaemon || k.victim == theDaemonAndRunner || k.victim == theDaemonGuardAndRunner
+}
+
+// restartsTarget says whether somebody restarts a target before the kill.
+func (k kill) restartsTarget() bool {
+	return k.step == followed || k.step == endedEarly && k.deed.kind != "pause"
+}
 
 func (k kill) String() string {
 	what := string(k.victim)
@@ -81,7 +121,7 @@ func plan(seed uint64, n int) []kill {
 	r := rand.New(rand.NewPCG(seed, 0))
 	nextDeed := mix(r, known())
 	nextVictim := mix(r, []victim{theRunner, theRunner, theRunner, theRunner, theRunner, theRunner, theRunner, theRunner, theRunner, theRunner, theRunner, theRunner,
-		theRunner, theGuard, theGuard, theRunnerAndGuard, theRunnerAndGuard, theDaemon, theDaemonAndRunner, theDaemonAndRunner})
+		theRunner, theGuard, theGuard, theRunnerAndGuard, theRunnerAndGuard, theDaemon, theDaemonAndRunner, theDaemonAndRunner, theDaemonGuardAndRunner})
 	// Where the most is at stake, most often.
 	nextStep := mix(r, append([]string{"fault.intent", "fault.intent", "fault.injected", "fault.injected", "fault.verified", "undo.started", "undo.started", atRandom, atRandom}, steps...))
 	out := make([]kill, n)
@@ -99,6 +139,9 @@ func plan(seed uint64, n int) []kill {
 		if k.victim != theRunner && slices.Index(steps, k.step) <= slices.Index(steps, "guard.state") {
 			k.step = "guard.state" // there is no guard before
 		}
+		if k.step == followed || k.step == endedEarly {
+			k.step = cmp.Or(k.deed.disturbed(), "fault.verified")
+		}
 		switch k.step {
 		case atStart:
 			k.late = time.Duration(r.Int64N(int64(1500 * time.Millisecond)))
@@ -110,6 +153,9 @@ func plan(seed uint64, n int) []kill {
 		}
 		if k.victim == theGuard || k.victim == theDaemon {
 			k.hold = 3 * time.Second // the run goes on to its end
+			if k.provokes() != nil {
+				k.hold = 10 * time.Second
+			}
 		}
 		if k.restartsDaemon() && k.deed.kind == "disconnect" {
 			k.targets = 1 // in one network two that are started again may change places
