@@ -2,6 +2,7 @@ package report
 
 import (
 	"strings"
+	"time"
 
 	"gameday/runner/journal"
 )
@@ -122,6 +123,8 @@ func movedLevel(m journal.Movement, l *journal.MovedLevel) Phrase {
 		return words("no samples")
 	case m.By == "rate":
 		return words("{} per second", Num(l.Value))
+	case m.By == "step" && strings.HasSuffix(m.Metric, "_start_time_seconds"):
+		return words("{}", TimeOfDay(time.UnixMilli(int64(float64(l.Value)*1000))))
 	}
 	return words("{}", Num(l.Value))
 }

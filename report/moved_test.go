@@ -57,6 +57,17 @@ func movedRun() *journal.Record {
 	m := compared(14)
 	m.Noise = &journal.NoiseCompared{Run: "2026-11-22T09-00-00Z-store_freezes-aaaa", Movements: 3, Within: 1}
 	m.Findings[3].Sham = num(0.2)
+	stepped := func(metric string, before, since, rank float64) journal.Movement {
+		level := func(v float64, bins int) *journal.MovedLevel {
+			return &journal.MovedLevel{Value: journal.Number(v), Bins: bins}
+		}
+		labels := map[string]string{"job": "containers", "name": "shop-api-1"}
+		return journal.Movement{Metric: metric, Target: labels, Labels: labels, Change: "moved and stayed", By: "step", Baseline: level(before, 6), Fault: level(since, 6),
+			Recovery: level(since, 5), Delta: 1, Size: journal.Number(rank), Rank: journal.Number(rank), Series: 1}
+	}
+	start := float64(at(-86400).UnixMilli()) / 1000
+	m.Findings[5], m.Findings[6] = stepped("container_start_time_seconds", start, start+86431.5, 1), stepped("container_restarts_total", 1, 2, 0.75)
+	m.Counts[1].Movements, m.Counts[2].Movements = m.Counts[1].Movements+2, m.Counts[2].Movements-2
 	m.Findings[4].Sham, m.Findings[4].InNoise = num(0.31), true
 	from, to := at(31), at(61)
 	store := map[string]string{"job": "store", "instance": "shop-store-1:8080"}
@@ -92,12 +103,13 @@ func shamRun() *journal.Record {
 func TestWhatElseMoved(t *testing.T) {
 	says(t, movedRun(), []string{
 		"## What else moved", "All 812 series in reach were compared, in bins of 5 s: the `baseline` from 10:04:31",
-		"1 moved and returned, 1 moved and stayed, 10 moved, 1 appeared and 1 vanished",
+		"1 moved and returned, 3 moved and stayed, 8 moved, 1 appeared and 1 vanished",
 		"In the sham run `2026-11-22T09-00-00Z-store_freezes-aaaa` there were 3 movements; 1 of those kept here were no larger than there.",
 		"| 41 of its series | `{instance=\"shop-store-1:8080\", job=\"store\"}` | vanished | – | – | – | 1 | nothing | did not move |",
 		"| moved and returned | 2 | 31.5 | 2 | 0.9365 | `nothing_piles_up` |",
 		"| `http_requests_total` `{code=\"200\"}`, 3 series |", "| 25.13 per second | 3.02 per second | 8.4 per second |",
-		"| appeared | no samples | 7 | 7 | 0.8333 | nothing | rank 0.2 |", "rank 0.31: within the noise", "### What else moved, continued",
+		"| appeared | no samples | 7 | 7 | 0.8333 | nothing | rank 0.2 |", "rank 0.31: within the noise",
+		"| moved and stayed | 2026-11-21 10:04:31 | 10:05:02.5 | 10:05:02.5 | 1 |", "| moved and stayed | 1 | 2 | 2 | 0.75 |", "### What else moved, continued",
 		"## What could not have been seen", "`checkout_stays_quick` looks back 3 s, and there is a sample about every 1 s",
 		"did not answer when it was scraped from 10:05:02", "the longest of 2 such times", "Something could not have been seen: `of a later version x`",
 	}, []string{"No sham run"})

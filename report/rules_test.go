@@ -35,6 +35,9 @@ func (k *known) read(v any) {
 		}
 	case float64:
 		k.numbers = append(k.numbers, v)
+		if v > 1e9 { // the value of a metric, in seconds since 1970
+			k.times[time.UnixMilli(int64(v*1000)).UnixNano()] = true
+		}
 	case string:
 		if t, err := time.Parse(time.RFC3339Nano, v); err == nil {
 			k.times[t.UnixNano()] = true

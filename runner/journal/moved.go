@@ -50,18 +50,19 @@ type MovedCount struct {
 }
 
 // A Movement is the series of one metric on one target that moved, told by the strongest of them. At most 50 are kept, the strongest
-// first; each further one of the same target or metric counts a fifth less in that order.
+// first; each further one of the same target or metric counts a fifth less in that order. A step is that of a counter of few events, or
+// of the time of a start, which stood still throughout the baseline.
 type Movement struct {
 	Metric   string            `json:"metric,omitempty"` // empty: most series of the target appeared or vanished at once
 	Target   map[string]string `json:"target"`           // the labels that say where
 	Labels   map[string]string `json:"labels,omitempty"` // all labels of the strongest series
 	Change   string            `json:"change"`
-	By       string            `json:"by"`                 // "level": the median of a gauge; "rate": the mean change per second
+	By       string            `json:"by"`                 // "level": the median of a gauge; "rate": the mean change per second; "step": the last value
 	Baseline *MovedLevel       `json:"baseline,omitempty"` // nil: it had no samples there, or it is a target as a whole
 	Fault    *MovedLevel       `json:"fault,omitempty"`
 	Recovery *MovedLevel       `json:"recovery,omitempty"`
 	Delta    Number            `json:"delta"`              // Cliff's, of the bins of the fault against those of the baseline: −1 and 1 have no overlap
-	Size     Number            `json:"size"`               // relative: 0.5 is doubled or halved, 1 is from or to nothing
+	Size     Number            `json:"size"`               // relative: 0.5 is doubled or halved, 1 is from or to nothing; of a step, how surely it was no chance
 	Rank     Number            `json:"rank"`               // |delta| × size
 	Series   int               `json:"series"`             // that moved
 	Named    []string          `json:"named,omitempty"`    // the hypotheses, guardrails and alerts that read the metric

@@ -29,6 +29,7 @@ type Comparison struct {
 	settled Window
 	series  int
 	groups  map[string]*group
+	steps   steps
 	targets map[string]*tally
 	scratch []float64
 	bins    [4][]float64
@@ -49,7 +50,7 @@ type tally struct {
 
 // New begins a comparison.
 func New(w Windows) *Comparison {
-	return &Comparison{w: w, settled: w.settled(), groups: map[string]*group{}, targets: map[string]*tally{}}
+	return &Comparison{w: w, settled: w.settled(), groups: map[string]*group{}, steps: newSteps(), targets: map[string]*tally{}}
 }
 
 // Add compares one series. It keeps nothing of the samples.
@@ -65,15 +66,22 @@ func (c *Comparison) Add(s Series) {
 		c.targets[at] = t
 	}
 	m, ok := c.compare(&s, t)
-	if !ok {
-		return
+	switch {
+	case ok && m.few:
+		collect(c.steps.groups, &s, at, m)
+	case ok:
+		collect(c.groups, &s, at, m)
 	}
-	// What changed in different ways is told apart, but whether something came back or not is one subject.
+}
+
+// collect puts a movement into the group of its metric on its target. What changed in different ways is told apart, but whether
+// something came back or not is one subject.
+func collect(groups map[string]*group, s *Series, at string, m Movement) {
 	id := s.Metric + "\x00" + at
-	g := c.groups[id]
+	g := groups[id]
 	if g == nil {
 		g = &group{target: at}
-		c.groups[id] = g
+		groups[id] = g
 	}
 	g.series++
 	if g.series == 1 || stronger(m, g.best) < 0 {
@@ -123,14 +131,24 @@ func (c *Comparison) compare(s *Series, t *tally) (Movement, bool) {
 			t.vanished++
 		}
 	case len(before.bins) >= needed && len(during.bins) >= needed:
+		if isStart(s.Metric) && m == byLevel {
+			return c.started(s, out)
+		}
 		b, f := before.level(m), during.level(m)
 		out.Delta = cliff(before.bins, during.bins)
 		out.Size = size(b, f, floor)
-		if math.Abs(out.Delta) < apart || out.Size < smallest || (f > b) != (out.Delta > 0) || math.Abs(f-b) < wander*before.drift {
+		step, stepped := c.stepped(s, out, before, during)
+		switch {
+		case step.few:
+			return step, stepped
+		case math.Abs(out.Delta) < apart || out.Size < smallest || (f > b) != (out.Delta > 0) || math.Abs(f-b) < wander*before.drift:
 			return out, false
 		}
 		if out.Change = c.since(before, during, end, m, out.Delta); out.Change == "" {
 			return out, false
+		}
+		if stepped {
+			out.Size = max(out.Size, step.Size)
 		}
 	default:
 		return out, false
@@ -203,8 +221,9 @@ func (c *Comparison) Movements() []Movement {
 	}
 	var all []keyed
 	came, went := map[string]*keyed{}, map[string]*keyed{}
-	for _, id := range slices.Sorted(maps.Keys(c.groups)) {
-		g := c.groups[id]
+	groups := c.steps.beside(c.groups, c.w)
+	for _, id := range slices.Sorted(maps.Keys(groups)) {
+		g := groups[id]
 		m := keyed{g.best, id}
 		m.Series = g.series
 		t := c.targets[g.target]
@@ -239,6 +258,9 @@ func (c *Comparison) Movements() []Movement {
 	before := map[string]int{}                   // stronger movements of the same target or metric
 	for _, m := range all {
 		at, metric := "target "+key(m.Target), "metric "+m.Metric
+		if m.By == Step { // an event tells something else than what is measured all the time
+			at, metric = "steps of "+at, "steps of "+metric
+		}
 		counts[m.id] = m.Rank * math.Pow(again, float64(before[at]+before[metric]))
 		before[at]++
 		before[metric]++

@@ -5,6 +5,9 @@
 // increase per second, with resets left out; a gauge that only ever grows, or only ever shrinks, is compared by its slope. What the
 // bins of the fault and of the baseline have in common is said by Cliff's delta, and how far they are apart by the relative size:
 // their product is the rank. The recovery decides whether something counts: what neither came back nor stayed away is noise.
+//
+// A single event, such as a restart, fills too few bins for that. A counter of events that stood still throughout the baseline and
+// counted in the fault has stepped, and so has the time of a start that is another one. They are told by their values.
 package moved
 
 import "strings"
@@ -47,11 +50,12 @@ type By string
 const (
 	Level By = "level" // a gauge: its value
 	Rate  By = "rate"  // a counter, or a gauge that only ever grows or shrinks: its change per second
+	Step  By = "step"  // a counter of few events, or the time of a start: its value, which stood still throughout the baseline
 )
 
 // A Phase is what one window holds of a series.
 type Phase struct {
-	Level float64 // the median of a gauge, the mean rate of a counter; 0 without bins
+	Level float64 // the median of a gauge, the mean rate of a counter, the last value of a step; 0 without bins
 	Bins  int     // that have samples
 }
 
@@ -65,9 +69,11 @@ type Movement struct {
 	// Baseline, Fault and Recovery are of the strongest series; zero where Metric is empty.
 	Baseline, Fault, Recovery Phase
 	Delta                     float64 // Cliff's: −1 and 1 are bins without overlap. Of what appeared or vanished, the share of the bins
-	Size                      float64 // relative, 0 to 1: 0.5 is doubled or halved
+	Size                      float64 // relative, 0 to 1: 0.5 is doubled or halved. Of a step, how surely it was no chance
 	Rank                      float64 // |Delta| × Size; the order counts further movements of the same target or metric less
 	Series                    int     // that moved
+
+	few bool // a step of so few events that it may be a chance
 }
 
 // Skip says whether a metric is left out: buckets repeat what their histogram's count and sum say, and a timestamp or a

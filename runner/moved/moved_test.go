@@ -64,6 +64,19 @@ func grown(baseline, fault, recovery float64) func(int) float64 {
 	}
 }
 
+// counted begins at a value and counts one at each of these seconds.
+func counted(from float64, at ...int) func(int) float64 {
+	return func(sec int) float64 {
+		v := from
+		for _, x := range at {
+			if sec >= x {
+				v++
+			}
+		}
+		return v
+	}
+}
+
 func floored(f func(int) float64) func(int) float64 {
 	return func(sec int) float64 { return math.Floor(f(sec)) }
 }
@@ -119,6 +132,26 @@ func TestChanges(t *testing.T) {
 			}
 			return 7
 		}, ""},
+		{"a counter of a single event", "restarts_total", Counter, counted(1, 80), "moved and stayed step 1 2 2"},
+		{"by its name", "restarts_total", Unknown, counted(0, 80), "moved and stayed step 0 1 1"},
+		{"that goes on", "restarts_total", Counter, counted(41, 80, 81, 150), "moved and stayed step 41 43 44"},
+		{"that counts in the baseline as well", "restarts_total", Counter, counted(1, 30, 80), ""},
+		{"that counts in the recovery only", "restarts_total", Counter, counted(1, 130), ""},
+		{"that is reset", "restarts_total", Counter, func(sec int) float64 {
+			if sec >= 80 {
+				return float64(sec / 100)
+			}
+			return 5
+		}, ""},
+		{"a single step of fractions is no event", "gc_seconds_total", Counter, counted(0.5, 80), ""},
+		{"a gauge that steps by little", "goroutines", Gauge, counted(100, 80), ""},
+		{"a start", "process_start_time_seconds", Gauge, phased(1.7e9, 1.7e9, 1.7e9), ""},
+		{"another start", "container_start_time_seconds", Gauge, func(sec int) float64 { return 1.7e9 + float64(sec/70*70) },
+			"moved and stayed step 1.7e+09 1.7e+09 1.7e+09"},
+		{"that is unknown for a while", "process_start_time_seconds", Unknown, absent(62, 66, counted(1.7e9, 66)),
+			"moved and stayed step 1.7e+09 1.7e+09 1.7e+09"},
+		{"a start in the baseline", "process_start_time_seconds", Gauge, counted(1.7e9, 30, 80), ""},
+		{"the same start", "process_start_time_seconds", Gauge, counted(1.7e9), ""},
 		{"a bucket", "duration_seconds_bucket", Counter, grown(20, 5, 20), ""},
 		{"when it was created", "requests_created", Gauge, phased(1, 2, 2), ""},
 		{"a point in time", "last_success_timestamp_seconds", Gauge, phased(1, 2, 2), ""},
@@ -152,7 +185,7 @@ func TestChanges(t *testing.T) {
 // A few events more are not much, of whatever they are a multiple.
 func TestFewEventsRankLow(t *testing.T) {
 	c := New(cut(t, minutes))
-	c.Add(series("restarts_total", map[string]string{"job": "a"}, floored(grown(0, 0.21, 0))))
+	c.Add(series("restarts_total", map[string]string{"job": "a"}, floored(grown(0.03, 0.21, 0.03))))
 	c.Add(series("errors_total", map[string]string{"job": "a"}, floored(grown(0, 50, 0))))
 	m := c.Movements()
 	if len(m) == 0 || m[0].Metric != "errors_total" || m[0].Rank < 0.9 {

@@ -43,9 +43,9 @@ func synthetic(seed uint64) system {
 	return sys
 }
 
-// noisy makes one series: a gauge (steady, noisy, wandering, with outliers, growing, with bursts) or a counter (of events or of
-// fractions). A shifted one is 1.5 to 8 times as high or as low from within 4 s after the fault's beginning on, and half of these
-// for good; some come or go instead.
+// noisy makes one series: a gauge (steady, noisy, wandering, with outliers, growing, with bursts) or a counter (of events, of rare
+// events or of fractions). A shifted one is 1.5 to 8 times as high or as low from within 4 s after the fault's beginning on, and half
+// of these for good; some come or go instead. A shifted counter of rare events counts one then.
 func noisy(r *rand.Rand, shifted bool) Series {
 	factor := math.Exp(math.Log(1.5) + r.Float64()*math.Log(8/1.5))
 	if r.IntN(2) == 0 {
@@ -87,6 +87,18 @@ func noisy(r *rand.Rand, shifted bool) Series {
 				return 5 * base * f
 			}
 			return base * f * (1 + 0.05*r.NormFloat64())
+		}
+	case k < 74:
+		kind, unit = "rare_total_", Counter
+		sum, rate := math.Floor(base), math.Exp(math.Log(1e-6)+r.Float64()*math.Log(1000))
+		happened := false
+		value = func(_, f float64) float64 {
+			sum += poisson(r, rate)
+			if f != 1 && !happened {
+				happened = true
+				sum++
+			}
+			return sum
 		}
 	case k < 92:
 		kind, unit = "events_total_", Counter

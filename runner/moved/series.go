@@ -18,11 +18,15 @@ const (
 
 // modeOf is how a series is to be compared.
 func (c *Comparison) modeOf(s *Series) mode {
-	switch {
-	case s.Type == Counter, s.Type == Unknown && isCounter(s.Metric):
+	if s.isCounter() {
 		return byIncrease
 	}
 	return c.trend(s)
+}
+
+// isCounter says whether a series is one, by what its metric is said to be.
+func (s *Series) isCounter() bool {
+	return s.Type == Counter || s.Type == Unknown && isCounter(s.Metric)
 }
 
 // trend says whether a gauge only ever grew or only ever shrank in the baseline: then its level is bound to be another one later,
