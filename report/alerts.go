@@ -212,6 +212,10 @@ func (f *facts) alertReason(x *alert) Sentence {
 			Dur(e.Longest), Dur(e.For), Dur(e.Step))
 	case j.Reason == journal.AlertByPhase:
 		return say(ids, "{} is {}: it would fire within {} {}, by phase alone.", name, v, within, in)
+	case j.Reason == journal.AlertByEffect && e.Firing != nil:
+		return say(ids, "{} is {}: it would fire {} after the first effect, and whether that is within {} hangs on when exactly the fault took effect.", name, v, alertDelay(e.Firing), within)
+	case j.Reason == journal.AlertByEffect:
+		return say(ids, "{} is {}: whether it fires within {} hangs on when exactly the fault took effect.", name, v, within)
 	case j.Reason == journal.AlertAlready:
 		return say(ids, "{} is {}: it was {} already when the fault took effect.", name, v, Name(e.Noise))
 	case j.Reason == journal.AlertUnseen:
@@ -248,7 +252,11 @@ func (f *facts) alertReason(x *alert) Sentence {
 // firedAfter is how long after the first effect a server recorded that an alert fired.
 func firedAfter(e journal.AlertSeen) Value {
 	if len(e.Phases) == 1 && e.Phases[0].Firing != nil {
-		return Dur(max(0, e.Phases[0].Firing.Sub(e.Effect)))
+		at, from := *e.Phases[0].Firing, e.EffectFrom
+		if from.IsZero() {
+			from = e.Effect
+		}
+		return Lasting{max(0, at.Sub(e.Effect)), max(0, at.Sub(from))}
 	}
 	return alertDelay(e.Firing)
 }

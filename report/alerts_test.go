@@ -132,7 +132,7 @@ func alertServerRun() *journal.Record {
 func TestEveryAlertReasonHasASentence(t *testing.T) {
 	reasons := []journal.AlertReason{journal.AlertFired, journal.AlertQuiet, journal.AlertMissing, journal.AlertLate, journal.AlertUnwanted, journal.AlertByPhase, journal.AlertAlready,
 		journal.AlertUnseen, journal.AlertTooRare, journal.AlertTooShort, journal.AlertNotReplayed, journal.AlertNotStarted, journal.AlertNotInjected, journal.AlertSham, journal.AlertFaultEnded,
-		journal.AlertHitNothing, journal.AlertStopped, journal.AlertShortHistory, "of a later version"}
+		journal.AlertHitNothing, journal.AlertStopped, journal.AlertShortHistory, journal.AlertByEffect, "of a later version"}
 	verdicts := []journal.Verdict{journal.Held, journal.Refuted, journal.Inconclusive, journal.NotTested}
 	n := 0
 	for _, by := range []journal.AlertSource{journal.AlertReplay, journal.AlertServer} {

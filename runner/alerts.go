@@ -347,7 +347,9 @@ func (r *Run) judgeAlerts(h History, notDone string) journal.Verdict {
 		i := slices.IndexFunc(claims, func(c *scenarios.Alert) bool { return c.Name == name })
 		seen := a.see(name, i >= 0)
 		if w != nil {
-			seen.event.Told = w.manager.delay(name, a.effect())
+			if seen.event.Told = w.manager.delay(name, a.effect()); seen.event.Told != nil {
+				seen.event.Told.AtMost += journal.Duration(a.effect().Sub(a.soonest()))
+			}
 		}
 		all = append(all, seen)
 		if i >= 0 && !h.FaultStart.IsZero() || seen.restless() {

@@ -21,8 +21,10 @@ type alertHistory struct {
 	gaps     []metrics.Gap     // in which nothing was scraped
 }
 
-// effect is what delays are counted from: the latest time by which the first fault was in force.
-func (h alertHistory) effect() time.Time { return h.History.effect().latest }
+// effect is the latest time by which the first fault was in force, and soonest the earliest at which it may have been: delays are counted
+// from both.
+func (h alertHistory) effect() time.Time  { return h.History.effect().latest }
+func (h alertHistory) soonest() time.Time { return h.History.effect().earliest }
 
 // scrapeSlack is how much earlier than it was taken a sample may be dated: Prometheus evens the times of its scrapes out by 2 ms, and
 // counts in whole ones.
@@ -73,7 +75,7 @@ func (s alertSeen) restless() bool {
 
 // see sums up what the rules of one alert did.
 func (h alertHistory) see(name string, expected bool) alertSeen {
-	e := &journal.AlertSeen{Alert: name, By: h.by, Expected: expected, Effect: h.effect().UTC(), Undo: h.LastUndo.UTC(), End: h.End.UTC(), AtEnd: journal.AlertInactive}
+	e := &journal.AlertSeen{Alert: name, By: h.by, Expected: expected, Effect: h.effect().UTC(), EffectFrom: h.soonest().UTC(), Undo: h.LastUndo.UTC(), End: h.End.UTC(), AtEnd: journal.AlertInactive}
 	if h.LastUndo.IsZero() {
 		e.Undo = time.Time{}
 	}
@@ -205,9 +207,10 @@ func (s *alertSeen) delays(h alertHistory) {
 	}
 	e.Pended, e.Fired = len(pending), len(firing)
 	apart := h.phaseApart(s.rules)
-	e.Pending, e.Firing = delay(e.Effect, pending, apart), delay(e.Effect, firing, apart)
+	effect := limits{e.EffectFrom, e.Effect}
+	e.Pending, e.Firing = delay(effect, pending, apart), delay(effect, firing, apart)
 	if len(resolved) == len(firing) {
-		e.Resolved = delay(e.Effect, resolved, apart)
+		e.Resolved = delay(effect, resolved, apart)
 	}
 }
 
@@ -222,18 +225,18 @@ func (h alertHistory) phaseApart(rules []metrics.AlertRule) time.Duration {
 	return longest
 }
 
-func delay(effect time.Time, times []time.Time, apart time.Duration) *journal.AlertDelay {
+func delay(effect limits, times []time.Time, apart time.Duration) *journal.AlertDelay {
 	if len(times) == 0 {
 		return nil
 	}
 	first, last := slices.MinFunc(times, time.Time.Compare).UTC(), slices.MaxFunc(times, time.Time.Compare).UTC().Add(apart)
-	if sooner := first.Add(-apart); sooner.After(effect) {
+	if sooner := first.Add(-apart); sooner.After(effect.earliest) {
 		first = sooner
-	} else if first.After(effect) {
-		first = effect
+	} else if first.After(effect.earliest) {
+		first = effect.earliest
 	}
-	// What began between the injection and the time by which its effect was seen comes at once.
-	return &journal.AlertDelay{AtLeast: journal.Duration(max(0, first.Sub(effect))), AtMost: journal.Duration(max(0, last.Sub(effect))), First: first, Last: last}
+	// What began between the injection and the time by which its effect was seen may have come at once.
+	return &journal.AlertDelay{AtLeast: journal.Duration(max(0, first.Sub(effect.latest))), AtMost: journal.Duration(max(0, last.Sub(effect.earliest))), First: first, Last: last}
 }
 
 func earliest(a, b time.Time) time.Time {
@@ -284,16 +287,20 @@ func judgeAlert(claim *scenarios.Alert, s alertSeen, h alertHistory) *journal.Al
 	case len(s.phases) == 0:
 		return is(journal.Inconclusive, journal.AlertUnseen, "no rule of this name was evaluated")
 	}
-	deadline := h.End
+	certain, deadline := h.End, h.End // it is in time for certain up to the one, and late for certain after the other
 	if claim.Within > 0 {
-		deadline = h.effect().Add(claim.Within)
+		certain, deadline = h.soonest().Add(claim.Within), h.effect().Add(claim.Within)
 	}
-	fired, already, byPhase := 0, false, h.phaseApart(s.rules) > 0 && s.straddles(h, deadline)
+	fired, perhaps, already, byPhase := 0, 0, false, h.phaseApart(s.rules) > 0 && s.straddles(h, certain, deadline)
 	for _, p := range s.phases {
 		if !p.firing.IsZero() {
 			fired++
-			if !p.firing.After(deadline) {
+			if !p.firing.After(certain) {
 				v.InTime++
+				continue
+			}
+			if !p.firing.After(deadline) {
+				perhaps++
 				continue
 			}
 		}
@@ -331,6 +338,11 @@ func judgeAlert(claim *scenarios.Alert, s alertSeen, h alertHistory) *journal.Al
 		return is(journal.Held, journal.AlertFired, "")
 	case already:
 		return is(journal.Inconclusive, journal.AlertAlready, "")
+	case perhaps > 0 && (v.InTime == 0 || v.InTime+perhaps == n):
+		if c := cut(); c != nil {
+			return c
+		}
+		return is(journal.Inconclusive, journal.AlertByEffect, "")
 	case v.InTime > 0:
 		return is(journal.Inconclusive, journal.AlertByPhase, "")
 	}
@@ -365,7 +377,7 @@ func (s alertSeen) shortHistory(h alertHistory) string {
 	for _, r := range s.rules {
 		longest = max(longest, r.Lookback)
 	}
-	recorded := h.History.effect().earliest.Sub(h.Start)
+	recorded := h.soonest().Sub(h.Start)
 	if longest <= recorded+scrapeSlack {
 		return ""
 	}
@@ -374,14 +386,14 @@ func (s alertSeen) shortHistory(h alertHistory) string {
 
 // straddles says whether the one phase that a server has decides nothing about a deadline: another one could have had the alert firing
 // on its other side, or firing at all.
-func (s alertSeen) straddles(h alertHistory, deadline time.Time) bool {
+func (s alertSeen) straddles(h alertHistory, certain, deadline time.Time) bool {
 	apart, e := h.phaseApart(s.rules), s.event
 	for _, p := range s.phases {
 		switch {
 		case p.firing.IsZero() && e.For > 0 && e.Longest > 0:
 			return time.Duration(e.Longest)+apart > time.Duration(e.For)
 		case !p.firing.IsZero() && deadline.Before(h.End):
-			return p.firing.Add(-apart).Before(deadline) && p.firing.Add(apart).After(deadline)
+			return p.firing.Add(-apart).Before(deadline) && p.firing.Add(apart).After(certain)
 		}
 	}
 	return false

@@ -67,8 +67,13 @@ func TestAlertVerdicts(t *testing.T) {
 		detail  string
 	}{
 		"fires in every phase":            {wants, 20, nil, [][]metrics.Spell{in(spell(30.5, 45.5, 70)), in(spell(30.6, 45.6, 70))}, journal.Held, journal.AlertFired, ""},
-		"fires at the deadline":           {wants, 15.6, nil, [][]metrics.Spell{in(spell(30.5, 45.5, 70)), in(spell(30.6, 45.6, 70))}, journal.Held, journal.AlertFired, ""},
-		"in time in one phase only":       {wants, 15.55, nil, [][]metrics.Spell{in(spell(30.5, 45.5, 70)), in(spell(30.6, 45.6, 70))}, journal.Inconclusive, journal.AlertByPhase, ""},
+		"fires at the deadline":           {wants, 15.7, nil, [][]metrics.Spell{in(spell(30.5, 45.5, 70)), in(spell(30.6, 45.6, 70))}, journal.Held, journal.AlertFired, ""},
+		"perhaps at the deadline":         {wants, 15.65, nil, [][]metrics.Spell{in(spell(30.5, 45.5, 70)), in(spell(30.6, 45.6, 70))}, journal.Inconclusive, journal.AlertByEffect, ""},
+		"perhaps, and late in another":    {wants, 15.55, nil, [][]metrics.Spell{in(spell(30.5, 45.5, 70)), in(spell(30.6, 45.6, 70))}, journal.Inconclusive, journal.AlertByEffect, ""},
+		"certainly after the deadline":    {wants, 15.45, nil, [][]metrics.Spell{in(spell(30.5, 45.5, 70)), in(spell(30.6, 45.6, 70))}, journal.Refuted, journal.AlertLate, ""},
+		"must not, and perhaps in time":   {refuses, 15.55, nil, [][]metrics.Spell{in(spell(30.5, 45.5, 70))}, journal.Inconclusive, journal.AlertByEffect, ""},
+		"perhaps, and it stopped":         {wants, 15.55, func(h *alertHistory) { h.Stopped = true }, [][]metrics.Spell{in(spell(30.5, 45.5, 70))}, journal.Inconclusive, journal.AlertStopped, ""},
+		"in time in one phase only":       {wants, 15.75, nil, [][]metrics.Spell{in(spell(30.5, 45.5, 70)), in(spell(30.8, 45.8, 70))}, journal.Inconclusive, journal.AlertByPhase, ""},
 		"fires in one phase only":         {wants, 20, nil, [][]metrics.Spell{in(spell(30.5, 45.5, 70)), in(spell(30.6, 0, 45))}, journal.Inconclusive, journal.AlertByPhase, ""},
 		"late in every phase":             {wants, 10, nil, [][]metrics.Spell{in(spell(30.5, 45.5, 70)), in(spell(30.6, 45.6, 70))}, journal.Refuted, journal.AlertLate, ""},
 		"late in one, never in the other": {wants, 10, nil, [][]metrics.Spell{in(spell(30.5, 45.5, 70)), in()}, journal.Refuted, journal.AlertLate, ""},
@@ -160,8 +165,8 @@ func TestAlertsSeen(t *testing.T) {
 	}
 	a := h.see("A", true)
 	e := a.event
-	if e.Pended != 2 || e.Fired != 2 || time.Duration(e.Firing.AtLeast) != 15500*time.Millisecond || time.Duration(e.Firing.AtMost) != 15600*time.Millisecond ||
-		time.Duration(e.Resolved.AtLeast) != 40*time.Second || time.Duration(e.Pending.AtMost) != 600*time.Millisecond {
+	if e.Pended != 2 || e.Fired != 2 || time.Duration(e.Firing.AtLeast) != 15500*time.Millisecond || time.Duration(e.Firing.AtMost) != 15700*time.Millisecond ||
+		time.Duration(e.Resolved.AtLeast) != 40*time.Second || time.Duration(e.Pending.AtMost) != 700*time.Millisecond {
 		t.Errorf("%+v", e)
 	}
 	if e.Before == nil || *e.Before != (journal.NoiseBefore{Pended: 1, Fired: 1}) || e.Noise != "" || e.AtEnd != journal.AlertPending || time.Duration(e.For) != time.Minute ||
@@ -189,7 +194,7 @@ func TestAlertsSummedWithLittleHistory(t *testing.T) {
 	}
 }
 
-// What a server recorded is known up to an interval of its rule on either side; none of it comes before the effect.
+// What a server recorded is known up to an interval of its rule on either side; none of it comes before the effect, which is known up to 0.1 s.
 func TestServerAlertsSeen(t *testing.T) {
 	h := alertsAt(func(h *alertHistory) { h.by = journal.AlertServer }, []metrics.Spell{spell(30.5, 45.5, 70)})
 	e := h.see("A", true).event
@@ -200,13 +205,13 @@ func TestServerAlertsSeen(t *testing.T) {
 		to      float64
 		instant float64
 	}{
-		"pending":  {e.Pending, e.Phases[0].Pending, 0, 1.5, 30.5},
+		"pending":  {e.Pending, e.Phases[0].Pending, -0.1, 1.5, 30.5},
 		"firing":   {e.Firing, e.Phases[0].Firing, 14.5, 16.5, 45.5},
 		"resolved": {e.Resolved, e.Phases[0].Resolved, 39, 41, 70},
 	} {
 		second := func(s float64) time.Time { return alertsBegan.Add(time.Duration(s * float64(time.Second))) }
-		if c.got == nil || !c.got.First.Equal(second(30+c.from)) || !c.got.Last.Equal(second(30+c.to)) || time.Duration(c.got.AtLeast).Seconds() != c.from ||
-			time.Duration(c.got.AtMost).Seconds() != c.to || !c.at.Equal(second(c.instant)) {
+		if c.got == nil || !c.got.First.Equal(second(30+c.from)) || !c.got.Last.Equal(second(30+c.to)) || time.Duration(c.got.AtLeast).Seconds() != max(0, c.from) ||
+			time.Duration(c.got.AtMost).Seconds() != c.to+0.1 || !c.at.Equal(second(c.instant)) {
 			t.Errorf("%s: %+v, %s", what, c.got, c.at)
 		}
 	}

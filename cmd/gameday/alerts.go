@@ -58,6 +58,8 @@ func alertVerdictLine(p *journal.AlertJudged) string {
 			break
 		}
 		s += fmt.Sprintf(", it fires in time in %d of %s, by phase alone", p.InTime, plural(p.Phases, "phase"))
+	case journal.AlertByEffect:
+		s += ", whether it fires in time hangs on when exactly the fault took effect"
 	case journal.AlertMissing:
 		s += fmt.Sprintf(", it fires in none of %s", plural(p.Phases, "phase"))
 	case journal.AlertLate:

@@ -109,27 +109,29 @@ func (*AlertNotified) Kind() string { return "alert.notified" }
 // AlertSeen sums up what one alert did in a run: what the replay of its rules over the recorded samples gives, or what a server
 // recorded. It is written for every alert that the scenario names, and for every other one that left its rest.
 type AlertSeen struct {
-	Alert    string       `json:"alert"`
-	By       AlertSource  `json:"by"`
-	Expected bool         `json:"expected"`       // an alert block names it
-	Effect   time.Time    `json:"effect"`         // of the first fault; the zero of all delays. Zero: no fault took effect
-	Undo     time.Time    `json:"undo"`           // the last one; zero: not reached
-	End      time.Time    `json:"end"`            // of the evaluations
-	Phases   []AlertPhase `json:"phases"`         // the evaluation phases that were swept; of a server there is one
-	Step     Duration     `json:"step,omitempty"` // between two phases, of the rule with the longest interval
-	For      Duration     `json:"for,omitempty"`  // the longest of its rules
-	Pended   int          `json:"pended"`         // in how many phases it became pending, or fired, after the effect
-	Fired    int          `json:"fired"`          // in how many phases it fired after the effect
-	Pending  *AlertDelay  `json:"pending,omitempty"`
-	Firing   *AlertDelay  `json:"firing,omitempty"`
-	Resolved *AlertDelay  `json:"resolved,omitempty"`        // of the first to fire, where it was resolved in every phase in which it fired
-	Longest  Duration     `json:"longest_pending,omitempty"` // of the phases in which it did not fire: for how long it was pending
-	Noise    AlertState   `json:"noise,omitempty"`           // what it was already when the fault took effect, in at least one phase
-	Before   *NoiseBefore `json:"before,omitempty"`          // what it did in the baseline; nil: it rested
-	AtEnd    AlertState   `json:"at_end"`                    // the furthest state over the phases
-	Labels   []LabelsOf   `json:"labels,omitempty"`          // of the instances that fired after the effect, at most ten
-	Unseen   string       `json:"unseen,omitempty"`          // why its rules may have seen nothing, in words; empty: they could see
-	Lost     string       `json:"lost,omitempty"`            // what its rules had read before and found no more after the effect, in words
+	Alert    string      `json:"alert"`
+	By       AlertSource `json:"by"`
+	Expected bool        `json:"expected"` // an alert block names it
+	Effect   time.Time   `json:"effect"`   // of the first fault: it was in force by then. Zero: no fault took effect
+	// EffectFrom is when that effect may have come at the earliest; zero: not told, as in older records.
+	EffectFrom time.Time    `json:"effect_from,omitzero"`
+	Undo       time.Time    `json:"undo"`           // the last one; zero: not reached
+	End        time.Time    `json:"end"`            // of the evaluations
+	Phases     []AlertPhase `json:"phases"`         // the evaluation phases that were swept; of a server there is one
+	Step       Duration     `json:"step,omitempty"` // between two phases, of the rule with the longest interval
+	For        Duration     `json:"for,omitempty"`  // the longest of its rules
+	Pended     int          `json:"pended"`         // in how many phases it became pending, or fired, after the effect
+	Fired      int          `json:"fired"`          // in how many phases it fired after the effect
+	Pending    *AlertDelay  `json:"pending,omitempty"`
+	Firing     *AlertDelay  `json:"firing,omitempty"`
+	Resolved   *AlertDelay  `json:"resolved,omitempty"`        // of the first to fire, where it was resolved in every phase in which it fired
+	Longest    Duration     `json:"longest_pending,omitempty"` // of the phases in which it did not fire: for how long it was pending
+	Noise      AlertState   `json:"noise,omitempty"`           // what it was already when the fault took effect, in at least one phase
+	Before     *NoiseBefore `json:"before,omitempty"`          // what it did in the baseline; nil: it rested
+	AtEnd      AlertState   `json:"at_end"`                    // the furthest state over the phases
+	Labels     []LabelsOf   `json:"labels,omitempty"`          // of the instances that fired after the effect, at most ten
+	Unseen     string       `json:"unseen,omitempty"`          // why its rules may have seen nothing, in words; empty: they could see
+	Lost       string       `json:"lost,omitempty"`            // what its rules had read before and found no more after the effect, in words
 	// ShortHistory says in words that its rules look back further than the record does before the effect; empty: they do not.
 	ShortHistory string      `json:"short_history,omitempty"`
 	Errors       int         `json:"errors,omitempty"` // evaluations that could not be done, of all phases
@@ -158,8 +160,9 @@ type AlertPhase struct {
 	Noise    AlertState `json:"noise,omitempty"`    // what it was already when the fault took effect
 }
 
-// An AlertDelay is a time after the fault's first effect, between the soonest and the latest over the phases. A server has one phase: then
-// it is one interval of the rule on either side of what it recorded, as far as that comes after the effect.
+// An AlertDelay is a time after the fault's first effect, between the soonest and the latest over the phases, and over the times at which
+// the effect may have come. A server has one phase: then it is one interval of the rule on either side of what it recorded, as far as that
+// comes after the effect.
 type AlertDelay struct {
 	AtLeast Duration  `json:"at_least"`
 	AtMost  Duration  `json:"at_most"`
@@ -191,6 +194,7 @@ const (
 	AlertLate     AlertReason = "late"      // it fired in every phase, in none in time
 	AlertUnwanted AlertReason = "unwanted"  // it fired in every phase, and must not
 	AlertByPhase  AlertReason = "by phase"  // whether it fires, or does in time, hangs on the phase alone
+	AlertByEffect AlertReason = "by effect" // whether it does so in time hangs on when exactly the fault took effect
 	AlertAlready  AlertReason = "already"   // it was pending or firing before the fault took effect
 	AlertUnseen   AlertReason = "unseen"    // its rules may have had nothing to see
 	AlertTooRare  AlertReason = "too rare"  // the rule is evaluated more rarely than the fault lasted
