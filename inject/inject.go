@@ -165,6 +165,8 @@ type Step struct {
 	At        time.Time // when a fault that is injected ahead takes effect; zero: at once
 	// Lasts: the effect has to be there until it is undone, although that of other faults of its kind may end by itself.
 	Lasts bool
+
+	queues bool // it makes queues on the devices of the target: see packets.Check
 }
 
 // A Peer is an address that a target talks to. Name is the container's that has it, or empty.

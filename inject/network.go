@@ -173,20 +173,17 @@ func planPackets(f Fault, d Doc, c engine.Container, h Host, sel Selection, spec
 	if h.Kernel == nil {
 		return s, nil
 	}
-	var ways []string
+	var directions []netfault.Direction
 	for _, dir := range spec.Directions {
-		means, warning, err := netfault.Means(spec.Effect(d.Kind), netfault.Direction(dir), *h.Kernel)
-		if err != nil {
-			return Step{}, fmt.Errorf("the kernel of the Docker host (%s) cannot do %s on %s packets: %w", h.Info.Kernel, d.Kind, dir, err)
-		}
-		if !slices.Contains(ways, means) {
-			ways = append(ways, means)
-		}
-		if warning != "" && !slices.Contains(s.Warnings, warning) {
-			s.Warnings = append(s.Warnings, warning)
-		}
+		directions = append(directions, netfault.Direction(dir))
 	}
-	s.Does += ", by " + strings.Join(ways, " and ")
+	means, warnings, err := netfault.MeansForAll(spec.Effect(d.Kind), directions, *h.Kernel)
+	if err != nil {
+		return Step{}, fmt.Errorf("the kernel of the Docker host (%s) cannot do %s on %s packets: %w", h.Info.Kernel, d.Kind, strings.Join(spec.Directions, " and "), err)
+	}
+	s.Warnings = append(s.Warnings, warnings...)
+	s.Does += ", by " + means
+	s.queues = slices.Contains(spec.Directions, "egress") && (means == netfault.ByNetem || means == netfault.ByTBF)
 	return s, nil
 }
 
@@ -217,6 +214,25 @@ func netExtraOf(u Undo) (netExtra, error) {
 		return x, fmt.Errorf("the undo of fault %q on %s cannot be read: %w", u.Fault, u.Name, err)
 	}
 	return x, nil
+}
+
+// Check asks whether the devices of the target are free for the queues that a fault makes there.
+func (packets) Check(ctx context.Context, t Tools, s Step) error {
+	if !s.queues {
+		return nil
+	}
+	said, err := askHelper(ctx, t, helper{run: s.Fault.Run, target: s.Container, args: []string{"net-free"}, caps: []string{"NET_ADMIN"}, network: "container:" + s.Container.ID})
+	why := ""
+	if err == nil {
+		err = json.Unmarshal(said, &why)
+	}
+	if err == nil && why != "" {
+		err = errors.New(why)
+	}
+	if err != nil {
+		return fmt.Errorf("%s cannot be done to %s: %w", s.Fault.Kind, s.Container.Name, err)
+	}
+	return nil
 }
 
 // Warm starts the sidecar.

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"io"
 	"net/netip"
-	"strings"
 	"sync"
 	"time"
 
@@ -53,7 +52,7 @@ type netRole struct {
 
 // netAgent serves the network namespace that it is in.
 func netAgent(in io.Reader, out, errs io.Writer) int {
-	f, err := netfault.Probe()
+	f, err := netfault.Probe(false)
 	if err != nil {
 		fmt.Fprintf(errs, "net: %v\n", err)
 		return ExitDenied
@@ -79,26 +78,15 @@ func (r *netRole) prepare(id, kind string, raw json.RawMessage) (effect, error) 
 	if err := json.Unmarshal(raw, &spec); err != nil {
 		return nil, err
 	}
-	e := spec.Effect(kind)
-	means := []string{}
-	for _, d := range spec.Directions {
-		m, _, err := netfault.Means(e, netfault.Direction(d), r.features)
-		if err != nil {
-			return nil, err
-		}
-		if len(means) == 0 || means[0] != m {
-			means = append(means, m)
-		}
-	}
 	s, err := r.open()
 	if err != nil {
 		return nil, err
 	}
-	p, err := s.Prepare(id, spec.selectors(), e)
+	p, err := s.Prepare(id, spec.selectors(), spec.Effect(kind))
 	if err != nil {
 		return nil, err
 	}
-	return &netEffect{p: p, kind: kind, means: strings.Join(means, " and ")}, nil
+	return &netEffect{p: p, kind: kind, means: p.Means()}, nil
 }
 
 func (r *netRole) dump(string, json.RawMessage) ([]string, error) { return netfault.Dump() }
@@ -192,7 +180,8 @@ func thousands(n int64) string {
 
 // netOnce runs one question or clean-up in the namespace that it is in, and prints lines:
 //
-//	net-probe   what the kernel can do, as JSON
+//	net-probe   what the kernel can do, as JSON; for a namespace in which nobody else is
+//	net-free    what is in the way of queues on the devices, as a JSON string; empty: nothing
 //	net-clean   removes what an agent that died has left, then lists what of nftables and qdiscs is there
 func netOnce(what string, out, errs io.Writer) int {
 	fail := func(err error) int {
@@ -202,11 +191,19 @@ func netOnce(what string, out, errs io.Writer) int {
 	enc := json.NewEncoder(out)
 	switch what {
 	case "net-probe":
-		f, err := netfault.Probe()
+		f, err := netfault.Probe(true)
 		if err != nil {
 			return fail(err)
 		}
 		if err := enc.Encode(f); err != nil {
+			return fail(err)
+		}
+	case "net-free":
+		why, err := netfault.Occupied()
+		if err != nil {
+			return fail(err)
+		}
+		if err := enc.Encode(why); err != nil {
 			return fail(err)
 		}
 	case "net-clean":

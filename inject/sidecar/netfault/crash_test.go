@@ -43,7 +43,7 @@ func holdFaults(variant string) {
 			os.Exit(1)
 		}
 	}
-	f, err := Probe()
+	f, err := Probe(false)
 	fail(err)
 	f = f.variant(variant)
 	s, err := Open(f)

@@ -244,16 +244,18 @@ func TestChecks(t *testing.T) {
 	}
 }
 
-func TestMeans(t *testing.T) {
-	lacks := func(keys ...string) Features {
-		f := Features{NFT: true, Owner: true, Numgen: true, Reject: true, NFQueue: true, Dup: true, Forward: true, Netem: true, TBF: true, Prio: true, HTB: true, IFB: true, Missing: map[string]string{}}
-		for _, k := range keys {
-			f.Missing[k] = "no " + k + " here"
-			*map[string]*bool{"nft": &f.NFT, "owner": &f.Owner, "numgen": &f.Numgen, "reject": &f.Reject, "nfqueue": &f.NFQueue, "dup": &f.Dup,
-				"forward": &f.Forward, "netem": &f.Netem, "tbf": &f.TBF, "prio": &f.Prio, "htb": &f.HTB, "ifb": &f.IFB}[k] = false
-		}
-		return f
+// lacks are the features of a kernel that can do everything but some.
+func lacks(keys ...string) Features {
+	f := Features{NFT: true, Owner: true, Numgen: true, Reject: true, RejectIngress: true, NFQueue: true, Dup: true, Forward: true, Netem: true, TBF: true, Prio: true, HTB: true, IFB: true, Missing: map[string]string{}}
+	for _, k := range keys {
+		f.Missing[k] = "no " + k + " here"
+		*map[string]*bool{"nft": &f.NFT, "owner": &f.Owner, "numgen": &f.Numgen, "reject": &f.Reject, "reject ingress": &f.RejectIngress, "nfqueue": &f.NFQueue, "dup": &f.Dup,
+			"forward": &f.Forward, "netem": &f.Netem, "tbf": &f.TBF, "prio": &f.Prio, "htb": &f.HTB, "ifb": &f.IFB}[k] = false
 	}
+	return f
+}
+
+func TestMeans(t *testing.T) {
 	var (
 		latency    = Effect{Kind: Latency, Delay: time.Second}
 		loss       = Effect{Kind: Loss, Percent: 10}
@@ -279,6 +281,8 @@ func TestMeans(t *testing.T) {
 		{cut, Ingress, lacks("nfqueue"), ByNFTables, ""},
 		{reject, Ingress, lacks(), ByNFTables, ""},
 		{reject, Ingress, lacks("reject"), "no reject here", ""},
+		{reject, Ingress, lacks("reject ingress"), "no reject ingress here", ""},
+		{reject, Egress, lacks("reject ingress"), ByNFTables, ""},
 		{loss, Egress, lacks("netem"), ByNFTables, ""},
 		{loss, Egress, lacks("numgen"), "no numgen here", ""},
 		{correlated, Egress, lacks(), ByNetem, ""},
@@ -318,6 +322,36 @@ func TestMeans(t *testing.T) {
 		}
 		if !strings.Contains(warning, tt.warning) || tt.warning == "" && warning != "" {
 			t.Errorf("%s, %s without %v: the warning %q; want %q", tt.effect.Kind, tt.direction, tt.features.Missing, warning, tt.warning)
+		}
+	}
+}
+
+// One fault has one means for all its directions, and the plan takes the same as who prepares it.
+func TestMeansForAll(t *testing.T) {
+	both := []Direction{Egress, Ingress}
+	latency, duplicate := Effect{Kind: Latency, Delay: time.Second}, Effect{Kind: Duplicate, Percent: 10}
+	for _, tt := range []struct {
+		effect   Effect
+		lacks    []string
+		want     string // the means, or part of the error
+		warnings int
+	}{
+		{latency, nil, ByNetem, 0},
+		{latency, []string{"ifb"}, ByNFQueue, 1},
+		{latency, []string{"forward"}, ByNFQueue, 1},
+		{latency, []string{"ifb", "nfqueue"}, "no nfqueue here", 0},
+		{Effect{Kind: Loss, Percent: 10, Correlation: 10}, []string{"ifb"}, ByNFQueue, 0},
+		{Effect{Kind: Corrupt, Percent: 10}, []string{"ifb"}, ByNFQueue, 0},
+		{Effect{Kind: Rate, Rate: 1_000_000}, []string{"ifb"}, "no ifb here", 0},
+		{duplicate, []string{"ifb"}, ByNFTables, 0},
+		{duplicate, []string{"ifb", "dup"}, "no ifb here", 0},
+	} {
+		means, warnings, err := MeansForAll(tt.effect, both, lacks(tt.lacks...))
+		if got := means; err == nil && got != tt.want || err != nil && !strings.Contains(err.Error(), tt.want) {
+			t.Errorf("%s without %v: %q, %v; want %q", tt.effect.Kind, tt.lacks, means, err, tt.want)
+		}
+		if len(warnings) != tt.warnings {
+			t.Errorf("%s without %v: the warnings %q", tt.effect.Kind, tt.lacks, warnings)
 		}
 	}
 }

@@ -16,7 +16,7 @@ func TestProbe(t *testing.T) {
 	var f Features
 	in(t, e.target, func() {
 		var err error
-		if f, err = Probe(); err != nil {
+		if f, err = Probe(false); err != nil {
 			t.Error(err)
 		}
 	})

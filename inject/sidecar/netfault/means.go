@@ -3,6 +3,8 @@ package netfault
 import (
 	"errors"
 	"fmt"
+	"slices"
+	"strings"
 )
 
 // What does the work.
@@ -33,6 +35,36 @@ func Means(e Effect, d Direction, f Features) (means, warning string, err error)
 	return means, warning, nil
 }
 
+// MeansForAll is Means for packets of several directions: one fault has one means. Where each direction alone would be done by
+// another, NFQUEUE does all of them.
+func MeansForAll(e Effect, ds []Direction, f Features) (means string, warnings []string, err error) {
+	for try := 0; ; try++ {
+		var found []string
+		warnings = nil
+		for _, d := range ds {
+			m, w, err := Means(e, d, f)
+			if err != nil {
+				return "", nil, err
+			}
+			if !slices.Contains(found, m) {
+				found = append(found, m)
+			}
+			if w != "" && !slices.Contains(warnings, w) {
+				warnings = append(warnings, w)
+			}
+		}
+		switch {
+		case len(found) == 1:
+			return found[0], warnings, nil
+		case len(found) == 0:
+			return "", nil, errors.New("a network fault needs a direction")
+		case try > 0 || !slices.Contains(found, ByNFQueue):
+			return "", nil, fmt.Errorf("%s is done by %s here, and one fault has one means: declare a fault for each direction", e.Kind, strings.Join(found, " for one direction and by ")+" for the other")
+		}
+		f.Netem = false
+	}
+}
+
 func chooseMeans(e Effect, d Direction, f Features) (means, warning string, err error) {
 	numgen := e.Percent >= 100 || f.Numgen
 	switch e.Kind {
@@ -42,7 +74,11 @@ func chooseMeans(e Effect, d Direction, f Features) (means, warning string, err 
 		if d == Egress && e.Reject == RejectICMP {
 			warning = "a program here that sends datagrams is told \"operation not permitted\" by the call itself, besides the ICMP error"
 		}
-		return ByNFTables, warning, f.need("reject", f.Reject)
+		err := f.need("reject", f.Reject)
+		if err == nil && d == Ingress {
+			err = f.need("reject ingress", f.RejectIngress)
+		}
+		return ByNFTables, warning, err
 
 	case Loss:
 		if e.Correlation == 0 {

@@ -38,6 +38,9 @@ type classUse struct {
 	class   uint32
 }
 
+// Means is what does the fault: ByNetem, and so on.
+func (p *Prepared) Means() string { return p.means }
+
 // Prepare does all costly work for a fault. Nothing is in effect yet. The id is for people who list the rules.
 func (s *Space) Prepare(id string, selectors []Selector, e Effect) (_ *Prepared, err error) {
 	if len(selectors) == 0 {
@@ -46,19 +49,16 @@ func (s *Space) Prepare(id string, selectors []Selector, e Effect) (_ *Prepared,
 	if e.Kind == Reorder && e.Delay == 0 {
 		e.Delay = DefaultHold
 	}
-	means := ""
+	var directions []Direction
 	for _, sel := range selectors {
 		if err := sel.check(); err != nil {
 			return nil, err
 		}
-		m, _, err := Means(e, sel.Direction, s.features)
-		if err != nil {
-			return nil, err
-		}
-		if means != "" && m != means {
-			return nil, fmt.Errorf("one fault cannot be by %s for one direction and by %s for the other: prepare two", means, m)
-		}
-		means = m
+		directions = append(directions, sel.Direction)
+	}
+	means, _, err := MeansForAll(e, directions, s.features)
+	if err != nil {
+		return nil, err
 	}
 	if e.Kind == Reject && e.Reject == RejectTCPReset {
 		if selectors, err = onlyTCP(selectors); err != nil {

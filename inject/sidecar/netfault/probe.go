@@ -11,27 +11,31 @@ import (
 type Features struct {
 	Kernel string // its release, as uname has it
 
-	NFT     bool // nftables
-	Owner   bool // tables that end with their process
-	Numgen  bool // random numbers in rules
-	Reject  bool
-	NFQueue bool // packets handed to user space
-	Compat  bool // NFQueue needs the iptables target NFQUEUE, for want of nft_queue
-	Dup     bool // copies of packets, IPv4 and IPv6
-	Forward bool // packets taken from one device's ingress to another
-	Netem   bool
-	TBF     bool
-	Prio    bool
-	HTB     bool
-	IFB     bool
+	NFT    bool // nftables
+	Owner  bool // tables that end with their process
+	Numgen bool // random numbers in rules
+	Reject bool
+	// RejectIngress: incoming packets are rejected before routing, which the kernel has learned later.
+	RejectIngress bool
+	NFQueue       bool // packets handed to user space
+	Compat        bool // NFQueue needs the iptables target NFQUEUE, for want of nft_queue
+	Dup           bool // copies of packets, IPv4 and IPv6
+	Forward       bool // packets taken from one device's ingress to another
+	Netem         bool
+	TBF           bool
+	Prio          bool
+	HTB           bool
+	IFB           bool
 
-	// Missing says of each field that is false, by its name in lower case, what the kernel lacks and what to do about it.
+	// Missing says of each field that is false, by its name in lower case with spaces, what the kernel lacks and what to do about it.
 	Missing map[string]string
 }
 
 // Probe tries what the kernel can do in the current namespace. Nothing that it tries takes effect: transactions of nftables
-// are not ended, and qdiscs and devices are asked for in ways that the kernel refuses once it has found their kind.
-func Probe() (Features, error) {
+// are not ended, and qdiscs and devices are asked for in ways that the kernel refuses once it has found their kind. Which hook a
+// rule may hang in the kernel says only of a table that is really there: that is tried where nobody else is in the namespace, and
+// taken for granted elsewhere.
+func Probe(alone bool) (Features, error) {
 	f := Features{Missing: map[string]string{}}
 	var name unix.Utsname
 	if err := unix.Uname(&name); err != nil {
@@ -64,6 +68,12 @@ func Probe() (Features, error) {
 	note(&f.Owner, "owner", nft.try(probeTable(unix.NFPROTO_INET, true)), "the kernel knows no tables that end with their process; it would have to be Linux 5.12 or newer")
 	note(&f.Numgen, "numgen", nft.tryRule(unix.NFPROTO_INET, share(50)), "the kernel draws no random numbers in rules; it would need the module nft_numgen (CONFIG_NFT_NUMGEN)")
 	note(&f.Reject, "reject", nft.tryRule(unix.NFPROTO_INET, rule{rejectUnreachable()}), "the kernel cannot reject packets; it would need the module nft_reject_inet (CONFIG_NFT_REJECT_INET)")
+	if f.RejectIngress = f.Reject; !f.Reject {
+		f.Missing["reject ingress"] = f.Missing["reject"]
+	} else if alone {
+		note(&f.RejectIngress, "reject ingress", nft.tryHooked(rule{rejectUnreachable()}, hooksFor(unix.NFPROTO_INET, Ingress, Reject)),
+			"the kernel cannot reject packets before routing, where those that come in are rejected; it would have to be Linux 5.9 or newer")
+	}
 	dup := nft.tryRule(unix.NFPROTO_IPV4, duplicate(unix.NFPROTO_IPV4, 0, Egress))
 	if dup == nil {
 		dup = nft.tryRule(unix.NFPROTO_IPV6, duplicate(unix.NFPROTO_IPV6, 0, Egress))
@@ -114,6 +124,19 @@ func (c *conn) tryRule(family byte, r rule) error {
 			cat(str(unix.NFTA_CHAIN_TABLE, probeName), str(unix.NFTA_CHAIN_NAME, chain))},
 		nftMessage{unix.NFT_MSG_NEWRULE, unix.NLM_F_CREATE | unix.NLM_F_APPEND, family,
 			cat(str(unix.NFTA_RULE_TABLE, probeName), str(unix.NFTA_RULE_CHAIN, chain), nest(unix.NFTA_RULE_EXPRESSIONS, r...))})
+}
+
+// tryHooked says whether the kernel takes a rule in hooks, of a table that is there for a moment.
+func (c *conn) tryHooked(r rule, hooks []hook) error {
+	messages := []nftMessage{newTable(unix.NFPROTO_INET, false)}
+	for _, h := range hooks {
+		base := chainRef{unix.NFPROTO_INET, h.name}
+		messages = append(messages, newBaseChain(base, h.number, h.priority, nil), newRule(base, r))
+	}
+	if err := c.transact(messages...); err != nil {
+		return err
+	}
+	return c.transact(deleteTable(unix.NFPROTO_INET))
 }
 
 // try sends a transaction without its end: the kernel says whether it takes the messages, and then forgets them.

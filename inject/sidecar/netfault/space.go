@@ -256,7 +256,7 @@ func (s *Space) useClass(d Direction, leaf func(link) leafQdisc) (devices []link
 		use := s.roots[l.index]
 		if use == nil {
 			if q := root(all, l.index); q.handle != 0 {
-				return devices, class, fmt.Errorf("the device %s has a qdisc already, %s %x:, which is not the system's default and could not be put back exactly; remove it, or choose a fault that needs none", l.name, q.kind, q.handle>>16)
+				return devices, class, occupied(l, q)
 			}
 			if err := s.route.addRoot(l.index, s.features); err != nil {
 				return devices, class, fmt.Errorf("no classful qdisc on the device %s: %w", l.name, err)
@@ -275,6 +275,34 @@ func (s *Space) useClass(d Direction, leaf func(link) leafQdisc) (devices []link
 		}
 	}
 	return devices, class, nil
+}
+
+func occupied(l link, q qdisc) error {
+	return fmt.Errorf("the device %s has a qdisc already, %s %x:, which is not the system's default and could not be put back exactly; remove it, or choose a fault that needs none", l.name, q.kind, q.handle>>16)
+}
+
+// Occupied says which device of the namespace has a qdisc that is neither the system's default nor ours, so that no fault can be done
+// through a qdisc there; "" if none has.
+func Occupied() (string, error) {
+	route, err := dial(unix.NETLINK_ROUTE)
+	if err != nil {
+		return "", fmt.Errorf("no netlink socket for devices: %w", err)
+	}
+	defer route.close()
+	devices, err := (&Space{route: route}).devices()
+	if err != nil {
+		return "", err
+	}
+	all, err := route.qdiscs()
+	if err != nil {
+		return "", err
+	}
+	for _, l := range devices {
+		if q := root(all, l.index); q.handle != 0 && q.handle != rootHandle {
+			return occupied(l, q).Error(), nil
+		}
+	}
+	return "", nil
 }
 
 // devices lists the devices that are up, loopback and our own left out.

@@ -139,7 +139,7 @@ var probed = sync.OnceValues(func() (f Features, err error) {
 		defer close(done)
 		runtime.LockOSThread()
 		if err = unix.Unshare(unix.CLONE_NEWNET); err == nil {
-			f, err = Probe()
+			f, err = Probe(true)
 		}
 	}()
 	<-done
@@ -155,7 +155,7 @@ func variants(t testing.TB) map[string]Features {
 		t.Fatalf("the kernel cannot be probed (this test must run as root): %v", err)
 	}
 	all := map[string]Features{"best": f}
-	for name, has := range map[string]bool{"without netem": f.Netem && f.NFQueue, "without prio": f.Netem && f.Prio && f.HTB, "without dup": f.Netem && f.Dup} {
+	for name, has := range map[string]bool{"without netem": f.Netem && f.NFQueue, "without prio": f.Netem && f.Prio && f.HTB, "without dup": f.Netem && f.Dup, "without ifb": f.Netem && f.IFB && f.NFQueue} {
 		if has {
 			all[name] = f.variant(name)
 		}
@@ -172,6 +172,8 @@ func (f Features) variant(name string) Features {
 		f.Prio = false
 	case "without dup":
 		f.Dup = false
+	case "without ifb":
+		f.IFB = false
 	}
 	return f
 }
@@ -417,4 +419,31 @@ func firstTable(rules string) string {
 		lines = append(lines, l)
 	}
 	return strings.Join(lines, "\n")
+}
+
+// Whether a rule may hang in a hook is tried in that hook: in a chain without one the kernel takes it in any case.
+func TestRulesAreTriedInTheirHooks(t *testing.T) {
+	e := newEnds(t)
+	in(t, e.target, func() {
+		c, err := dial(unix.NETLINK_NETFILTER)
+		if err != nil {
+			t.Error(err)
+			return
+		}
+		defer c.close()
+		reject := rule{rejectUnreachable()}
+		if err := c.tryRule(unix.NFPROTO_INET, reject); err != nil {
+			t.Errorf("without a hook: %v", err)
+		}
+		if err := c.tryHooked(reject, []hook{{"postrouting", unix.NF_INET_POST_ROUTING, afterTranslation}}); err == nil {
+			t.Error("the kernel takes a reject after routing")
+		}
+		hooks := hooksFor(unix.NFPROTO_INET, Ingress, Reject)
+		if err := c.tryHooked(reject, hooks); err != nil {
+			t.Errorf("%v: %v", hooks, err)
+		}
+	})
+	if left := run(t, "ip", "netns", "exec", e.target, "nft", "list", "ruleset"); left != "" {
+		t.Errorf("nft lists\n%s", left)
+	}
 }
