@@ -212,7 +212,10 @@ func (f *facts) blindSentence(id string, b journal.BlindSpot) Sentence {
 	case journal.BlindGap:
 		return stretch("was not scraped")
 	}
-	return say(ids, "Something could not have been seen: {}.", Name(strings.TrimSpace(string(b.What)+" "+b.Name)))
+	if b.Name == "" {
+		return say(ids, "Something could not have been seen: {}.", Name(b.What))
+	}
+	return say(ids, "Something could not have been seen: {} {}.", Name(b.What), Name(b.Name))
 }
 
 type jsonMoved struct {

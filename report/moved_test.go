@@ -111,7 +111,7 @@ func TestWhatElseMoved(t *testing.T) {
 		"| appeared | no samples | 7 | 7 | 0.8333 | nothing | rank 0.2 |", "rank 0.31: within the noise",
 		"| moved and stayed | 2026-11-21 10:04:31 | 10:05:02.5 | 10:05:02.5 | 1 |", "| moved and stayed | 1 | 2 | 2 | 0.75 |", "### What else moved, continued",
 		"## What could not have been seen", "`checkout_stays_quick` looks back 3 s, and there is a sample about every 1 s",
-		"did not answer when it was scraped from 10:05:02", "the longest of 2 such times", "Something could not have been seen: `of a later version x`",
+		"did not answer when it was scraped from 10:05:02", "the longest of 2 such times", "Something could not have been seen: `of a later version` `x`",
 	}, []string{"No sham run"})
 
 	whole := withMoved(compared(2))

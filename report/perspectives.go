@@ -182,9 +182,9 @@ func (f *facts) notCounted() Para {
 		text := "{} {} sealed before the first injection, and what stood in {} then does not stand there now: "
 		args := []Value{Count{N: k}, plural(k, "prediction was", "predictions were"), Name(journal.PeopleFile)}
 		if n == 0 {
-			return Para{say([]string{f.seal.id}, text+"no prediction is counted.", args...)}
+			return Para{say(cite(f.seal.id, f.last), text+"no prediction is counted.", args...)}
 		}
-		return Para{say(append([]string{f.seal.id}, ids...), text+"the {} {} not counted.", append(args, Count{n, ids}, plural(n, "prediction in it is", "predictions in it are"))...)}
+		return Para{say(cite(append([]string{f.seal.id, f.last}, ids...)...), text+"the {} {} not counted.", append(args, Count{n, ids}, plural(n, "prediction in it is", "predictions in it are"))...)}
 	case n == 0:
 		return nil
 	case f.seal == nil:

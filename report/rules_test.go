@@ -11,6 +11,7 @@ import (
 	"strings"
 	"testing"
 	"time"
+	"unicode"
 
 	"gameday/runner/journal"
 )
@@ -20,25 +21,31 @@ type known struct {
 	times   map[int64]bool // nanoseconds
 	spans   []time.Duration
 	numbers []float64
+	lengths []int // of lists
+	texts   []string
 }
 
 func (k *known) read(v any) {
 	switch v := v.(type) {
 	case map[string]any:
-		for _, x := range v {
+		for name, x := range v {
+			k.texts = append(k.texts, name)
 			k.read(x)
 		}
 	case []any:
-		k.numbers = append(k.numbers, float64(len(v)))
+		k.lengths = append(k.lengths, len(v))
 		for _, x := range v {
 			k.read(x)
 		}
+	case bool:
+		k.texts = append(k.texts, strconv.FormatBool(v))
 	case float64:
 		k.numbers = append(k.numbers, v)
 		if v > 1e9 { // the value of a metric, in seconds since 1970
 			k.times[time.UnixMilli(int64(v*1000)).UnixNano()] = true
 		}
 	case string:
+		k.texts = append(k.texts, v)
 		if t, err := time.Parse(time.RFC3339Nano, v); err == nil {
 			k.times[t.UnixNano()] = true
 		} else if d, err := time.ParseDuration(v); err == nil {
@@ -63,9 +70,13 @@ type reader struct {
 	t    *testing.T
 	x    *Index
 	each map[string]*known
+	last string // stands for what is wrong with the record as well
+	rec  *journal.Record
 }
 
-func newReader(t *testing.T, x *Index) *reader { return &reader{t, x, map[string]*known{}} }
+func newReader(t *testing.T, d *Draft) *reader {
+	return &reader{t, d.Index, map[string]*known{}, d.facts.last, d.facts.rec}
+}
 
 // of is what several pieces hold together.
 func (r *reader) of(ids []string) *known {
@@ -73,41 +84,51 @@ func (r *reader) of(ids []string) *known {
 	for _, id := range ids {
 		if r.each[id] == nil {
 			r.each[id] = knownOf(r.t, r.x, id)
+			if id == r.last {
+				r.each[id].add(r.t, r.rec.Damage)
+			}
 		}
 		k := r.each[id]
 		maps.Copy(all.times, k.times)
-		all.spans, all.numbers = append(all.spans, k.spans...), append(all.numbers, k.numbers...)
+		all.spans, all.numbers, all.texts = append(all.spans, k.spans...), append(all.numbers, k.numbers...), append(all.texts, k.texts...)
+		all.lengths = append(all.lengths, k.lengths...)
 	}
 	return all
 }
 
+// add reads a value as it stands in the record.
+func (k *known) add(t *testing.T, v any) {
+	b, err := json.Marshal(v)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var x any
+	if err := json.Unmarshal(b, &x); err != nil {
+		t.Fatal(err)
+	}
+	k.read(x)
+}
+
 func knownOf(t *testing.T, x *Index, id string) *known {
 	k := &known{times: map[int64]bool{}}
-	add := func(v any) {
-		b, err := json.Marshal(v)
-		if err != nil {
-			t.Fatal(err)
-		}
-		var x any
-		if err := json.Unmarshal(b, &x); err != nil {
-			t.Fatal(err)
-		}
-		k.read(x)
-	}
+	add := func(v any) { k.add(t, v) }
 	for _, e := range x.Events {
 		if e.ID == id {
 			add(e.Event)
 			switch d := e.Event.Payload.(type) { // a list that is not there counts as empty
 			case *journal.Declared:
-				k.numbers = append(k.numbers, float64(len(d.Hypotheses)), float64(len(d.Guardrails)), float64(len(d.Faults)))
+				k.lengths = append(k.lengths, len(d.Hypotheses), len(d.Guardrails), len(d.Faults))
+			case *journal.PredictionsSealed:
+				k.texts = append(k.texts, journal.PeopleFile) // which is what it seals
 			case *journal.AlertsDeclared:
-				k.numbers = append(k.numbers, float64(len(d.Expected)), float64(len(d.Rules)))
+				k.lengths = append(k.lengths, len(d.Expected), len(d.Rules))
 			}
 		}
 	}
 	for _, q := range x.Queries {
 		if q.ID == id {
 			add(q.Every)
+			k.texts = append(k.texts, q.ID, "samples/"+q.ID+".jsonl", q.Name, q.Text, string(q.Purpose))
 			if q.Query != nil {
 				add(q.Query.Samples)
 			}
@@ -133,6 +154,17 @@ func (k *known) span(d time.Duration) bool {
 	return false
 }
 
+// plainly is a text as JSON keeps it, on one line.
+func plainly(s string) string {
+	return strings.Join(strings.FieldsFunc(strings.ToValidUTF8(s, "\ufffd"), func(r rune) bool { return unicode.IsSpace(r) || r == '_' }), " ")
+}
+
+// text is within something that is recorded.
+func (k *known) text(s string) bool {
+	s = plainly(s)
+	return slices.ContainsFunc(k.texts, func(x string) bool { return strings.Contains(plainly(x), s) })
+}
+
 func (k *known) number(f float64) bool {
 	return slices.ContainsFunc(k.numbers, func(x float64) bool {
 		return x == f || x == -f || math.IsNaN(x) && math.IsNaN(f)
@@ -146,7 +178,7 @@ func (k *known) values(d *Draft, args []Value, ids []string) []Value {
 		ok := true
 		switch v := v.(type) {
 		case Count:
-			ok = k.number(float64(v.N))
+			ok = slices.Contains(k.numbers, float64(v.N)) || slices.Contains(k.lengths, v.N)
 			if v.Of != nil {
 				ok = len(v.Of) == v.N
 				for _, id := range v.Of {
@@ -159,7 +191,17 @@ func (k *known) values(d *Draft, args []Value, ids []string) []Value {
 			ok = k.number(float64(v))
 		case Seed:
 			ok = true // beyond what a float64 holds exactly; the event is cited
-		case Place, Tally, Verdict:
+		case Tally: // of samples, and no piece of evidence has it
+		case Place:
+			ok = k.number(float64(v))
+		case Verdict:
+			ok = k.text(string(v))
+		case Quote:
+			ok = k.text(string(v))
+		case Name:
+			ok = k.text(string(v))
+		case Prose:
+			ok = k.text(string(v))
 		case Dur:
 			ok = k.span(time.Duration(v))
 		case At:
@@ -201,7 +243,7 @@ func (k *known) values(d *Draft, args []Value, ids []string) []Value {
 			wrong = append(wrong, k.values(d, v, ids)...)
 		case Inner:
 			wrong = append(wrong, k.values(d, v.Args, ids)...)
-		case Name, Quote, Prose, Command, Labels:
+		case Command, Labels:
 		default:
 			ok = false
 		}
@@ -258,6 +300,13 @@ func TestRulesCatchWhatBreaksThem(t *testing.T) {
 		"a wrong share of dose": say([]string{"E1"}, "Then {}.", DoubledPercent(31)),
 		"a margin of others":    say([]string{"Q2"}, "It was {}, {}.", against(point(3)), Left(*point(49))),
 		"a margin as others":    say([]string{"Q2"}, "It was {}, {}.", against(point(3)), Inner(marginPhrase(marginOf(point(49))))),
+		"a wrong line":          say([]string{"E1"}, "It is in line {}.", Place(77)),
+		"a verdict of others":   say([]string{"E1"}, "It is {}.", Verdict(journal.Inconclusive)),
+		"a name of nothing":     say([]string{"E1"}, "It is {}.", Name("shop-nothing")),
+		"words of nobody":       say([]string{"E1"}, "It said {}.", Quote("I am the walrus")),
+		"prose of nobody":       say([]string{"E1"}, "It said: {}", Prose("because of 7 walruses")),
+		"a count below zero":    say([]string{"E2"}, "There were {}.", Count{N: -2}),
+		"a length as a value":   say([]string{"Q2"}, "It was {}.", Num(float64(len(rec.Queries["Q2"].Samples)))),
 		"a missing value":       say([]string{"E1"}, "It was {}."),
 	} {
 		d := Build(rec)
@@ -314,7 +363,7 @@ func breaches(t *testing.T, d *Draft) []string {
 	if err := d.check(); err != nil {
 		return []string{err.Error()}
 	}
-	evidence := newReader(t, d.Index)
+	evidence := newReader(t, d)
 	check := func(section string, p Phrase, ids []string) {
 		text := p.plainText(d.Clock)
 		for _, tmpl := range ourWords(p) {
