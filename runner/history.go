@@ -81,7 +81,7 @@ func (d *deeds) take(e journal.Event) {
 // Recall rebuilds the history of a run from its record. The verdicts that are recorded carry the ends of the phases; where there
 // is none, they are those of the events.
 func Recall(rec *journal.Record) History {
-	h := History{Injected: true, Sham: rec.Started().Sham, Medians: map[string]medians{}, Samples: map[string][]journal.Sample{}}
+	h := History{Injected: true, Sham: rec.Started().Sham, Usual: map[string]usual{}, Samples: map[string][]journal.Sample{}}
 	var baseline, fault, recovery, undone, judged, last time.Time
 	verdicts := slices.ContainsFunc(rec.Events, func(e journal.Event) bool {
 		switch e.Payload.(type) {
@@ -121,13 +121,13 @@ func Recall(rec *journal.Record) History {
 			}
 		case *journal.BaselineJudged:
 			for id := range rec.Queries {
-				h.Medians[id] = medians{}
+				h.Usual[id] = usual{medians: map[string]float64{}}
 			}
 			for _, m := range p.Medians {
-				if h.Medians[m.QueryID] == nil {
-					h.Medians[m.QueryID] = medians{}
+				if h.Usual[m.QueryID].medians == nil {
+					h.Usual[m.QueryID] = usual{medians: map[string]float64{}}
 				}
-				h.Medians[m.QueryID][seriesKey(m.Labels)] = float64(m.Median)
+				h.Usual[m.QueryID].medians[seriesKey(m.Labels)] = float64(m.Median)
 			}
 		case *journal.FaultNotInjected:
 			h.Injected = h.Injected && h.Stopped // while the run was being ended, that was the reason

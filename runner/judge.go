@@ -29,7 +29,7 @@ type History struct {
 	Stopped bool
 	// NoRecovery: the scenario has a recovery of no length, so nothing is claimed for it.
 	NoRecovery bool
-	Medians    map[string]medians // by query id
+	Usual      map[string]usual // by query id
 	Samples    map[string][]journal.Sample
 	// Deeds are when the faults took effect and were undone, as exactly as that was seen.
 	Deeds deeds

@@ -1,7 +1,6 @@
 package runner
 
 import (
-	"maps"
 	"math"
 	"slices"
 
@@ -10,47 +9,21 @@ import (
 )
 
 // gate judges the baseline of every query: all samples after the warm-up must hold, and there must be at least minBaseline.
-// It also returns the medians that `baseline` stands for.
-func gate(queries []PlannedQuery, h History) (journal.BaselineJudged, map[string]medians) {
+// It also returns what the baseline has shown of each.
+func gate(queries []PlannedQuery, h History) (journal.BaselineJudged, map[string]usual) {
 	out := journal.BaselineJudged{Passed: true}
-	all := map[string]medians{}
+	all := map[string]usual{}
 	for _, q := range queries {
-		m, rows := baselineMedians(q, h)
-		all[q.ID] = m
+		u, rows := baselineOf(q, h)
+		all[q.ID] = u
 		out.Medians = append(out.Medians, rows...)
-		h.Medians = all
+		h.Usual = all
 		if f := gateFailure(look(q, h)); f != nil {
 			out.Passed = false
 			out.Failures = append(out.Failures, *f)
 		}
 	}
 	return out, all
-}
-
-// baselineMedians is the median of every series of a query in the baseline phase, after the warm-up.
-func baselineMedians(q PlannedQuery, h History) (medians, []journal.SeriesMedian) {
-	values := map[string][]float64{}
-	labels := map[string]map[string]string{}
-	raw := view{q: q, h: h}
-	for _, s := range h.Samples[q.ID] {
-		raw.all = append(raw.all, seen{Sample: s})
-	}
-	for _, s := range raw.in(journal.Baseline) {
-		for _, v := range s.Series {
-			if f := float64(v.Value); !math.IsNaN(f) && !math.IsInf(f, 0) {
-				k := seriesKey(v.Labels)
-				values[k] = append(values[k], f)
-				labels[k] = v.Labels
-			}
-		}
-	}
-	m := medians{}
-	var rows []journal.SeriesMedian
-	for _, k := range slices.Sorted(maps.Keys(values)) {
-		m[k] = median(values[k])
-		rows = append(rows, journal.SeriesMedian{QueryID: q.ID, Labels: labels[k], Median: journal.Number(m[k]), Samples: len(values[k])})
-	}
-	return m, rows
 }
 
 // gateFailure says what keeps the baseline of a query from passing; nil if nothing does. A hypothesis that is not judged in the

@@ -55,7 +55,7 @@ func TestIntervalsContainTheTruth(t *testing.T) {
 			}
 			h.Samples[q.ID] = append(h.Samples[q.ID], s)
 		}
-		_, h.Medians = gate([]PlannedQuery{q}, h)
+		_, h.Usual = gate([]PlannedQuery{q}, h)
 		v := judge(q, h)
 
 		contains := func(what string, seconds float64, least, most journal.Duration) {

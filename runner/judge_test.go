@@ -52,7 +52,7 @@ func TestHoldSeries(t *testing.T) {
 		t.Run(tt.says, func(t *testing.T) {
 			q := hypothesis(t, tt.arguments)
 			s := sample(1, tt.values...)
-			if err := hold(q, &s, nil); err != nil {
+			if err := hold(q, &s, usual{}); err != nil {
 				t.Fatal(err)
 			}
 			if s.State != tt.want {
@@ -74,7 +74,7 @@ func TestBaselinePerSeries(t *testing.T) {
 	h := History{Start: began, FaultStart: second(4.5), LastUndo: second(7.5), End: second(7.6), Injected: true, Samples: map[string][]journal.Sample{
 		"Q1": {sample(1, 10, 100), sample(2, 20, 200), sample(3, 10, 100), sample(4, 20, math.NaN()), sample(5, 22, 150), sample(6, 22, 150), sample(7, 22, 150)}}}
 	var judged journal.BaselineJudged
-	judged, h.Medians = gate([]PlannedQuery{q}, h)
+	judged, h.Usual = gate([]PlannedQuery{q}, h)
 	want := []journal.SeriesMedian{{QueryID: "Q1", Labels: label("0"), Median: 15, Samples: 4}, {QueryID: "Q1", Labels: label("1"), Median: 100, Samples: 3}}
 	if diff := cmp.Diff(want, judged.Medians); diff != "" {
 		t.Error(diff)
@@ -447,7 +447,7 @@ func TestManySeries(t *testing.T) {
 func BenchmarkJudge(b *testing.B) {
 	q := hypothesis(b, "expect = value < 5 + baseline\ntolerate = \"3s\"")
 	h := hour(q, 20)
-	_, h.Medians = gate([]PlannedQuery{q}, h)
+	_, h.Usual = gate([]PlannedQuery{q}, h)
 	for b.Loop() {
 		judge(q, h)
 	}

@@ -7,7 +7,7 @@ import (
 	"gameday/runner/journal"
 )
 
-// A view is what the samples of one query say, each held against the condition with the medians that are known.
+// A view is what the samples of one query say, each held against the condition with what is known of the baseline.
 type view struct {
 	q   PlannedQuery
 	h   History
@@ -23,10 +23,10 @@ type seen struct {
 // look evaluates all samples of a query. The history is left as it is.
 func look(q PlannedQuery, h History) view {
 	v := view{q: q, h: h}
-	m := h.Medians[q.ID]
+	u := h.Usual[q.ID]
 	for _, s := range sorted(h.Samples[q.ID]) {
 		s.Series = slices.Clone(s.Series)
-		err := hold(q, &s, m)
+		err := hold(q, &s, u)
 		if s.State == journal.Waiting {
 			s.State, s.Error = journal.NoData, "the baseline is not known"
 		}

@@ -19,7 +19,7 @@ type liveQuery struct {
 	refuted bool
 	tripped bool
 	blind   bool
-	medians medians
+	usual   usual
 }
 
 // recordSample writes a sample down and follows what it means.

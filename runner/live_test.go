@@ -38,7 +38,7 @@ func follow(t *testing.T, q PlannedQuery, text string, order ...int) (events []j
 	}
 	for _, i := range order {
 		s := samples[i]
-		_ = hold(q, &s, h.Medians[q.ID])
+		_ = hold(q, &s, h.Usual[q.ID])
 		r.recordSample(q, s)
 	}
 	if err := r.closeRecord(); err != nil {

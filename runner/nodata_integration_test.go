@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"strings"
 	"testing"
 
@@ -17,7 +18,7 @@ var noData = []struct {
 	want            journal.Verdict
 	why             journal.Reason
 }{
-	{"control", "query = \"steady\"\nexpect = value < 10\ntolerate = \"1s\"", journal.Held, journal.ReasonHeld},
+	{"control", "query = \"steady{job=\\\"numbers\\\"}\"\nexpect = value < 10\ntolerate = \"1s\"", journal.Held, journal.ReasonHeld},
 	{"no_series", "query = \"nothing_of_this_name\"\nexpect = value < 10", journal.Inconclusive, journal.ReasonNoData},
 	{"no_series_for_any", "query = \"nothing_of_this_name\"\nexpect = value < 10\nmatch = \"any\"", journal.Inconclusive, journal.ReasonNoData},
 	{"no_series_within", "query = \"nothing_of_this_name\"\nexpect = value < 10\nwithin = \"1s\"", journal.Inconclusive, journal.ReasonNoData},
@@ -29,6 +30,13 @@ var noData = []struct {
 	{"vanished", "query = \"vanishing\"\nexpect = value < 10", journal.Inconclusive, journal.ReasonNoData},
 	{"target_went_away", "query = \"mortal\"\nexpect = value < 10", journal.Inconclusive, journal.ReasonNoData},
 	{"rate_of_what_went_away", "query = \"rate(mortal[1s])\"\nexpect = value < 10", journal.Inconclusive, journal.ReasonNoData},
+	{"one_of_two_vanished", "query = \"pair\"\nexpect = value < 10", journal.Inconclusive, journal.ReasonNoData},
+	{"one_of_two_vanished_compared", "query = \"pair\"\nexpect = value <= 1.5 * baseline", journal.Inconclusive, journal.ReasonNoData},
+	{"one_of_two_vanished_counted", "query = \"pair\"\nexpect = value < 10\nno_data = \"violates\"", journal.Refuted, journal.ReasonNoDataCounted},
+	{"one_of_two_vanished_any", "query = \"pair\"\nexpect = value < 10\nmatch = \"any\"\ntolerate = \"1s\"", journal.Held, journal.ReasonHeld},
+	{"one_of_two_vanished_declared", "query = \"pair\"\nexpect = value < 10\nno_data = \"holds\"\ntolerate = \"1s\"", journal.Held, journal.ReasonHeld},
+	{"one_of_two_targets_went_away", "query = \"last_over_time(shared[1s])\"\nexpect = value < 10", journal.Inconclusive, journal.ReasonNoData},
+	{"one_of_two_gone_in_the_recovery", "query = \"late_pair\"\nexpect = value < 10\nphases = [\"recovery\"]", journal.Inconclusive, journal.ReasonNoData},
 	{"target_never_up", "query = \"anything{job=\\\"nobody\\\"}\"\nexpect = value < 10", journal.Inconclusive, journal.ReasonNoData},
 	{"status_of_a_dead_service", "query = \"probe_http_status_code{job=\\\"dying\\\"}\"\nexpect = value < 500", journal.Inconclusive, journal.ReasonNoData},
 	{"time_of_a_dead_service", "query = \"probe_duration_seconds{job=\\\"dying\\\"}\"\nexpect = value < 0.5", journal.Inconclusive, journal.ReasonNoData},
@@ -38,7 +46,7 @@ var noData = []struct {
 	{"gone_in_the_recovery", "query = \"ends\"\nexpect = value < 10\nphases = [\"recovery\"]", journal.Inconclusive, journal.ReasonNoData},
 }
 
-// TestNoDataIsNeverAPass goes through all of them on both sources: none ends in held.
+// TestNoDataIsNeverAPass goes through all of them on both sources: none ends in held, unless its scenario says so.
 func TestNoDataIsNeverAPass(t *testing.T) {
 	t.Parallel()
 	const nobody = "127.0.0.1:1"
@@ -50,7 +58,9 @@ func TestNoDataIsNeverAPass(t *testing.T) {
 			mortal.set("mortal", "1")
 			dying := httptest.NewServer(http.NotFoundHandler())
 			defer dying.Close()
-			for name, v := range map[string]string{"zero": "0", `many{n="1"}`: "1", `many{n="2"}`: "1", `requests_total{code="200"}`: "7", "vanishing": "1", "ends": "1"} {
+			mortal.set("shared", "1")
+			s.numbers.set("shared", "1")
+			for name, v := range map[string]string{"zero": "0", `pair{n="1"}`: "1", `pair{n="2"}`: "1", `late_pair{n="1"}`: "1", `late_pair{n="2"}`: "1", `many{n="1"}`: "1", `many{n="2"}`: "1", `requests_total{code="200"}`: "7", "vanishing": "1", "ends": "1"} {
 				s.numbers.set(name, v)
 			}
 			var head string
@@ -81,15 +91,25 @@ func TestNoDataIsNeverAPass(t *testing.T) {
 				switch ev.Payload.(type) {
 				case *journal.FaultVerified:
 					s.numbers.drop("vanishing")
+					s.numbers.drop(`pair{n="2"}`)
 					mortal.fail(true)
 					dying.Close()
 				case *journal.UndoVerified:
 					s.numbers.drop("ends")
+					s.numbers.drop(`late_pair{n="2"}`)
 				}
 			})
 			s.ended(e, journal.OutcomeRefuted, runner.ExitRefuted)
 			for _, x := range noData {
 				e.wantVerdict(t, x.name, x.want, x.why)
+				if x.why == journal.ReasonNoData && !slices.ContainsFunc(events[*journal.HypothesisState](e.rec), func(s *journal.HypothesisState) bool {
+					return s.Hypothesis == x.name && s.To == journal.NoData && s.Detail != ""
+				}) {
+					t.Errorf("nobody was told while it went on that %s had no data", x.name)
+				}
+			}
+			if v := e.verdict(t, "one_of_two_vanished"); !strings.Contains(v.Detail, `n="2"`) {
+				t.Errorf("what was missing is not said: %q", v.Detail)
 			}
 
 			// Compared with a baseline that is not there: nothing is injected.

@@ -499,7 +499,7 @@ func preview(ctx context.Context, src metrics.Source, q PlannedQuery, now time.T
 	if q.condition().UsesBaseline() {
 		v.Note = "compared with the baseline, which is not known yet"
 	}
-	s := ask(ctx, src, q, now, nil)
+	s := ask(ctx, src, q, now, usual{})
 	v.State, v.Error = s.State, s.Error
 	v.Point = worst(q, s)
 	if v.Point == nil && len(s.Series) > 0 {

@@ -259,9 +259,9 @@ func comparableFault(f journal.FaultPlan) journal.FaultPlan {
 func (re *rejudging) samples(ctx context.Context) error {
 	re.evaluated, re.changes = map[string]bool{}, map[string][]string{}
 	recorded := re.h.Samples
-	then := re.h.Medians
-	re.h.Samples, re.h.Medians = map[string][]journal.Sample{}, nil
-	known := map[string]medians{}
+	then := re.h.Usual
+	re.h.Samples, re.h.Usual = map[string][]journal.Sample{}, nil
+	known := map[string]map[string]float64{}
 	hypotheses, guardrails := declareQueries(re.plan.Queries)
 	now := map[string]asked{}
 	for _, h := range hypotheses {
@@ -284,7 +284,7 @@ func (re *rejudging) samples(ctx context.Context) error {
 		case there && was.query == q.Text && was.every == q.Every:
 			re.h.Samples[q.ID] = recorded[was.id]
 			q.Lookback = was.lookback
-			known[q.ID] = then[was.id]
+			known[q.ID] = then[was.id].medians
 		case re.rec.Started().Source == nil || re.rec.Started().Source.Type != "embedded":
 			problems = append(problems, re.refusal(*q, was, there))
 		default:
@@ -305,24 +305,24 @@ func (re *rejudging) samples(ctx context.Context) error {
 	// The gate is judged as it was then: with what was known when it was judged, and with the medians of then.
 	until := re.h
 	until.FaultStart = re.gateAt
-	_, re.h.Medians = gate(re.plan.Queries, until)
+	_, re.h.Usual = gate(re.plan.Queries, until)
 	for id, m := range known {
 		if m != nil {
-			re.h.Medians[id] = m
+			re.h.Usual[id] = usual{m, re.h.Usual[id].always}
 		}
 	}
-	re.gate = regate(re.plan.Queries, until, re.h.Medians)
+	re.gate = regate(re.plan.Queries, until, re.h.Usual)
 	return nil
 }
 
-// regate is gate with medians that are known.
-func regate(queries []PlannedQuery, h History, m map[string]medians) journal.BaselineJudged {
+// regate is gate with a baseline that is known.
+func regate(queries []PlannedQuery, h History, u map[string]usual) journal.BaselineJudged {
 	out := journal.BaselineJudged{Passed: true}
-	h.Medians = m
+	h.Usual = u
 	for _, q := range queries {
-		_, rows := baselineMedians(q, h)
+		_, rows := baselineOf(q, h)
 		for i := range rows {
-			rows[i].Median = journal.Number(m[q.ID][seriesKey(rows[i].Labels)])
+			rows[i].Median = journal.Number(u[q.ID].medians[seriesKey(rows[i].Labels)])
 		}
 		out.Medians = append(out.Medians, rows...)
 		if f := gateFailure(look(q, h)); f != nil {
@@ -426,7 +426,7 @@ func (re *rejudging) evaluate(ctx context.Context, queries []PlannedQuery, recor
 			if ctx.Err() != nil {
 				return ctx.Err()
 			}
-			s := ask(ctx, src, q, at, nil)
+			s := ask(ctx, src, q, at, usual{})
 			s.Took, s.Phase = 0, re.h.phase(at)
 			re.h.Samples[q.ID] = append(re.h.Samples[q.ID], s)
 		}

@@ -262,13 +262,13 @@ func (r *Run) judgeBaseline() bool {
 	h := r.history()
 	h.FaultStart = time.Now()
 	r.mu.Unlock()
-	judged, m := gate(r.plan.Queries, h)
+	judged, u := gate(r.plan.Queries, h)
 	if r.sampler != nil {
-		r.sampler.setMedians(m)
+		r.sampler.setUsual(u)
 	}
 	r.mu.Lock()
 	for id, q := range r.live {
-		q.medians = m[id]
+		q.usual = u[id]
 	}
 	for _, f := range judged.Failures {
 		r.gateFailed = append(r.gateFailed, f.Name)
@@ -356,12 +356,12 @@ func (e ending) outcome(h History, worst journal.Verdict, claims int) (journal.O
 // history is what is known by now. The caller holds the mutex.
 func (r *Run) history() History {
 	h := History{Start: plain(r.start), FaultStart: plain(r.faultStart), LastUndo: plain(r.lastUndo), Deeds: r.deeds, Injected: r.notDone == "" && !r.faultStart.IsZero(),
-		Sham: r.plan.Sham, Unconfirmed: r.unconfirmed, NoRecovery: r.plan.Scenario.Recovery == 0, EndedEarly: r.endedEarly, HitNothing: r.hitNothing, Medians: map[string]medians{}, Samples: map[string][]journal.Sample{}}
+		Sham: r.plan.Sham, Unconfirmed: r.unconfirmed, NoRecovery: r.plan.Scenario.Recovery == 0, EndedEarly: r.endedEarly, HitNothing: r.hitNothing, Usual: map[string]usual{}, Samples: map[string][]journal.Sample{}}
 	for id, s := range r.samples {
 		h.Samples[id] = sorted(s)
 	}
 	for id, l := range r.live {
-		h.Medians[id] = l.medians
+		h.Usual[id] = l.usual
 	}
 	return h
 }

@@ -14,9 +14,9 @@ import (
 	"gameday/scenarios"
 )
 
-// ask evaluates a query at one time and holds the answer against its condition. medians may be nil: then a condition that
-// needs the baseline waits.
-func ask(ctx context.Context, src metrics.Source, q PlannedQuery, at time.Time, medians medians) journal.Sample {
+// ask evaluates a query at one time and holds the answer against its condition. Where the baseline is not known yet, a condition
+// that needs it waits.
+func ask(ctx context.Context, src metrics.Source, q PlannedQuery, at time.Time, u usual) journal.Sample {
 	began := time.Now()
 	res, err := src.Query(ctx, q.Text, at)
 	s := journal.Sample{At: at.UTC().Round(0), Took: journal.Duration(time.Since(began))}
@@ -28,12 +28,9 @@ func ask(ctx context.Context, src metrics.Source, q PlannedQuery, at time.Time, 
 		s.Series = append(s.Series, journal.SeriesValue{Labels: r.Labels, Value: journal.Number(r.Value)})
 	}
 	sort.SliceStable(s.Series, func(i, j int) bool { return seriesKey(s.Series[i].Labels) < seriesKey(s.Series[j].Labels) })
-	hold(q, &s, medians)
+	hold(q, &s, u)
 	return s
 }
-
-// medians is, per series, the median of the baseline phase.
-type medians map[string]float64
 
 // seriesKey names a series by its labels in one order.
 func seriesKey(labels map[string]string) string {
@@ -51,17 +48,17 @@ func seriesKey(labels map[string]string) string {
 
 // hold holds every series of a sample against the condition and sets its state. For a hypothesis OK means that expect is true,
 // for a guardrail that abort_when is false; one series that is not OK makes the sample violated (with match = "any": all).
-// A series without a number, or without the baseline that the condition needs, is missing, and counts as the file says. The
-// sample's Error says why something is missing, if its state hangs on that. The error is that of a condition which could not be
+// A series without a number, or without the baseline that the condition needs, is missing, and so is one that the baseline always
+// had and the answer has not; that counts as the file says. The sample's Error says why something is missing, if its state hangs on that. The error is that of a condition which could not be
 // evaluated: whatever the file says of missing data, that is never a pass.
-func hold(q PlannedQuery, s *journal.Sample, m medians) error {
+func hold(q PlannedQuery, s *journal.Sample, u usual) error {
 	if s.Error != "" && len(s.Series) == 0 {
 		s.State = missing(q)
 		return nil
 	}
 	s.Error = ""
 	cond := q.condition()
-	if cond.UsesBaseline() && m == nil {
+	if cond.UsesBaseline() && u.medians == nil {
 		s.State = journal.Waiting
 		return nil
 	}
@@ -82,7 +79,7 @@ func hold(q PlannedQuery, s *journal.Sample, m medians) error {
 			continue
 		}
 		if cond.UsesBaseline() {
-			b, ok := m[seriesKey(v.Labels)]
+			b, ok := u.medians[seriesKey(v.Labels)]
 			if !ok {
 				note("this series had no baseline", v.Labels)
 				continue
@@ -108,12 +105,16 @@ func hold(q PlannedQuery, s *journal.Sample, m medians) error {
 			bad++
 		}
 	}
+	lost := u.lost(s.Series)
+	if len(lost) > 0 && why == "" {
+		why = tellLost(lost)
+	}
 	if len(s.Series) == 0 {
 		why = "the query returned no series"
 	}
 	any := q.Hypothesis != nil && q.Hypothesis.MatchAny
 	switch n := len(s.Series); {
-	case any && good > 0, n > 0 && good == n:
+	case any && good > 0, n > 0 && good == n && len(lost) == 0:
 		s.State = journal.Holding
 	case any && n > 0 && bad == n, !any && bad > 0:
 		s.State = journal.Violated
@@ -156,10 +157,10 @@ type sampler struct {
 	record  func(q PlannedQuery, s journal.Sample)
 	timeout time.Duration
 
-	mu      sync.Mutex
-	medians map[string]medians     // by query id
-	asked   map[string][]time.Time // evaluation times whose answer is still out, by query id
-	wg      sync.WaitGroup
+	mu    sync.Mutex
+	usual map[string]usual       // by query id
+	asked map[string][]time.Time // evaluation times whose answer is still out, by query id
+	wg    sync.WaitGroup
 }
 
 // patience is how late a question may be asked on a busy machine. The answer is that of its own evaluation time all the same,
@@ -186,13 +187,13 @@ func (s *sampler) run(ctx context.Context, q PlannedQuery) {
 		phase := s.phase()
 		s.mu.Lock()
 		s.asked[q.ID] = append(s.asked[q.ID], at)
-		m := s.medians[q.ID]
+		u := s.usual[q.ID]
 		s.mu.Unlock()
 		s.wg.Go(func() {
 			// The answer outlives the run's own end for a moment: a sample that was asked for is not thrown away.
 			qctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), s.timeout)
 			defer cancel()
-			sample := ask(qctx, s.src, q, at, m)
+			sample := ask(qctx, s.src, q, at, u)
 			sample.Phase = phase
 			s.record(q, sample)
 			s.mu.Lock()
@@ -231,19 +232,8 @@ func (s *sampler) answered(ctx context.Context, now time.Time) {
 	}
 }
 
-func (s *sampler) setMedians(m map[string]medians) {
+func (s *sampler) setUsual(u map[string]usual) {
 	s.mu.Lock()
-	s.medians = m
+	s.usual = u
 	s.mu.Unlock()
-}
-
-// median is the middle value; of an even number the mean of the two in the middle.
-func median(v []float64) float64 {
-	sort.Float64s(v)
-	n := len(v)
-	lo, hi := v[(n-1)/2], v[n/2]
-	if lo == hi {
-		return lo
-	}
-	return lo/2 + hi/2 // the sum of two large numbers is infinite
 }

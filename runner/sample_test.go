@@ -42,7 +42,7 @@ func TestAsk(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			src := answering(func(context.Context, time.Time) (metrics.Result, error) { return tt.result, tt.err })
-			s := ask(t.Context(), src, hypothesis(t, tt.arguments), began, nil)
+			s := ask(t.Context(), src, hypothesis(t, tt.arguments), began, usual{})
 			if s.State != tt.want || s.Error != tt.says || !s.At.Equal(began) {
 				t.Errorf("the sample is %+v", s)
 			}

@@ -99,7 +99,7 @@ func story(q PlannedQuery, text string) History {
 		h.Samples[q.ID] = append(h.Samples[q.ID], s)
 	}
 	h.End = second(n + 0.6)
-	_, h.Medians = gate([]PlannedQuery{q}, h)
+	_, h.Usual = gate([]PlannedQuery{q}, h)
 	return h
 }
 

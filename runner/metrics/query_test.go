@@ -98,6 +98,19 @@ func TestHints(t *testing.T) {
 	}
 }
 
+func TestChooses(t *testing.T) {
+	for query, want := range map[string]bool{
+		`x`: false, `sum by (job) (x)`: false, `rate(x[5s])`: false, `x + y`: false, `2 * x`: false, `x > bool 3`: false, `sum by (job) (x > 3)`: false,
+		`x and on (instance) up == 1`: false, `x * on (instance) (up == 1)`: false, `x unless y`: false, `x or y`: false, `1 < bool 2`: false, `sum(`: false,
+		`x > 3`: true, `(3 < x)`: true, `-(x > 3)`: true, `100 * (x > y)`: true, `(x > 3) / 1024`: true, `topk(3, x)`: true, `sort(bottomk(3, x)) / 1024`: true,
+		`count_values("v", x)`: true, `x or on () vector(0)`: true, `x or ignoring (instance) y`: true, `label_replace(x > 3, "a", "b", "c", "d")`: true,
+	} {
+		if got := Chooses(query); got != want {
+			t.Errorf("Chooses(%q) is %v", query, got)
+		}
+	}
+}
+
 // The deepest queries that are read at all.
 func TestDeepQueries(t *testing.T) {
 	for _, query := range []string{
@@ -111,8 +124,8 @@ func TestDeepQueries(t *testing.T) {
 		if d, _ := Lookback(query); d != 0 {
 			t.Errorf("Lookback(%.20q…) = %s", query, d)
 		}
-		if hints := Hints(query); len(hints) != 0 {
-			t.Errorf("Hints(%.20q…) = %q", query, hints)
+		if hints := Hints(query); len(hints) != 0 || Chooses(query) {
+			t.Errorf("Hints(%.20q…) = %q, Chooses says %v", query, hints, Chooses(query))
 		}
 		if err != nil && len(err.Error()) > 1000 {
 			t.Errorf("Check(%.20q…): an error of %d bytes", query, len(err.Error()))

@@ -95,3 +95,42 @@ func UpOf(query string) (out []string) {
 	}
 	return out
 }
+
+// Chooses says whether a query returns now these series and now those by its nature: it compares without bool and so drops what is
+// false, takes the first few, makes labels of values, or has something to stand in under other labels. Only its outermost operation
+// counts, apart from what changes values alone: what is chosen inside is a part of something that goes on. One that cannot be parsed
+// does not choose as far as is known.
+func Chooses(query string) bool {
+	expr, err := parse(query)
+	for err == nil {
+		switch n := unwrap(expr).(type) {
+		case *parser.UnaryExpr:
+			expr = n.Expr
+		case *parser.Call:
+			i := slices.IndexFunc(n.Args, func(a parser.Expr) bool { return a.Type() == parser.ValueTypeVector })
+			if i < 0 {
+				return false
+			}
+			expr = n.Args[i]
+		case *parser.AggregateExpr:
+			return n.Op == parser.TOPK || n.Op == parser.BOTTOMK || n.Op == parser.LIMITK || n.Op == parser.COUNT_VALUES
+		case *parser.BinaryExpr:
+			left, right := n.LHS.Type() == parser.ValueTypeVector, n.RHS.Type() == parser.ValueTypeVector
+			switch {
+			case n.Op.IsComparisonOperator():
+				return !n.ReturnBool && (left || right)
+			case n.Op == parser.LOR:
+				return len(n.VectorMatching.MatchingLabels) > 0 || n.VectorMatching.On
+			case left && !right:
+				expr = n.LHS
+			case right && !left:
+				expr = n.RHS
+			default:
+				return false
+			}
+		default:
+			return false
+		}
+	}
+	return false
+}
