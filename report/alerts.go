@@ -384,7 +384,7 @@ func describeAlert(m moment, payload journal.Payload) (moment, bool) {
 		m.text = words("{} {} and {} {} were declared", Count{N: len(p.Rules)}, plural(len(p.Rules), "alerting rule", "alerting rules"),
 			Count{N: len(p.Expected)}, plural(len(p.Expected), "claim about an alert", "claims about alerts"))
 	case *journal.AlertChanged:
-		m.lane, m.of = laneSignal, "alert "+p.Alert
+		m.lane, m.of, m.seen = laneSignal, "alert "+p.Alert, p.To == journal.AlertFiring
 		if !p.At.IsZero() {
 			m.at = p.At
 		}
@@ -401,7 +401,7 @@ func describeAlert(m moment, payload journal.Payload) (moment, bool) {
 			m.text.Args = append(m.text.Args, Quote(p.Detail))
 		}
 	case *journal.AlertNotified:
-		m.lane, m.of = laneSignal, "alert "+p.Alert
+		m.lane, m.of, m.seen = laneSignal, "alert "+p.Alert, p.Muted == ""
 		if !p.At.IsZero() {
 			m.at = p.At
 		}

@@ -96,10 +96,10 @@ func (f *facts) askSilence() []Question {
 			}
 		}
 	}
-	for _, n := range f.notes {
-		if at := about(n); at.After(since) && at.Before(f.to) {
-			quiet(at, n.id)
-			since, id = at, n.id
+	for _, w := range f.words { // by when they were said, whatever they speak of
+		if w.at.After(since) && w.at.Before(f.to) {
+			quiet(w.at, w.id)
+			since, id = w.at, w.id
 		}
 	}
 	quiet(f.to, f.last)

@@ -47,21 +47,37 @@ func (f *facts) detection() Section {
 	return s
 }
 
-// firstNoted is the first that people noted of what they saw, from the first effect on.
+// firstNoted is the first that people noted of what they saw or did from the first effect on: when they noted it, and not the time that it speaks
+// of, which may have become known to them only later.
 func (f *facts) firstNoted() []Sentence {
 	from, _, ids := f.harm()
 	if from.IsZero() {
 		return nil
 	}
-	for _, n := range f.notes {
-		if at := about(n); (n.p.As == journal.NoteObservation || n.p.As == journal.NoteSurprise) && !at.Before(from) && !at.After(f.to) {
-			if n.p.Text == leftOut {
-				return []Sentence{say(cite(n.id, ids[0]), "The first that people noted was by {}, {} after the first effect.", roleName(n.role), Dur(at.Sub(from)))}
-			}
-			return []Sentence{say(cite(n.id, ids[0]), "The first that people noted was {}, by {}, {} after the first effect.", Quote(n.p.Text), roleName(n.role), Dur(at.Sub(from)))}
+	var first *spoken[*journal.Note]
+	for i := range f.notes {
+		n := &f.notes[i]
+		if n.p.As != journal.NoteObservation && n.p.As != journal.NoteSurprise && n.p.As != journal.NoteAction {
+			continue
+		}
+		if at := about(*n); !at.Before(from) && !at.After(f.to) && !n.at.Before(from) && (first == nil || n.at.Before(first.at)) {
+			first = n
 		}
 	}
-	return nil
+	if first == nil {
+		return nil
+	}
+	if first.at.After(f.to) {
+		return []Sentence{say(cite(first.id, f.last), "What people saw and did after the first effect was noted after the run only, from {} on.", At(first.at))}
+	}
+	text, args := "The first that people noted was {}, by {}, {} after the first effect", []Value{Quote(first.p.Text), roleName(first.role), Dur(first.at.Sub(from))}
+	if first.p.Text == leftOut {
+		text, args = "The first that people noted was by {}, {} after the first effect", args[1:]
+	}
+	if late(*first) {
+		text, args = text+"; it speaks of {}", append(args, At(about(*first)))
+	}
+	return []Sentence{say(cite(first.id, ids[0]), text+".", args...)}
 }
 
 // howAlertsAreKnown says how the times of alerts came about, and how exact they are.

@@ -17,6 +17,7 @@ type spoken[P any] struct {
 // peopleFacts is all that the record has of what people said and did.
 type peopleFacts struct {
 	notes       []spoken[*journal.Note]       // by the time that they speak of
+	words       []word                        // all that was said, by the time at which it was
 	predictions []spoken[*journal.Prediction] // as they were sealed; of several by one role for one thing the last
 	uncounted   []spoken[*journal.Prediction] // nothing shows that they were there before the fault
 	sealed      int                           // how many predictions count, those included that one of the same role took the place of
@@ -38,8 +39,10 @@ type step struct {
 func (f *facts) takePeople(id string, e journal.Event) bool {
 	switch p := e.Payload.(type) {
 	case *journal.Note:
+		f.words = append(f.words, word{e.Time, id})
 		f.notes = append(f.notes, spoken[*journal.Note]{noted[*journal.Note]{id, e.Time, p}, e.Role()})
 	case *journal.Prediction:
+		f.words = append(f.words, word{e.Time, id})
 		f.predicted(spoken[*journal.Prediction]{noted[*journal.Prediction]{id, e.Time, p}, e.Role()}, f.counts(e))
 	case *journal.PredictionsSealed:
 		if f.seal == nil {
@@ -50,6 +53,7 @@ func (f *facts) takePeople(id string, e journal.Event) bool {
 			f.status = &spoken[*journal.StatusSet]{noted[*journal.StatusSet]{id, e.Time, p}, e.Role()}
 		}
 	case *journal.Confirmation: // the journal has what became of it
+		f.words = append(f.words, word{e.Time, id})
 	case *journal.StepBegun:
 		f.step(p.Step, id).begun = &noted[*journal.StepBegun]{id, e.Time, p}
 	case *journal.StepConfirmed:
@@ -98,12 +102,13 @@ func (f *facts) declareSteps(id string, d *journal.Declared) {
 	}
 }
 
-// sortNotes puts the notes in the order of the times that they speak of.
+// sortNotes puts the notes in the order of the times that they speak of, and all that was said in that of the times at which it was.
 func (f *facts) sortNotes() {
+	slices.SortStableFunc(f.words, func(a, b word) int { return a.at.Compare(b.at) })
 	slices.SortStableFunc(f.notes, func(a, b spoken[*journal.Note]) int { return about(a).Compare(about(b)) })
 }
 
-// about is the time that a note speaks of.
+// about is the time that a note speaks of, by its own account.
 func about(n spoken[*journal.Note]) time.Time {
 	if n.p.About.IsZero() {
 		return n.at
@@ -185,7 +190,7 @@ func (f *facts) describePeople(m moment, e journal.Event) (moment, bool) {
 			m.text = words("step {} was due for {}", Name(p.Step), Name(p.Who))
 		}
 	case *journal.StepConfirmed:
-		m.lane = lanePeople
+		m.lane, m.seen = lanePeople, true
 		if !p.At.IsZero() {
 			m.at = p.At
 		}

@@ -55,12 +55,15 @@ func (f *facts) spokenBy(role string) Points {
 		if n.role != role {
 			continue
 		}
-		text, ids := "{} ({}): {}", []string{n.id}
-		args := []Value{At(about(n)), Name(n.p.As), Quote(n.p.Text)}
-		if f.index.Has(n.p.On) {
-			text, args, ids = "{} ({}), on {}: {}", []Value{At(about(n)), Name(n.p.As), Name(n.p.On), Quote(n.p.Text)}, append(ids, n.p.On)
+		text, ids := "{} ({})", []string{n.id}
+		args := []Value{At(about(n)), Name(n.p.As)}
+		if late(n) {
+			text, args = "{} ({}, noted at {})", append(args, At(n.at))
 		}
-		out = append(out, []Sentence{say(ids, text, args...)})
+		if f.index.Has(n.p.On) {
+			text, args, ids = text+", on {}", append(args, Name(n.p.On)), append(ids, n.p.On)
+		}
+		out = append(out, []Sentence{say(ids, text+": {}", append(args, Quote(n.p.Text))...)})
 	}
 	return out
 }

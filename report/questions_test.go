@@ -102,11 +102,21 @@ func TestTriggers(t *testing.T) {
 	said := func(rec *journal.Record, said ...any) *journal.Record {
 		s := &story{rec}
 		for i := 0; i < len(said); i += 2 {
-			p := said[i+1].(journal.Payload)
-			s.say(80, said[i].(string), p)
+			p, seconds := said[i+1].(journal.Payload), 80.0
+			if n, ok := p.(*journal.Note); ok { // noted at the time that it speaks of
+				seconds = n.About.Sub(at(0)).Seconds()
+			}
+			s.say(seconds, said[i].(string), p)
 		}
 		for i, e := range rec.People {
 			_, rec.People[i].Sealed = e.Payload.(*journal.Prediction)
+		}
+		return rec
+	}
+	typed := func(rec *journal.Record, said ...any) *journal.Record { // what was said, and how many seconds after the start it was typed
+		s := &story{rec}
+		for i := 0; i < len(said); i += 2 {
+			s.say(float64(said[i+1].(int)), "ops", said[i].(journal.Payload))
 		}
 		return rec
 	}
@@ -207,6 +217,9 @@ func TestTriggers(t *testing.T) {
 		{"silence", said(long(), "ops", note(journal.NoteObservation, noted, 40), "dev", note(journal.NoteObservation, noted, 450)),
 			"Nothing was noted from 10:05:11 (T+10 s) to 10:12:01 (T+7 min), 6 min 50 s, while checkout_stays_quick went from holding to violated: 0.9 (expected < 0.5)"},
 		{"silence", said(long(), "ops", note(journal.NoteObservation, noted, 390), "dev", note(journal.NoteObservation, noted, 450)), ""},
+		{"silence", typed(long(), note(journal.NoteObservation, noted, 40), 300, note(journal.NoteAction, noted, 40), 390, note(journal.NoteDecision, noted, 40), 450), ""},
+		{"silence", typed(long(), note(journal.NoteObservation, noted, 40), 40, &journal.Prediction{Of: "checkout_stays_quick", Expects: journal.Held}, 390, note(journal.NoteObservation, noted, 40), 450), ""},
+		{"silence", typed(long(), note(journal.NoteObservation, noted, 390), 500), "Nothing was noted from 10:05:01.2 (T+214 ms) to 10:12:51 (T+7 min 50 s), 7 min 50 s, while"},
 		{"silence", long(), ""}, // nobody said anything at all, which is another question
 		{"action", said(refuted(), "ops", note(journal.NoteAction, "drained the queue", 55)), "“drained the queue”, by ops at 10:05:26 (T+25 s); checkout_stays_quick held for good from 10:05:39 (T+38 s), 13 s later"},
 		{"action", said(refuted(), "ops", note(journal.NoteAction, "put it back", 75), "ops", note(journal.NoteObservation, "it is slow", 40)), ""},

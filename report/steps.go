@@ -33,6 +33,9 @@ func (f *facts) actions() Table {
 		if n.p.As == journal.NoteAction {
 			at := about(n)
 			cells := []Phrase{words("{}", TimeOfDay(at)), words("{}", Since(at)), words("{}", roleName(n.role))}
+			if late(n) {
+				cells[2] = words("{} (noted at {})", roleName(n.role), At(n.at))
+			}
 			if !public {
 				cells = append(cells, words("{}", Quote(n.p.Text)))
 			}
@@ -52,8 +55,12 @@ func (f *facts) nearestActions() Points {
 		}
 		for _, n := range slices.Backward(f.notes) {
 			if at := about(n); n.p.As == journal.NoteAction && !at.After(good) {
-				out = append(out, []Sentence{say(append([]string{n.id}, h.rests...), "{} held for good from {}; the nearest action before that was noted {} earlier, by {}: {}.",
-					Name(h.Name), At(good), Dur(good.Sub(at)), roleName(n.role), Quote(n.p.Text))})
+				by := roleName(n.role)
+				if late(n) {
+					by = Inner(words("{} (noted at {})", by, At(n.at)))
+				}
+				out = append(out, []Sentence{say(append([]string{n.id}, h.rests...), "{} held for good from {}; the nearest action before that was at {}, {} earlier, by {}: {}.",
+					Name(h.Name), At(good), At(at), Dur(good.Sub(at)), by, Quote(n.p.Text))})
 				break
 			}
 		}
@@ -148,14 +155,11 @@ func (f *facts) withPeople(shown []moment) []moment {
 	return out
 }
 
-// silences are the times in which nobody said anything for longer than silence, from the first word, step or the start of the run to its end.
+// silences are the times in which nobody said anything for longer than silence, from the start of the run to its end. A word counts when it is
+// said, whatever it speaks of.
 func (f *facts) silences() []moment {
 	if len(f.notes) == 0 && len(f.steps) == 0 {
 		return nil // no lane of people, so its silence says nothing
-	}
-	type word struct {
-		at time.Time
-		id string
 	}
 	spoke := []word{{f.from, f.first}}
 	add := func(at time.Time, id string) {
@@ -163,8 +167,8 @@ func (f *facts) silences() []moment {
 			spoke = append(spoke, word{at, id})
 		}
 	}
-	for _, n := range f.notes {
-		add(about(n), n.id)
+	for _, w := range f.words {
+		add(w.at, w.id)
 	}
 	for _, s := range f.steps {
 		if s.confirmed != nil {
@@ -176,8 +180,8 @@ func (f *facts) silences() []moment {
 	var out []moment
 	for i, w := range spoke[1:] {
 		if since := spoke[i]; w.at.Sub(since.at) > silence {
-			out = append(out, moment{id: since.id, also: []string{w.id}, at: since.at, lane: lanePeople,
-				text: words("nobody said anything for {}, until {}", Dur(w.at.Sub(since.at)), At(w.at))})
+			out = append(out, moment{id: since.id, also: []string{w.id}, at: since.at, lane: lanePeople, of: silent,
+				text: words("the record has no word of anybody for {}, until {}", Dur(w.at.Sub(since.at)), At(w.at))})
 		}
 	}
 	return out

@@ -388,11 +388,11 @@ func notedRun() *journal.Record {
 		}
 	}
 	note(35, 34, "sre", journal.NoteObservation, violated, "Checkout hangs, all of it.")
-	note(37, 34, "on-call", journal.NoteObservation, violated, "Checkout was fine for me at that time.")
 	note(38, 30.2, "dba", journal.NoteSurprise, frozen, "The pool did not notice.\nNobody got an error.")
 	note(44, 44, "dba", journal.NoteAction, "", "I failed to restart the api, then did: docker restart shop-api-2")
 	note(52, 52, "dba", journal.NoteQuestion, "Q2", "Why is p99 flat?")
 	note(66, 66, "", journal.NoteDecision, "", hostile[0]+hostile[2])
+	note(390, 34, "on-call", journal.NoteObservation, violated, "Checkout was fine for me at that time.")
 	note(90000, 90000, "on-call", journal.NoteAssumption, "E999", "We thought the queue was bounded.")
 	return s.rec
 }

@@ -30,6 +30,7 @@ type moment struct {
 	text  Phrase
 	of    string   // what a signal is about; a subject that changes very often is not shown each time
 	also  []string // further evidence
+	seen  bool     // somebody confirmed it, or it is an alert that fired; and it was recorded at that time
 	minor bool     // no change of state: in the evidence index, not in the timeline
 }
 
@@ -241,6 +242,7 @@ func (f *facts) describe(e EventEvidence) moment {
 	if e.Event.Role() != "" {
 		m.lane = lanePeople
 	}
+	m.seen = m.seen && e.Event.Time.Sub(m.at) <= hindsight
 	return m
 }
 
@@ -283,8 +285,14 @@ func (f *facts) timeline() Section {
 		}
 	}
 	sort.SliceStable(shown, func(i, j int) bool { return shown[i].at.Before(shown[j].at) })
+	if len(f.notes) > 0 {
+		t.Columns = append(t.Columns, knownColumn)
+	}
 	for _, m := range f.withPeople(calm(shown)) {
 		r := row(append([]string{m.id}, m.also...), words("{}", TimeOfDay(m.at)), words("{}", Since(m.at)), words("{}", Word(m.lane)), m.text)
+		if len(f.notes) > 0 {
+			r.Cells = append(r.Cells, f.knownThen(m))
+		}
 		r.At = m.at
 		t.Rows = append(t.Rows, r)
 	}
@@ -293,6 +301,9 @@ func (f *facts) timeline() Section {
 		return s
 	}
 	s.Items = append(s.Items, f.lanes(shown), t)
+	if len(f.notes) > 0 {
+		s.Items = append(s.Items, f.howKnown())
+	}
 	if !people {
 		s.Items = append(s.Items, Para{say(cite(f.first, f.last), "The record holds no human observation.")})
 	}
