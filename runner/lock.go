@@ -87,6 +87,8 @@ func (e *LockedError) Error() string {
 		return msg + "; that process has gone, and its record (" + h.Dir + ") with it: put back what it had planned with `gameday recover " + journal.ShellWord(h.Run) + "`"
 	case h.lost:
 		return msg + fmt.Sprintf("; that process has gone, and its record (%s) with it: look at the containers that it may have changed (docker ps -a), put them back, then remove the lock: docker rm -f %s", h.Dir, LockName)
+	case h.Alive && h.Guard != GuardUp && h.c.Labels[guard.UndosLabel] != "" && !h.sameHost():
+		return msg + ", which is another machine; wait for it, or end it with `gameday abort`; if that process is gone for good, put back what it had planned with `gameday recover --gone " + journal.ShellWord(h.Run) + "`"
 	case h.Alive:
 		return msg + ", which is another machine or has lost the run's directory; wait for it, or end it with `gameday abort`; if that run is gone for good, put its targets back by hand and then remove the lock: docker rm -f " + LockName
 	default:

@@ -206,6 +206,35 @@ func TestRecordIsElsewhere(t *testing.T) {
 	}
 }
 
+// Whether a runner on another machine is alive cannot be told: what it has in force is not taken away until somebody says that it
+// is gone.
+func TestRunnerIsOnAnotherMachine(t *testing.T) {
+	s, f := fakeStage(t)
+	c := s.container()
+	run := s.leaveLost(f, c)
+	s.relabel(f, "gameday.host", "another-machine")
+	out, err := runner.RecoverRun(t.Context(), s.setup, run)
+	if !errors.Is(err, journal.ErrBusy) || len(out.Undone)+len(out.Removed) != 0 {
+		t.Fatalf("recover: %+v, %v", out, err)
+	}
+	says(t, err.Error(), "another-machine", "gameday abort", "gameday recover --gone "+run)
+	if got := s.status(c); got != "paused" {
+		t.Errorf("it is %s", got)
+	}
+	h, err := runner.LockedAt(t.Context(), f, s.setup.Lock)
+	if err != nil || h == nil {
+		t.Fatalf("%+v, %v", h, err)
+	}
+	says(t, (&runner.LockedError{Holder: *h}).Error(), "gameday abort", "gameday recover --gone "+run)
+	s.setup.RunnerGone = true
+	if out, err := runner.RecoverRun(t.Context(), s.setup, run); err != nil || len(out.Undone) != 1 || len(out.Open) != 0 || len(out.Removed) != 1 {
+		t.Errorf("recover: %+v, %v", out, err)
+	}
+	if got := s.status(c); got != "running" {
+		t.Errorf("it is %s", got)
+	}
+}
+
 // Helpers of a run that holds no lock are left behind if they are old.
 func TestStrayHelpers(t *testing.T) {
 	s, f := fakeStage(t)

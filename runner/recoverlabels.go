@@ -53,8 +53,9 @@ func Orphans(ctx context.Context, s Setup) ([]string, error) {
 }
 
 // RecoverRun undoes what a run left behind whose record is lost or elsewhere, from the labels of its containers: everything that
-// it had planned, as far as it may have been done. It fails with journal.ErrBusy while the runner or its guard is there, and with
-// *LockedError where there is something to undo while another run is going on.
+// it had planned, as far as it may have been done. It fails with journal.ErrBusy while the runner or its guard is there, or
+// may be there on another machine and the set-up does not say that it is gone; and with *LockedError where there is something to undo while
+// another run is going on.
 func RecoverRun(ctx context.Context, s Setup, run string) (Recovered, error) {
 	out := Recovered{Run: run}
 	lock, err := lockOf(ctx, s, run)
@@ -101,6 +102,9 @@ func (r *Recovered) fromLabels(ctx context.Context, s Setup, lock engine.Contain
 		return fmt.Errorf("%s: %w: its runner is alive; end it with `gameday abort`", h.Run, journal.ErrBusy)
 	case h.Alive && h.sameHost():
 		return fmt.Errorf("%s: %w: process %d on this machine may be its runner, and its record (%s) is lost; end that process first", h.Run, journal.ErrBusy, h.PID, h.Dir)
+	case h.Alive && !s.RunnerGone:
+		return fmt.Errorf("%s: %w: whether its runner (process %d on %s) is alive cannot be told from here; end it there or with `gameday abort`, or, if it is known to be gone: gameday recover --gone %s",
+			h.Run, journal.ErrBusy, h.PID, h.Host, journal.ShellWord(h.Run))
 	}
 	open, spared, err := guard.Suspects(ctx, s.Engine, lock)
 	if err != nil {

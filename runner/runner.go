@@ -25,6 +25,8 @@ type Setup struct {
 	Lock    string        // name of the lock's container; empty is LockName. Only tests that share an engine use another one
 	Sham    bool          // everything but the injection
 	NoGuard bool          // somebody agrees that nothing undoes what is in force when this process dies
+	// RunnerGone says that somebody knows the runner of a run on another machine to be gone: see RecoverRun.
+	RunnerGone bool
 	// FollowUps are what is open after earlier runs, and Unread what could not be read to find out. The runner cannot know: they stand in drafts.
 	FollowUps []journal.OpenFollowUp
 	Unread    []journal.Unread

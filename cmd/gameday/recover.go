@@ -13,7 +13,7 @@ import (
 
 func (a app) recoverCommand() *cobra.Command {
 	var runs string
-	var asJSON bool
+	var asJSON, gone bool
 	c := &cobra.Command{
 		Use:   "recover [RUN]",
 		Short: "Undo what a run left behind whose runner has gone",
@@ -22,13 +22,16 @@ back whose undo was not seen, remove gameday's own helpers and the lock. Without
 repeated, and is refused while the runner is there (see abort), or while another run is going on whose faults it could take away.
 
 Where the journal is lost, the labels of the lock say what the run had planned, and all of that is undone as far as it may have been
-done: limits become again what the engine has (docker inspect), and a command that may be somebody else's is not ended. Name the run's id
-if it ran on another machine (see status).
+done: limits become again what the engine has (docker inspect), and a command that may be somebody else's is not ended. Of a run on another
+machine (see status) only a person can know that its runner is gone: name its id, with --gone.
 
 Exit code 6 if something could not be undone; then the commands to do it by hand are printed.`,
 		Args:              atMostOneRun,
 		ValidArgsFunction: completeRuns(&runs),
 		RunE: func(_ *cobra.Command, args []string) error {
+			if gone && len(args) == 0 {
+				return errors.New("--gone is for one run: name it")
+			}
 			ctx, stop := signals()
 			defer stop()
 			s, done, err := a.setup(ctx, runs)
@@ -36,6 +39,7 @@ Exit code 6 if something could not be undone; then the commands to do it by hand
 				return err
 			}
 			defer done()
+			s.RunnerGone = gone
 			todo, err := toRecover(ctx, s, args)
 			if err != nil {
 				return err
@@ -70,6 +74,7 @@ Exit code 6 if something could not be undone; then the commands to do it by hand
 			return failed
 		},
 	}
+	c.Flags().BoolVar(&gone, "gone", false, "the runner of RUN is gone, although this machine cannot tell")
 	c.Flags().StringVar(&runs, "runs", "runs", "look for run directories in this `directory`")
 	c.Flags().BoolVar(&asJSON, "json", false, "print JSON")
 	return c
