@@ -121,8 +121,9 @@ func (n *numbers) ServeHTTP(w http.ResponseWriter, _ *http.Request) {
 		return
 	}
 	w.Header().Set("Content-Type", "text/plain; version=0.0.4")
+	now := fmt.Sprint(time.Now().UnixMilli()) // as the time of a value that has one of its own
 	for name, v := range n.values {
-		fmt.Fprintf(w, "%s %s\n", name, v)
+		fmt.Fprintf(w, "%s %s\n", name, strings.ReplaceAll(v, "now", now))
 	}
 }
 
