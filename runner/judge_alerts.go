@@ -431,6 +431,8 @@ func (s alertSeen) lostUntil(h alertHistory, deadline time.Time) string {
 	for _, l := range s.lost {
 		switch {
 		case !l.From.Before(deadline) || !l.To.After(h.effect()):
+		case l.Fewer:
+			return fmt.Sprintf("fewer series matched %s after %s than before", l.Of, l.From.Format(clock))
 		case l.Forever:
 			return fmt.Sprintf("no series matched %s any more after %s", l.Of, l.From.Format(clock))
 		default:

@@ -17,10 +17,13 @@ var noDataAlerts = []struct {
 	want       journal.Verdict
 	detail     string
 }{
-	{"Control", "steady > 10", journal.Held, ""},
+	{"Control", `steady{job="numbers"} > 10`, journal.Held, ""},
 	{"NoSeries", "nothing_of_this_name > 10", journal.Inconclusive, "no series matched nothing_of_this_name at any time"},
 	{"Vanishes", "vanishing > 10", journal.Inconclusive, "no series matched vanishing any more after"},
 	{"TargetGoes", "mortal > 10", journal.Inconclusive, "no series matched mortal any more after"},
+	{"OneOfMany", "several > 10", journal.Inconclusive, `no series matched several{instance=`},
+	{"SumOfMany", "sum(several) > 10", journal.Inconclusive, `no series matched several{instance=`},
+	{"OtherOfMany", `several{n="1"} > 10`, journal.Held, ""},
 	{"RateOfWhatGoes", "rate(mortal[1s]) > 10", journal.Inconclusive, "no series matched mortal any more after"},
 	{"Fails", "steady * on () many > 10", journal.Inconclusive, "many-to-"},
 	{"ReadsWhatFails", "numbers:failing > 10", journal.Inconclusive, "the recording rule numbers:failing: "},
@@ -45,7 +48,7 @@ func TestNoDataIsNoQuietAlert(t *testing.T) {
 			c := s.container()
 			mortal := serveNumbers(t)
 			mortal.set("mortal", "1")
-			for name, v := range map[string]string{`many{n="1"}`: "1", `many{n="2"}`: "1", "vanishing": "1"} {
+			for name, v := range map[string]string{`many{n="1"}`: "1", `many{n="2"}`: "1", "vanishing": "1", `several{n="1"}`: "1", `several{n="2"}`: "1"} {
 				s.numbers.set(name, v)
 			}
 			jobs := map[string]string{"numbers": s.numbers.address(), "mortal": mortal.address()}
@@ -65,6 +68,7 @@ func TestNoDataIsNoQuietAlert(t *testing.T) {
 			}
 			e := s.rehearse(scenario(claims), on(func(*runner.Run, *journal.FaultVerified) {
 				s.numbers.drop("vanishing")
+				s.numbers.drop(`several{n="2"}`)
 				mortal.fail(true)
 			}))
 			s.ended(e, journal.OutcomeInconclusive, runner.ExitInconclusive)

@@ -259,7 +259,8 @@ func TestReplayTellsWhatWasLost(t *testing.T) {
 		}
 	}
 	db := recorded(t, 120, line{"up", constant(1)}, line{"blinks", here(func(s int) bool { return s < 40 || s >= 60 })}, line{"ends", here(func(s int) bool { return s < 80 })},
-		line{"begins", here(func(s int) bool { return s >= 50 })}, line{`outcome_total{code="200"}`, constant(1)}, line{`outcome_total{code="500"}`, here(func(s int) bool { return s < 30 || s > 90 })})
+		line{"begins", here(func(s int) bool { return s >= 50 })}, line{`outcome_total{code="200"}`, constant(1)}, line{`outcome_total{code="500"}`, here(func(s int) bool { return s < 30 || s > 90 })},
+		line{`many{n="1"}`, constant(1)}, line{`many{n="2"}`, here(func(s int) bool { return s < 80 })}, line{`many{n="3"}`, here(func(s int) bool { return s >= 80 })})
 	for expr, want := range map[string]string{
 		"max_over_time(up[5s]) == 0":                       "",
 		"max_over_time(blinks[5s]) > 5":                    "blinks 43 to 60",
@@ -270,9 +271,15 @@ func TestReplayTellsWhatWasLost(t *testing.T) {
 		`max_over_time(outcome_total{code="500"}[5s]) > 5`: "",
 		"max_over_time(blinks[5s:1s]) > 5":                 "", // one sample is read for five minutes
 		"recorded > 5":                                     "ends 83 to 119 for good",
+		"max_over_time(many[5s]) > 5":                      `many{n="2"} 83 to 119 for good`,
+		`max_over_time(many{n="1"}[5s]) > 5`:               "",
+		"sum(rate(many[5s])) > 5":                          `many{n="2"} 83 to 119 for good`,
+		"by_n > 5":                                         `many{n="2"} 83 to 119 for good`,
+		`by_n{n="1"} > 5`:                                  "",
+		`max_over_time(outcome_total[5s]) > 5`:             "",
 		"max_over_time(rate(ends[5s])[4s:1s]) > 5":         "ends 87 to 119 for good",
 	} {
-		out := replay(t, db, 119, rules("2s", "record: recorded\nexpr: max_over_time(ends[5s])", "alert: A\nexpr: '"+expr+"'"))
+		out := replay(t, db, 119, rules("2s", "record: recorded\nexpr: max_over_time(ends[5s])", "record: by_n\nexpr: sum by (n) (rate(many[5s]))", "alert: A\nexpr: '"+expr+"'"))
 		var got []string
 		for _, l := range out.Rules[0].Lost {
 			text := fmt.Sprintf("%s %.0f to %.0f", l.Of, math.Floor(l.From.Sub(zero).Seconds()), l.To.Sub(zero).Seconds())

@@ -4,12 +4,15 @@ import (
 	"context"
 	"fmt"
 	"math"
+	"slices"
 	"sort"
+	"strings"
 	"time"
 
 	"github.com/prometheus/common/model"
 	"github.com/prometheus/prometheus/model/labels"
 	"github.com/prometheus/prometheus/model/value"
+	"github.com/prometheus/prometheus/promql/parser"
 	"github.com/prometheus/prometheus/storage"
 	"github.com/prometheus/prometheus/tsdb/chunkenc"
 )
@@ -60,6 +63,55 @@ func inputs(groups []*ruleGroup, r *rule, done map[*rule]bool) []selector {
 		}
 	}
 	return out
+}
+
+// narrowed are the inputs of a rule as far as it reads them: of what a recording rule reads, only the series that end in those that are
+// selected of it.
+func narrowed(groups []*ruleGroup, r *rule, path []*rule) (out []selector) {
+	path = append(slices.Clone(path), r)
+	for _, s := range selectors(r.expr) {
+		by := writers(groups, s)
+		for _, w := range by {
+			if slices.Contains(path, w) {
+				continue
+			}
+			for _, in := range narrowed(groups, w, path) {
+				in.absent = in.absent || s.absent
+				if keepsLabels(w.expr) {
+					in.matchers = slices.Clone(in.matchers)
+					for _, m := range s.matchers {
+						if m.Name != model.MetricNameLabel && !m.Matches("") && !w.labels.Has(m.Name) {
+							in.matchers = append(in.matchers, m)
+						}
+					}
+				}
+				out = append(out, in)
+			}
+		}
+		if len(by) == 0 && !s.readsAlerts() {
+			out = append(out, s)
+		}
+	}
+	return out
+}
+
+// keepsLabels says whether a label of a result of an expression is that of all series that it is made from.
+func keepsLabels(node parser.Node) bool {
+	switch n := node.(type) {
+	case *parser.BinaryExpr:
+		if m := n.VectorMatching; m != nil && (m.On || len(m.MatchingLabels) > 0 || m.Card != parser.CardOneToOne) {
+			return false
+		}
+	case *parser.AggregateExpr:
+		if n.Op == parser.COUNT_VALUES {
+			return false
+		}
+	case *parser.Call:
+		if strings.HasPrefix(n.Func.Name, "label_") || strings.HasPrefix(n.Func.Name, "absent") || n.Func.Name == "scalar" || n.Func.Name == "info" {
+			return false
+		}
+	}
+	return !slices.ContainsFunc(parser.Children(node), func(c parser.Node) bool { return !keepsLabels(c) })
 }
 
 func anySample(ctx context.Context, q storage.Querier, matchers []*labels.Matcher) (bool, error) {

@@ -4,67 +4,134 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"math"
 	"net/url"
+	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/prometheus/common/model"
+	"github.com/prometheus/prometheus/model/labels"
 	"github.com/prometheus/prometheus/promql"
 	"github.com/prometheus/prometheus/storage"
 )
 
-// A Loss is a time in which a rule found nothing to read where it had found something before: it is quiet then whatever happens.
+// A Loss is a time in which a rule did not find something to read that it had found before, be it one series of many: it may be quiet for
+// that alone.
 type Loss struct {
 	Gap            // from the last evaluation that found it to the next that did, or to the end
-	Of      string // the selector
+	Of      string // the selector, or one of a single series
 	Forever bool   // it did not come back
+	Fewer   bool   // of very many: some were gone, and which is not known
 }
 
 // mostSteps of a query over a time are asked for; servers refuse more than 11,000.
 const mostSteps = 10_000
 
-// presence is a query that gives something whenever a selector finds something to read.
+// mostPoints of the series of one selector are asked for; of one with more, only their number is followed.
+const mostPoints = 100_000
+
+// presence is a query for the series that a selector finds to read.
 func (s selector) presence() string {
 	switch {
 	case s.over > 0:
-		return fmt.Sprintf("count(count_over_time(%s[%s]))", s, model.Duration(s.over+s.asked))
+		return fmt.Sprintf("last_over_time(%s[%s])", s, model.Duration(s.over+s.asked))
 	case s.asked > 0:
-		return fmt.Sprintf("count_over_time(count(%s)[%s:%s])", s, model.Duration(s.asked), model.Duration(max(time.Millisecond, s.asked/10)))
+		return fmt.Sprintf("last_over_time(%s[%s:%s])", s, model.Duration(s.asked), model.Duration(max(time.Millisecond, s.asked/10)))
 	}
-	return fmt.Sprintf("count(%s)", s)
+	return s.String()
 }
 
-// losses are those of selectors until the last of some steps. ask says at which steps a query gives something. Series that tell failures from successes are not lost as long as there are some for successes.
-func losses(in []selector, to time.Time, step time.Duration, ask func(query string) ([]time.Time, error)) (out []Loss, err error) {
+// A present is one series at the steps at which it is there.
+type present struct {
+	labels map[string]string
+	at     []time.Time
+	values []float64
+}
+
+// losses are those of selectors until the last of some steps, series by series. ask says at which steps a query gives what. Series that
+// tell failures from successes are not lost as long as there are some for successes.
+func losses(in []selector, to time.Time, step time.Duration, ask func(query string) ([]present, error)) (out []Loss, err error) {
 	for _, s := range in {
 		if s.absent || !s.named() {
 			continue
 		}
-		there, err := ask(s.presence())
+		found, err := s.losses(s, to, step, ask)
 		if err != nil {
 			return nil, err
 		}
-		found := lossesOf(s, there, to, step)
 		if general := s.withoutOutcome(); len(found) > 0 && len(general.matchers) < len(s.matchers) && general.named() {
-			if there, err = ask(general.presence()); err != nil {
+			if found, err = general.losses(s, to, step, ask); err != nil {
 				return nil, err
 			}
-			found = lossesOf(s, there, to, step)
 		}
 		out = append(out, found...)
 	}
 	return out, nil
 }
 
-func lossesOf(s selector, there []time.Time, to time.Time, step time.Duration) (out []Loss) {
+// losses are those of all series of a selector, and then those of single ones. shown is the selector as it is written.
+func (s selector) losses(shown selector, to time.Time, step time.Duration, ask func(query string) ([]present, error)) ([]Loss, error) {
+	counted, err := ask("count(" + s.presence() + ")")
+	if err != nil || len(counted) == 0 {
+		return nil, err
+	}
+	all := counted[0]
+	out := lossesOf(shown.String(), all.at, to, step)
+	if most := slices.Max(all.values); most*float64(len(all.at)) > mostPoints {
+		for i := 1; i < len(all.at); i++ {
+			if all.values[i] < all.values[i-1] {
+				return append(out, Loss{Gap: Gap{all.at[i-1].UTC(), to.UTC()}, Of: shown.String(), Fewer: true}), nil
+			}
+		}
+		return out, nil
+	}
+	series, err := ask(s.presence())
+	if err != nil {
+		return nil, err
+	}
+	kinds := map[string]*present{} // series that differ only in what tells failures from successes are one
+	for _, x := range series {
+		set := maps.Clone(x.labels)
+		maps.DeleteFunc(set, func(name, _ string) bool { return slices.Contains(outcomeLabels, strings.ToLower(name)) })
+		key := labelText(set)
+		if kinds[key] == nil {
+			kinds[key] = &present{labels: set}
+		}
+		kinds[key].at = append(kinds[key].at, x.at...)
+	}
+	whole := len(out)
+	for _, key := range slices.Sorted(maps.Keys(kinds)) {
+		k := kinds[key]
+		slices.SortFunc(k.at, time.Time.Compare)
+		for _, l := range lossesOf(seriesText(k.labels), slices.CompactFunc(k.at, time.Time.Equal), to, step) {
+			if !slices.ContainsFunc(out[:whole], func(w Loss) bool { return !l.From.Before(w.From) && !l.To.After(w.To) }) {
+				out = append(out, l)
+			}
+		}
+	}
+	return out, nil
+}
+
+// seriesText is a selector of one series.
+func seriesText(set map[string]string) string {
+	var s selector
+	for _, name := range slices.Sorted(maps.Keys(set)) {
+		s.matchers = append(s.matchers, labels.MustNewMatcher(labels.MatchEqual, name, set[name]))
+	}
+	return s.String()
+}
+
+func lossesOf(of string, there []time.Time, to time.Time, step time.Duration) (out []Loss) {
 	for i, at := range there {
 		next, forever := to, true
 		if i+1 < len(there) {
 			next, forever = there[i+1], false
 		}
 		if next.Sub(at) > step+step/2 || forever && next.Sub(at) >= step {
-			out = append(out, Loss{Gap{at.UTC(), next.UTC()}, s.String(), forever})
+			out = append(out, Loss{Gap: Gap{at.UTC(), next.UTC()}, Of: of, Forever: forever})
 		}
 	}
 	return out
@@ -78,9 +145,9 @@ func grid(from, to time.Time, step time.Duration) (last time.Time, wide time.Dur
 }
 
 // A steps is at which steps queries give something, as far as it was asked: rules often read the same.
-type steps map[string][]time.Time
+type steps map[string][]present
 
-func (k steps) ask(query string, first time.Time, step time.Duration, ask func() ([]time.Time, error)) ([]time.Time, error) {
+func (k steps) ask(query string, first time.Time, step time.Duration, ask func() ([]present, error)) ([]present, error) {
 	key := fmt.Sprint(query, first.UnixMilli(), step)
 	out, known := k[key]
 	var err error
@@ -95,7 +162,7 @@ func (k steps) ask(query string, first time.Time, step time.Duration, ask func()
 // lostIn are the losses of what a rule reads in recorded samples, at the evaluations of all phases.
 func lostIn(ctx context.Context, db storage.Queryable, engine *promql.Engine, groups []*ruleGroup, r *rule, from, to time.Time, phases int, known steps) ([]Loss, error) {
 	last, step := grid(from, to, r.alert.Interval/time.Duration(phases))
-	there := func(query string) (out []time.Time, err error) {
+	there := func(query string) (out []present, err error) {
 		q, err := engine.NewRangeQuery(ctx, db, nil, query, from, last, step)
 		if err != nil {
 			return nil, err
@@ -106,14 +173,19 @@ func lostIn(ctx context.Context, db storage.Queryable, engine *promql.Engine, gr
 			return nil, fmt.Errorf("whether the rules had something to read cannot be told: %w", err)
 		}
 		for _, series := range matrix {
+			one := present{labels: series.Metric.Map()}
 			for _, p := range series.Floats {
-				out = append(out, time.UnixMilli(p.T))
+				one.at, one.values = append(one.at, time.UnixMilli(p.T)), append(one.values, p.F)
 			}
+			for _, p := range series.Histograms {
+				one.at, one.values = append(one.at, time.UnixMilli(p.T)), append(one.values, 1)
+			}
+			out = append(out, one)
 		}
 		return out, nil
 	}
-	return losses(inputs(groups, r, map[*rule]bool{}), last, step, func(query string) ([]time.Time, error) {
-		return known.ask(query, from, step, func() ([]time.Time, error) { return there(query) })
+	return losses(narrowed(groups, r, nil), last, step, func(query string) ([]present, error) {
+		return known.ask(query, from, step, func() ([]present, error) { return there(query) })
 	})
 }
 
@@ -131,13 +203,13 @@ func (s *Server) lost(ctx context.Context, r ServerRule, from, to time.Time, kno
 			in = append(in, sel)
 		}
 	}
-	return losses(in, last, step, func(query string) ([]time.Time, error) {
-		return known.ask(query, first, step, func() ([]time.Time, error) { return s.steps(ctx, query, first, last, step) })
+	return losses(in, last, step, func(query string) ([]present, error) {
+		return known.ask(query, first, step, func() ([]present, error) { return s.steps(ctx, query, first, last, step) })
 	})
 }
 
 // steps asks at which steps a query gives something.
-func (s *Server) steps(ctx context.Context, query string, first, last time.Time, step time.Duration) ([]time.Time, error) {
+func (s *Server) steps(ctx context.Context, query string, first, last time.Time, step time.Duration) ([]present, error) {
 	seconds := func(millis int64) string { return strconv.FormatFloat(float64(millis)/1000, 'f', 3, 64) }
 	asked, cancel := context.WithTimeout(ctx, s.config.Timeout)
 	defer cancel()
@@ -146,20 +218,29 @@ func (s *Server) steps(ctx context.Context, query string, first, last time.Time,
 		return nil, s.explain(ctx, err)
 	}
 	var series []struct {
-		Values [][2]json.RawMessage `json:"values"`
+		Metric     map[string]string    `json:"metric"`
+		Values     [][2]json.RawMessage `json:"values"`
+		Histograms [][2]json.RawMessage `json:"histograms"`
 	}
 	if err := json.Unmarshal(a.Data.Result, &series); err != nil {
 		return nil, s.errorf(nil, "what the server says of series over a time cannot be read: %s", s.foreign(err.Error(), 300))
 	}
-	var out []time.Time
+	var out []present
 	for _, x := range series {
-		for _, v := range x.Values {
+		one := present{labels: x.Metric}
+		for _, v := range append(x.Values, x.Histograms...) {
 			var at float64
+			var text string
 			if err := json.Unmarshal(v[0], &at); err != nil {
 				return nil, s.errorf(nil, "what the server says of series over a time has a time that cannot be read")
 			}
-			out = append(out, time.UnixMilli(int64(math.Round(at*1000))))
+			n := 1.0 // a histogram
+			if json.Unmarshal(v[1], &text) == nil {
+				n, _ = strconv.ParseFloat(text, 64)
+			}
+			one.at, one.values = append(one.at, time.UnixMilli(int64(math.Round(at*1000)))), append(one.values, n)
 		}
+		out = append(out, one)
 	}
 	return out, nil
 }
