@@ -4,9 +4,13 @@ import (
 	"bytes"
 	"encoding/json"
 	"maps"
+	"net/url"
 	"slices"
+	"strconv"
 	"strings"
+	"time"
 
+	"gameday/report/blameless"
 	"gameday/runner/journal"
 )
 
@@ -28,6 +32,7 @@ func (f *facts) appendix() Section {
 		}
 		s.Items = append(s.Items, points)
 	}
+	s.Items = append(s.Items, f.language()...)
 	s.Items = append(s.Items, f.allMovements()...)
 	s.Items = append(s.Items, Heading{ID: "evidence", Text: words("Evidence: events")})
 	events := Table{Columns: []string{"Event", f.clock.column(), "T", "Actor", "Kind", "What"}, Index: true}
@@ -52,7 +57,11 @@ func (f *facts) appendix() Section {
 			n := q.Query.Samples
 			samples = words("{}, from {} to {}, in {}", Count{N: len(n)}, At(n[0].At), At(n[len(n)-1].At), Name("samples/"+q.ID+".jsonl"))
 		}
-		cells := []Phrase{words("{} {}", Name(q.Purpose), Name(q.Name)), words("{}", Name(oneLine(q.Text))), words("{}", Dur(q.Every)), samples}
+		asked := words("{}", Name(oneLine(q.Text)))
+		if there := f.inPrometheus(q.Text); there != "" {
+			asked = words("{}, {}", Name(oneLine(q.Text)), Elsewhere{"in Prometheus", there})
+		}
+		cells := []Phrase{words("{} {}", Name(q.Purpose), Name(q.Name)), asked, words("{}", Dur(q.Every)), samples}
 		if public {
 			cells = slices.Delete(cells, 1, 2)
 		}
@@ -60,6 +69,47 @@ func (f *facts) appendix() Section {
 	}
 	s.Items = append(s.Items, queries)
 	return s
+}
+
+// language sums up what the lint of blaming words finds in people's notes. The public does not read them.
+func (f *facts) language() []Item {
+	if f.audience == journal.AudiencePublic {
+		return nil
+	}
+	out := []Item{Heading{ID: "language", Text: words("Language")}}
+	if len(f.notes) == 0 {
+		return append(out, Para{say(cite(f.first, f.last), "No note is in the record, so the language lint had nothing of people's to read.")})
+	}
+	var found []string
+	for _, n := range f.notes {
+		if slices.ContainsFunc(blameless.Lint("", []byte(n.p.Text), blameless.Options{}), func(x blameless.Finding) bool { return x.Severity != blameless.Suggestion }) {
+			found = append(found, n.id)
+		}
+	}
+	if len(found) == 0 {
+		return append(out, Para{say([]string{f.last}, "Of {} {} the language lint asks about none.", Tally(len(f.notes)), plural(len(f.notes), "note", "notes"))})
+	}
+	return append(out, Para{say(found, "Of {} {} the language lint asks about {}. {} says what to ask instead, of notes and of all that people write into the draft.",
+		Tally(len(f.notes)), plural(len(f.notes), "note", "notes"), Count{len(found), found}, Command("gameday lint "+f.directory()+"/report.md"))})
+}
+
+// inPrometheus is where the server that was asked draws a query over the time of the run; "" where there was no server.
+func (f *facts) inPrometheus(query string) string {
+	src := f.started.p.Source
+	if src == nil || query == "" || query == leftOut {
+		return ""
+	}
+	u, err := url.Parse(src.URL)
+	if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" {
+		return ""
+	}
+	u = u.JoinPath("graph")
+	u.User, u.Fragment = nil, ""
+	seconds := int(f.to.Sub(f.from)/time.Second) + 1
+	u.RawQuery = url.Values{
+		"g0.expr": {query}, "g0.tab": {"0"}, "g0.range_input": {strconv.Itoa(seconds) + "s"}, "g0.end_input": {f.to.UTC().Add(time.Second).Format("2006-01-02 15:04:05")},
+	}.Encode()
+	return u.String()
 }
 
 // oneLine is a query as one line to read; one with a comment in it needs its lines, and keeps them.

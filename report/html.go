@@ -213,6 +213,8 @@ func (p *page) phrase(x Phrase) string {
 			b.WriteString("<bdi><q>" + text(piece.text) + "</q></bdi>")
 		case prose:
 			b.WriteString("<bdi>" + text(piece.text) + "</bdi>")
+		case link:
+			b.WriteString(`<a href="` + text(piece.to) + `" rel="noopener noreferrer">` + text(piece.text) + "</a>")
 		case verdict:
 			b.WriteString("<strong class=\"v " + verdictClass(journal.Verdict(piece.text)) + "\">" + text(piece.text) + "</strong>")
 		default:

@@ -137,6 +137,8 @@ func (d *Draft) md(p Phrase, inTable bool) string {
 			b.WriteString(codeSpan(text, inTable))
 		case prose:
 			b.WriteString(escapeMarkdown(text))
+		case link:
+			b.WriteString("[" + escapeMarkdown(text) + "](<" + x.to + ">)")
 		case verdict:
 			b.WriteString("**" + text + "**")
 		default:

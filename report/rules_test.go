@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"maps"
 	"math"
+	"net/url"
 	"regexp"
 	"slices"
 	"strconv"
@@ -243,6 +244,10 @@ func (k *known) values(d *Draft, args []Value, ids []string) []Value {
 			wrong = append(wrong, k.values(d, v, ids)...)
 		case Inner:
 			wrong = append(wrong, k.values(d, v.Args, ids)...)
+		case Elsewhere:
+			asked, aerr := url.Parse(d.facts.started.p.Source.URL)
+			u, err := url.Parse(v.URL)
+			ok = err == nil && aerr == nil && u.Scheme == asked.Scheme && u.Host == asked.Host && k.text(u.Query().Get("g0.expr"))
 		case Command, Labels:
 		default:
 			ok = false

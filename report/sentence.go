@@ -77,12 +77,14 @@ const (
 	prose                // a description from outside: set as text, escaped
 	command              // what a person can type: set as code, to be copied
 	verdict              // one of the four verdict words
+	link                 // leads out of the draft
 )
 
 // A piece is a stretch of text in one style.
 type piece struct {
 	style style
 	text  string
+	to    string // where a link leads
 }
 
 // A Value is one typed argument of a sentence.
@@ -139,6 +141,8 @@ type (
 	Quote string
 	// Command is what a person can type.
 	Command string
+	// Elsewhere leads to an address outside the draft, of http or https.
+	Elsewhere struct{ Text, URL string }
 	// Prose is a description from outside.
 	Prose string
 	// Word is one of our own words that a template leaves open.
@@ -153,7 +157,7 @@ type (
 	Inner Phrase
 )
 
-func one(s style, text string) []piece { return []piece{{s, text}} }
+func one(s style, text string) []piece { return []piece{{style: s, text: text}} }
 
 // outside is text from outside; that it was left out is said in words of our own.
 func outside(s style, text string) []piece {
@@ -230,6 +234,9 @@ func (v Percent) pieces(Clock) []piece { return one(plain, formatNumber(float64(
 func (v Name) pieces(Clock) []piece    { return outside(name, string(v)) }
 func (v Quote) pieces(Clock) []piece   { return outside(quote, string(v)) }
 func (v Command) pieces(Clock) []piece { return one(command, string(v)) }
+func (v Elsewhere) pieces(Clock) []piece {
+	return []piece{{style: link, text: v.Text, to: v.URL}}
+}
 func (v Prose) pieces(Clock) []piece   { return one(prose, string(v)) }
 func (v Word) pieces(Clock) []piece    { return one(plain, string(v)) }
 func (v Verdict) pieces(Clock) []piece { return one(verdict, string(v)) }
@@ -240,9 +247,9 @@ func (v List) pieces(c Clock) []piece {
 	for i, item := range v {
 		switch {
 		case i > 0 && i == len(v)-1:
-			out = append(out, piece{plain, " and "})
+			out = append(out, piece{style: plain, text: " and "})
 		case i > 0:
-			out = append(out, piece{plain, ", "})
+			out = append(out, piece{style: plain, text: ", "})
 		}
 		out = append(out, item.pieces(c)...)
 	}
@@ -261,7 +268,7 @@ func (p Phrase) pieces(c Clock) []piece {
 			text = text[:len(text)-2]
 		}
 		if text != "" {
-			out = append(out, piece{plain, text})
+			out = append(out, piece{style: plain, text: text})
 		}
 		if !silent && i < len(p.Args) && i < len(parts)-1 {
 			out = append(out, p.Args[i].pieces(c)...)
