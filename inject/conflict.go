@@ -12,6 +12,9 @@ type Claim struct {
 	Shared bool   // it needs the thing to be there, and leaves it as it is
 	// Only narrows a claim on packets to some of them; nil: all.
 	Only *Selection
+	// On is where on the engine's host the thing is, as a path or the name of a volume: other containers may have the same, or a
+	// part of it. Empty: it is the container's own.
+	On string
 }
 
 // The things that more than one kind claims.
@@ -35,14 +38,18 @@ type PortRange struct {
 	To   uint16 `json:"to"`
 }
 
-// Conflict says in words what two faults on one container would fight over if both were in force at one time, or "".
+// Conflict says in words what two faults would fight over if both were in force at one time, or "". Those on two containers do so
+// over what both containers have.
 func Conflict(a, b Step) string {
-	if a.Container.ID != b.Container.ID {
-		return ""
-	}
 	for _, x := range a.Claims {
 		for _, y := range b.Claims {
-			if x.Thing != y.Thing || x.Shared && y.Shared {
+			if x.Shared && y.Shared {
+				continue
+			}
+			if within(x.On, y.On) || within(y.On, x.On) {
+				return x.Thing
+			}
+			if a.Container.ID != b.Container.ID || x.Thing != y.Thing {
 				continue
 			}
 			if x.Only == nil || y.Only == nil {
@@ -54,6 +61,11 @@ func Conflict(a, b Step) string {
 		}
 	}
 	return ""
+}
+
+// within says whether a place on the host is another one, or in it.
+func within(a, b string) bool {
+	return a != "" && b != "" && (a == b || strings.HasPrefix(a, strings.TrimSuffix(b, "/")+"/"))
 }
 
 // overlap says in words which packets are in both selections, or "".

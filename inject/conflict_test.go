@@ -15,6 +15,56 @@ func peers(of ...string) []Peer {
 	return out
 }
 
+// Two fills fight over one file system, under whatever paths and in whichever containers it is.
+func TestConflictOfFills(t *testing.T) {
+	mounts := func(id string, m ...engine.Mount) engine.Container {
+		c := runningContainer("no")
+		c.ID, c.Mounts = id, m
+		return c
+	}
+	volume := func(name, at string) engine.Mount {
+		return engine.Mount{Type: "volume", Name: name, Source: "/var/lib/docker/volumes/" + name + "/_data", Destination: at, RW: true}
+	}
+	bind := func(source, at string) engine.Mount {
+		return engine.Mount{Type: "bind", Source: source, Destination: at, RW: true}
+	}
+	one := mounts("1", volume("data", "/data"), volume("logs", "/data/logs"), bind("/srv", "/srv"), engine.Mount{Type: "tmpfs", Destination: "/mem", RW: true})
+	two := mounts("2", volume("data", "/var/lib/db"), bind("/srv/db/", "/db"), bind("/srv2", "/other"), engine.Mount{Type: "tmpfs", Destination: "/mem", RW: true})
+	for _, tt := range []struct {
+		a    engine.Container
+		at   string
+		b    engine.Container
+		bt   string
+		want string
+	}{
+		{one, "/data", one, "/data/sub", "the space in the volume data"},
+		{one, "/data", one, "/data/logs", ""},
+		{one, "/tmp", one, "/var", "the space of its own file system"},
+		{one, "/mem", one, "/mem/a", "the space in /mem"},
+		{one, "/data", two, "/var/lib/db/x", "the space in the volume data"},
+		{one, "/srv/a", two, "/db", "the space in /srv of the engine's host"},
+		{one, "/srv", two, "/other", ""},
+		{one, "/mem", two, "/mem", ""},
+		{one, "/tmp", two, "/tmp", ""},
+		{one, "/data/logs", two, "/var/lib/db", ""},
+	} {
+		plan := func(c engine.Container, path string) Step {
+			s, err := fill{}.Plan(Fault{Name: "f", Kind: "fill", Duration: 1, Args: map[string]any{"path": path, "percent": 90.0}}, c, Host{})
+			if err != nil {
+				t.Fatal(err)
+			}
+			return s
+		}
+		a, b := plan(tt.a, tt.at), plan(tt.b, tt.bt)
+		if got := Conflict(a, b); got != tt.want {
+			t.Errorf("%s of %s and %s of %s: %q, want %q", tt.at, tt.a.ID, tt.bt, tt.b.ID, got, tt.want)
+		}
+		if (Conflict(b, a) == "") != (tt.want == "") {
+			t.Errorf("%s and %s, the other way round: %q", tt.at, tt.bt, Conflict(b, a))
+		}
+	}
+}
+
 func TestConflict(t *testing.T) {
 	delay := func(s Selection) Claim { return Claim{Thing: "the delay of packets", Only: &s} }
 	tests := []struct {

@@ -73,7 +73,7 @@ func (k fill) Plan(f Fault, c engine.Container, h Host) (Step, error) {
 	if err != nil {
 		return Step{}, err
 	}
-	s.Claims = append(s.Claims, Claim{Thing: "the space in " + dir})
+	s.Claims = append(s.Claims, spaceOf(c, dir))
 	how := fmt.Sprintf("with a file of %s", sidecar.Bytes(size))
 	if percent > 0 {
 		how = fmt.Sprintf("until %s%% of its file system are in use", decimal(percent))
@@ -96,6 +96,22 @@ func (k fill) Plan(f Fault, c engine.Container, h Host) (Step, error) {
 // fillFile is the name of the file of a fault. Targets may share a volume.
 func fillFile(f Fault, c engine.Container) string {
 	return fmt.Sprintf(".gameday-%s-%s-%.12s", f.Run, f.Name, c.ID)
+}
+
+// spaceOf is the space that a file in a directory of a container takes: that of a whole volume, whoever has it.
+func spaceOf(c engine.Container, dir string) Claim {
+	m, ok := mountOf(c, dir)
+	switch {
+	case !ok:
+		return Claim{Thing: "the space of its own file system"}
+	case m.Type == "tmpfs":
+		return Claim{Thing: "the space in " + path.Clean(m.Destination)}
+	case m.Source == "":
+		return Claim{Thing: "the space in the volume " + m.Name, On: m.Name}
+	case m.Name != "":
+		return Claim{Thing: "the space in the volume " + m.Name, On: path.Clean(m.Source)}
+	}
+	return Claim{Thing: "the space in " + m.Source + " of the engine's host", On: path.Clean(m.Source)}
 }
 
 // mountOf is the mount that a path of a container lies on.

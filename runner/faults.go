@@ -56,9 +56,13 @@ func (r *Run) injectAll(ctx context.Context) {
 		for _, step := range f.Steps {
 			l := &life{r: r, fault: f, step: step, due: base.Add(f.Start), begun: begun, over: make(chan struct{})}
 			for _, e := range all {
+				over := inject.Conflict(e.step, step)
+				if e.fault.Fault == f.Fault {
+					over = "" // of one fault on many containers none waits for another
+				}
 				switch {
-				case e.step.Container.ID != step.Container.ID:
-				case f.follows(e.fault) || inject.Conflict(e.step, step) != "":
+				case e.step.Container.ID != step.Container.ID && over == "":
+				case f.follows(e.fault) || over != "":
 					l.before = append(l.before, e.over)
 				default:
 					l.beside = append(l.beside, e.over)

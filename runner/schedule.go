@@ -62,8 +62,8 @@ func span(faults []PlannedFault) (first, last time.Duration) {
 	return first, last
 }
 
-// conflicts returns the pairs of faults that would fight over something on one container while both are in force. A pair is named
-// once for each container.
+// conflicts returns the pairs of faults that would fight over something while both are in force, on one container, or on two that have
+// the same. A pair is named once for each of those.
 func conflicts(faults []PlannedFault) (pairs []conflict) {
 	for i, a := range faults {
 		for _, b := range faults[i+1:] {
@@ -73,7 +73,11 @@ func conflicts(faults []PlannedFault) (pairs []conflict) {
 			for _, sa := range a.Steps {
 				for _, sb := range b.Steps {
 					if over := inject.Conflict(sa, sb); over != "" {
-						pairs = append(pairs, conflict{a, b, sa.Container.Name, over})
+						where := sa.Container.Name
+						if sb.Container.ID != sa.Container.ID {
+							where += " and " + sb.Container.Name
+						}
+						pairs = append(pairs, conflict{a, b, where, over})
 					}
 				}
 			}
