@@ -39,6 +39,9 @@ type deeds struct {
 	effect limits // of the first fault; zero: none was seen to take effect
 	undos  []limits
 	called map[string]time.Time // by fault and container
+	begun  map[string]time.Time // likewise: when it was seen to be in force
+	// shortest is how long the fault was in force that was so for the shortest time on a container; zero: none was undone.
+	shortest time.Duration
 	undone map[string]time.Time // likewise: when its undo began
 }
 
@@ -47,7 +50,7 @@ func plain(t time.Time) time.Time { return t.Round(0).UTC() }
 
 func (d *deeds) take(e journal.Event) {
 	if d.called == nil {
-		d.called, d.undone = map[string]time.Time{}, map[string]time.Time{}
+		d.called, d.undone, d.begun = map[string]time.Time{}, map[string]time.Time{}, map[string]time.Time{}
 	}
 	switch p := e.Payload.(type) {
 	case *journal.FaultInjected:
@@ -56,6 +59,9 @@ func (d *deeds) take(e journal.Event) {
 		l := limits{d.called[p.Fault+"/"+p.Container.ID], plain(p.Effect)}
 		if l.earliest.IsZero() || l.earliest.After(l.latest) {
 			l.earliest = l.latest
+		}
+		if key := p.Fault + "/" + p.Container.ID; d.begun[key].IsZero() {
+			d.begun[key] = l.latest
 		}
 		if d.effect.latest.IsZero() || l.earliest.Before(d.effect.earliest) {
 			d.effect.earliest = l.earliest
@@ -75,6 +81,11 @@ func (d *deeds) take(e journal.Event) {
 			l.earliest = l.latest
 		}
 		d.undos = append(d.undos, l)
+		if from, verified := d.begun[p.Fault+"/"+p.Container.ID]; verified {
+			if lasted := max(time.Millisecond, l.latest.Sub(from)); d.shortest == 0 || lasted < d.shortest {
+				d.shortest = lasted
+			}
+		}
 	}
 }
 

@@ -357,7 +357,7 @@ func judgeAlert(claim *scenarios.Alert, s alertSeen, h alertHistory) *journal.Al
 		return is(journal.Inconclusive, journal.AlertUnseen, why)
 	}
 	if fault := h.faultLength(); fired == 0 && s.shortest() > fault {
-		return is(journal.Inconclusive, journal.AlertTooRare, fmt.Sprintf("the rule is evaluated every %s, and the faults were in force for %s", journal.Duration(s.shortest()), journal.Duration(fault.Round(time.Millisecond))))
+		return is(journal.Inconclusive, journal.AlertTooRare, fmt.Sprintf("the rule is evaluated every %s, and the shortest fault was in force for %s", journal.Duration(s.shortest()), journal.Duration(fault.Round(time.Millisecond))))
 	}
 	switch why := s.lostUntil(h, deadline); {
 	case !claim.Fires && why != "":
@@ -399,8 +399,11 @@ func (s alertSeen) straddles(h alertHistory, certain, deadline time.Time) bool {
 	return false
 }
 
-// faultLength is from the first effect to the last undo.
+// faultLength is how long the shortest of the faults was in force: what a rule has not seen of one, no pause between two makes good.
 func (h alertHistory) faultLength() time.Duration {
+	if h.Deeds.shortest > 0 {
+		return h.Deeds.shortest
+	}
 	if h.LastUndo.IsZero() {
 		return h.End.Sub(h.effect())
 	}

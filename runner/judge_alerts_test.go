@@ -105,6 +105,7 @@ func TestAlertVerdicts(t *testing.T) {
 		"just enough history":               {wants, 20, looksBack(29.9), [][]metrics.Spell{in(spell(30.5, 45.5, 70))}, journal.Held, journal.AlertFired, ""},
 		"just enough history, and quiet":    {refuses, 0, looksBack(29.9), [][]metrics.Spell{in()}, journal.Held, journal.AlertQuiet, ""},
 		"evaluated too rarely":              {wants, 60, rule(func(r *metrics.ReplayedRule) { r.Rule.Interval = time.Minute }), [][]metrics.Spell{in(), in()}, journal.Inconclusive, journal.AlertTooRare, "every 1m"},
+		"more rarely than one of several":   {refuses, 0, func(h *alertHistory) { h.Deeds.shortest = 900 * time.Millisecond }, [][]metrics.Spell{in()}, journal.Inconclusive, journal.AlertTooRare, "the shortest fault was in force for 900ms"},
 		"the fault ended early":             {wants, 20, func(h *alertHistory) { h.EndedEarly = "it was unpaused" }, [][]metrics.Spell{in(spell(30.5, 45.5, 70))}, journal.Inconclusive, journal.AlertFaultEnded, "unpaused"},
 		"never, and the fault ended early":  {wants, 20, func(h *alertHistory) { h.EndedEarly = "it was unpaused" }, [][]metrics.Spell{in()}, journal.Inconclusive, journal.AlertFaultEnded, "unpaused"},
 		"the fault hit nothing":             {wants, 20, func(h *alertHistory) { h.HitNothing = "no packet" }, [][]metrics.Spell{in(spell(30.5, 45.5, 70))}, journal.Inconclusive, journal.AlertHitNothing, "no packet"},
@@ -249,5 +250,21 @@ func TestAlertsUnknown(t *testing.T) {
 		got[1].Why != "the rule looks back 1m, and only 29.9s were recorded before the fault" || strings.Join(got[1].Alerts, " ") != "Farsighted" || got[0].Why != "the rule could not be evaluated: many-to-many matching" || strings.Join(got[0].Alerts, " ") != "Broken" ||
 		got[2].Why != "no series matched x" || strings.Join(got[2].Alerts, " ") != "Gone Lost" {
 		t.Errorf("%+v", got)
+	}
+}
+
+// Of several short faults the shortest counts, and not the time from the first to the last with the pauses between them.
+func TestShortestFault(t *testing.T) {
+	at := func(s float64) time.Time { return alertsBegan.Add(time.Duration(s * float64(time.Second))) }
+	h := alertHistory{History: History{LastUndo: at(63)}}
+	for i, name := range []string{"a", "b"} {
+		from := 30 + 30*float64(i)
+		h.Deeds.take(journal.Event{Time: at(from), Payload: &journal.FaultInjected{Fault: name, Called: at(from)}})
+		h.Deeds.take(journal.Event{Time: at(from), Payload: &journal.FaultVerified{Fault: name, Effect: at(from)}})
+		h.Deeds.take(journal.Event{Time: at(from + 2), Payload: &journal.UndoStarted{Fault: name}})
+		h.Deeds.take(journal.Event{Time: at(from + 2), Payload: &journal.UndoVerified{Fault: name, At: at(from + 2 + float64(i))}})
+	}
+	if got := h.faultLength(); got != 2*time.Second {
+		t.Error(got)
 	}
 }
