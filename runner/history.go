@@ -42,7 +42,7 @@ type deeds struct {
 	begun  map[string]time.Time // likewise: when it was seen to be in force
 	// shortest is how long the fault was in force that was so for the shortest time on a container; zero: none was undone.
 	shortest time.Duration
-	undone map[string]time.Time // likewise: when its undo began
+	undone   map[string]time.Time // likewise: when its undo began
 }
 
 // plain is a time as the record has it.
