@@ -52,16 +52,21 @@ func TestFaultsOnTheShop(t *testing.T) {
 	t.Parallel()
 	const shops = 2
 	var all sync.WaitGroup
+	var total tallied
 	for n := range shops {
 		all.Go(func() {
-			t.Run(fmt.Sprint("shop", n+1), func(t *testing.T) { onTheShop(t, n, shops) })
+			t.Run(fmt.Sprint("shop", n+1), func(t *testing.T) { onTheShop(t, n, shops, &total) })
 		})
 	}
 	all.Wait()
+	t.Log(total.String())
+	if total.rehearsed == len(faults) && (total.runs < 10 || total.own < 10 || total.fired < 5) {
+		t.Error("that is too little to say that they agree")
+	}
 }
 
 // onTheShop rehearses every so-many-th of the faults on a shop of its own.
-func onTheShop(t *testing.T, first, step int) {
+func onTheShop(t *testing.T, first, step int, total *tallied) {
 	stage := workloadtest.New(t)
 	s, err := shop.Up(t.Context(), stage.Engine, shop.Options{
 		Run: stage.Run, Prefix: stage.Prefix, Image: stage.Image, Command: []string{"/gameday", "role", "shop"},
@@ -76,16 +81,19 @@ func onTheShop(t *testing.T, first, step int) {
 	}()
 	if first == 0 {
 		t.Run("outside", func(t *testing.T) {
-			rehearse(t, stage, "outside", vars("project="+stage.Prefix), "store_crashes", journal.OutcomeHeld)
+			rehearse(t, stage, nil, "outside", vars("project="+stage.Prefix), "store_crashes", journal.OutcomeHeld)
 		})
 	}
+	at := func(name string) string { return fmt.Sprintf("%s-%s:%d", stage.Prefix, name, shop.Port) }
+	server := startBeside(t, stage, map[string][]string{"frontend": {at("frontend")}, "api": {at("api-1"), at("api-2")}, "store": {at("store")}})
 	for i := first; i < len(faults); i += step {
 		f := faults[i]
 		t.Run(f.file, func(t *testing.T) {
 			healthy(t, stage)
-			rehearse(t, stage, "faults", vars("project="+stage.Prefix), f.file, f.ends)
+			rehearse(t, stage, server, "faults", vars("project="+stage.Prefix), f.file, f.ends)
 		})
 	}
+	server.finish(t, total)
 }
 
 // TestEtcd rehearses on a system that is not ours, judged by its own metrics.
@@ -103,10 +111,15 @@ func TestEtcd(t *testing.T) {
 			t.Error(err)
 		}
 	}()
+	at := func(name string, port int) string { return fmt.Sprintf("%s-%s:%d", stage.Prefix, name, port) }
+	server := startBeside(t, stage, map[string][]string{
+		"etcd":   {at("member-1", etcd.ClientPort), at("member-2", etcd.ClientPort), at("member-3", etcd.ClientPort)},
+		"writer": {at("writer", etcd.WriterPort)},
+	})
 	for _, dir := range []string{"leader_freezes", "leader_crashes", "leader_partitioned"} {
 		t.Run(dir, func(t *testing.T) {
 			var leader string
-			rehearse(t, stage, "etcd/"+dir, func() scenarios.Options {
+			rehearse(t, stage, server, "etcd/"+dir, func() scenarios.Options {
 				var err error
 				if leader, err = s.Leader(t.Context()); err != nil {
 					t.Fatal(err)
@@ -121,6 +134,12 @@ func TestEtcd(t *testing.T) {
 				t.Errorf("%s led before and leads now: etcd saw nothing of the fault", leader)
 			}
 		})
+	}
+	var total tallied
+	server.finish(t, &total)
+	t.Log(total.String())
+	if total.rehearsed == 3 && total.fired == 0 {
+		t.Error("that is too little to say that they agree")
 	}
 	t.Run("slow_disk", func(t *testing.T) {
 		leader, err := s.Leader(t.Context())
@@ -217,7 +236,7 @@ func vars(values ...string) func() scenarios.Options {
 // rehearse runs the scenario of a file in a directory, and checks its outcome, its drafts, and that no container is other than
 // running afterwards. Where the baseline does not hold, the system was short of a busy machine's time, since nothing has been done to
 // it: it is rehearsed again.
-func rehearse(t *testing.T, stage *workloadtest.Stage, dir string, o func() scenarios.Options, file string, want journal.Outcome) {
+func rehearse(t *testing.T, stage *workloadtest.Stage, server *beside, dir string, o func() scenarios.Options, file string, want journal.Outcome) {
 	t.Helper()
 	res, rec := run(t, stage, dir, o(), file)
 	for again := 0; again < 2 && unsteady(rec); again++ {
@@ -228,6 +247,9 @@ func rehearse(t *testing.T, stage *workloadtest.Stage, dir string, o func() scen
 		t.Errorf("%s ended as %s, want %s; %+v", file, res.Outcome, want, rec.Ended())
 	}
 	checkMoved(t, rec, file)
+	if server != nil {
+		server.saw(t, file, res.Dir, rec)
+	}
 	if _, err := report.Write(res.Dir, rec); err != nil {
 		t.Error(err)
 	}
