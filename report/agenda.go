@@ -197,44 +197,6 @@ func (f *facts) agendaPredictions() []AgendaLine {
 	return out
 }
 
-// mostWalked are the moments of the timeline at which the walk stops, besides its questions.
-const mostWalked = 25
-
-// agendaWalk is the timeline with each question at its moment; what is asked of the run as a whole comes after it.
-func (f *facts) agendaWalk() []AgendaLine {
-	type stop struct {
-		at   time.Time
-		line AgendaLine
-	}
-	var stops []stop
-	for _, want := range [][]lane{{laneFault, lanePeople}, {laneSignal, laneSystem}} { // if there are many, signals are left to the draft
-		for _, m := range f.moments() {
-			if !m.minor && slices.Contains(want, m.lane) && len(stops) < mostWalked {
-				stops = append(stops, stop{m.at, f.line(say([]string{m.id}, m.text.Template, m.text.Args...))})
-			}
-		}
-	}
-	var last []AgendaLine
-	for _, q := range f.questions {
-		line := f.line(q.Text)
-		if line.Ask = true; q.At.IsZero() {
-			last = append(last, line)
-			continue
-		}
-		stops = append(stops, stop{q.At, line})
-	}
-	slices.SortStableFunc(stops, func(a, b stop) int { return a.at.Compare(b.at) })
-	var out []AgendaLine
-	for _, s := range stops {
-		s.line.At = f.clock.Time(s.at) + " (" + f.clock.Offset(s.at) + ")"
-		out = append(out, s.line)
-	}
-	if len(out) == 0 {
-		out = append(out, f.line(say(cite(f.first, f.last), "The timeline has no change of state to stop at.")))
-	}
-	return append(out, last...)
-}
-
 // fewNotes are so few that a role may have more to say.
 const fewNotes = 1
 

@@ -2,21 +2,24 @@ package report
 
 import (
 	"bytes"
+	"fmt"
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
 
 	"gameday/report/blameless"
 	"gameday/report/followup"
+	"gameday/runner/journal"
 )
 
 func TestAgendaGolden(t *testing.T) {
 	agreed := map[string][]followup.FollowUp{"changed": followup.Parse([]byte(agreed("| Raise it | Storefront | 2026-12-04 | it shows | | do | store_freezes |",
 		"| Cut it | Data | 2026-12-04 | it is gone | | later | |", "| Keep it | | | | | not doing: fine | |")))}
-	for _, name := range []string{"held", "refuted", "gate", "killed", "crowded", "alert_missing", "changed", "hostile"} {
+	for _, name := range []string{"held", "refuted", "gate", "killed", "crowded", "alert_missing", "changed", "noted", "hostile"} {
 		a, err := NewAgenda(stories()[name], agreed[name], 60)
 		if err != nil {
 			t.Fatal(err)
@@ -46,6 +49,39 @@ func TestAgendaGolden(t *testing.T) {
 		}
 		for _, x := range blameless.Lint(path, b.Bytes(), blameless.Options{}) {
 			t.Errorf("%s:%d: %s %q", path, x.Line, x.Rule, x.Quote)
+		}
+	}
+}
+
+// However much people talk, the walk stops at what the run was about, and says how much it leaves out.
+func TestWalkOfLongTimeline(t *testing.T) {
+	s := &story{alertMissingRun()}
+	s.add(45.6, &journal.AlertChanged{Alert: "Watchdog", From: journal.AlertPending, To: journal.AlertFiring, At: at(45.6)})
+	quiet, _ := gather(s.rec).walked()
+	for i := range 60 {
+		s.say(5+float64(i), "dev", note(journal.NoteObservation, fmt.Sprintf("message %d", i), 5+float64(i)))
+	}
+	s.say(80, "sre", note(journal.NoteAction, "restarted the api", 80))
+	s.say(81, "sre", note(journal.NoteSurprise, "it came back by itself", 81))
+	f := gather(s.rec)
+	walked, left := f.walked()
+	if len(walked) != mostWalked || len(walked)+len(left) != len(quiet)+62 {
+		t.Errorf("%d are walked and %d left, of %d", len(walked), len(left), len(quiet)+62)
+	}
+	a, err := NewAgenda(s.rec, nil, 60)
+	if err != nil {
+		t.Fatal(err)
+	}
+	walk := a.Boxes[2].Lines
+	for _, want := range []string{"was in force on", "was gone from", "is refuted", "went from pending to firing", "sre (action)", "sre (surprise)", "message 5", "message 59",
+		fmt.Sprintf("%d more in the draft: plain notes and changes of state.", len(left))} {
+		if !slices.ContainsFunc(walk, func(l AgendaLine) bool { return !l.Ask && strings.Contains(l.Text, want) }) {
+			t.Errorf("the walk has no %q", want)
+		}
+	}
+	if t.Failed() {
+		for _, l := range walk {
+			t.Log(l.At, l.Text)
 		}
 	}
 }

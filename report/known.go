@@ -1,6 +1,7 @@
 package report
 
 import (
+	"slices"
 	"time"
 
 	"gameday/runner/journal"
@@ -30,19 +31,22 @@ func (f *facts) knownThen(m moment) Phrase {
 	if m.of == silent {
 		return words("–")
 	}
-	for _, n := range f.notes {
-		if n.id != m.id {
-			continue
-		}
-		if late(n) {
-			return words("noted at {}", At(n.at))
-		}
-		return words("yes")
-	}
-	if m.seen {
+	n := f.noteOf(m.id)
+	switch {
+	case n != nil && late(*n):
+		return words("noted at {}", At(n.at))
+	case n != nil || m.seen:
 		return words("yes")
 	}
 	return words("–")
+}
+
+// noteOf is the note with an evidence id; nil: it is none.
+func (f *facts) noteOf(id string) *spoken[*journal.Note] {
+	if i := slices.IndexFunc(f.notes, func(n spoken[*journal.Note]) bool { return n.id == id }); i >= 0 {
+		return &f.notes[i]
+	}
+	return nil
 }
 
 // howKnown says what stands in that column.
