@@ -99,12 +99,16 @@ func table(b *strings.Builder, what string, rows []*row) {
 	b.WriteString("\n")
 }
 
-// at is the figure at a share of the way from the least to the greatest: the nearest rank.
+// at is the figure at a share of the way from the least to the greatest.
 func at(all []time.Duration, share float64) string {
 	if len(all) == 0 {
 		return "–"
 	}
+	return fmt.Sprintf("%.2f s", rank(all, share).Seconds())
+}
+
+// rank is the nearest rank.
+func rank(all []time.Duration, share float64) time.Duration {
 	all = slices.Sorted(slices.Values(all))
-	d := all[max(0, int(math.Ceil(share*float64(len(all))))-1)]
-	return fmt.Sprintf("%.2f s", d.Seconds())
+	return all[max(0, int(math.Ceil(share*float64(len(all))))-1)]
 }

@@ -40,7 +40,7 @@ type outcome struct {
 
 // A trial is a kill as it is carried out.
 type trial struct {
-	*testing.T
+	testing.TB
 	*site
 	k        kill
 	scenario string
@@ -65,7 +65,7 @@ func (v *trial) left(format string, args ...any) {
 
 // sweep carries a kill out and counts it.
 func (s *site) sweep(t *testing.T, k kill, f *figures) {
-	v := &trial{T: t, site: s, k: k, logs: map[string]*os.File{}}
+	v := &trial{TB: t, site: s, k: k, logs: map[string]*os.File{}}
 	for try := 1; ; try++ {
 		o, done := v.attempt()
 		if done || try == 4 {
@@ -98,14 +98,27 @@ func (v *trial) attempt() (o outcome, done bool) {
 // begin makes targets and starts a run.
 func (v *trial) begin() {
 	v.Helper()
+	v.place()
+	v.start()
+}
+
+// place makes the targets, and looks how they are.
+func (v *trial) place() {
+	v.Helper()
 	v.scenario = fmt.Sprintf("k%03d_%s", v.k.n, strings.ReplaceAll(enginetest.Unique("s"), "-", "_"))
-	v.dir, v.targets, v.before, v.force = v.TempDir(), nil, nil, false
+	v.targets, v.before = nil, nil
 	for i := range v.k.targets {
-		v.targets = append(v.targets, v.targetOf(v.T, v.k.deed, i, map[string]string{"sweep": v.scenario}))
+		v.targets = append(v.targets, v.targetOf(v, v.k.deed, i, map[string]string{"sweep": v.scenario}))
 	}
 	for _, x := range v.targets {
-		v.before = append(v.before, x.picture(v.T))
+		v.before = append(v.before, x.picture(v))
 	}
+}
+
+// start starts a run.
+func (v *trial) start() {
+	v.Helper()
+	v.dir, v.force = v.TempDir(), false
 	path := filepath.Join(v.dir, "s.gameday.hcl")
 	if err := os.WriteFile(path, []byte(v.text()), 0o600); err != nil {
 		v.Fatal(err)
@@ -228,68 +241,6 @@ func (v *trial) await() bool {
 			return true
 		}
 	}
-}
-
-// A view is what is seen of a target while it is looked at again and again.
-type view struct {
-	mu     sync.Mutex
-	seen   time.Time // when it showed the fault last
-	healed time.Time // when it did not, for the first time after that
-}
-
-func (w *view) look(x *target, d deed) {
-	is := d.seen(x)
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	switch now := time.Now(); {
-	case is:
-		w.seen, w.healed = now, time.Time{}
-	case w.healed.IsZero():
-		w.healed = now
-	}
-}
-
-// shows says whether it showed the fault when it was looked at last.
-func (w *view) shows() bool {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	return !w.seen.IsZero() && w.healed.IsZero()
-}
-
-// view begins to look at the targets, until the trial is over.
-func (v *trial) view() {
-	v.views, v.blind = []*view{}, make(chan struct{})
-	for _, x := range v.targets {
-		w := &view{}
-		v.views = append(v.views, w)
-		own := *x // the process id that it remembers is its own
-		v.viewing.Go(func() {
-			for {
-				w.look(&own, v.k.deed)
-				select {
-				case <-v.blind:
-					return
-				case <-time.After(look):
-				}
-			}
-		})
-	}
-}
-
-// endView looks no more, and returns how long after the kill each target that showed the fault did so no longer.
-func (v *trial) endView() (healed []time.Duration) {
-	if v.views == nil {
-		return nil
-	}
-	close(v.blind)
-	v.viewing.Wait()
-	for _, w := range v.views {
-		if !w.seen.IsZero() && w.healed.After(v.killed) {
-			healed = append(healed, w.healed.Sub(v.killed))
-		}
-	}
-	v.views = nil
-	return healed
 }
 
 func (v *trial) said() string {
@@ -431,7 +382,7 @@ func (v *trial) compare() {
 		// A daemon that was started again starts its containers one after the other.
 		for end := time.Now().Add(ends); v.k.restartsDaemon() && x.main() == 0 && time.Now().Before(end); time.Sleep(look) {
 		}
-		before, after := v.before[i], x.picture(v.T)
+		before, after := v.before[i], x.picture(v)
 		if v.k.deed.kind == "disconnect" {
 			before, after = before.renamed(), after.renamed()
 		}
@@ -496,7 +447,7 @@ func (v *trial) recover(dir string) {
 		if out, err := cmd.CombinedOutput(); err != nil {
 			v.left("gameday recover: %v\n%s", err, out)
 		}
-	} else if _, err := runner.Recover(enginetest.Context(v.T), v.setup, dir); err != nil {
+	} else if _, err := runner.Recover(enginetest.Context(v), v.setup, dir); err != nil {
 		v.left("gameday recover: %v", err)
 	}
 	own, err := v.own(v.scenario, v.targets)

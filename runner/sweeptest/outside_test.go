@@ -32,11 +32,11 @@ type target struct {
 }
 
 // targetOf makes a container that sends packets all the time and survives SIGTERM for as long as there is grace.
-func (s *site) targetOf(t *testing.T, d deed, i int, labels map[string]string) *target {
+func (s *site) targetOf(t testing.TB, d deed, i int, labels map[string]string) *target {
 	if d.kind == "disconnect" {
 		i = 0 // it names one network
 	}
-	dir, net := t.TempDir(), s.nets[i].Name
+	dir, net := t.TempDir(), s.nets[i%len(s.nets)].Name
 	policy := d.policy
 	args := []string{"ignore", "chat", "sleep"}
 	if s.daemon != nil {
@@ -191,7 +191,7 @@ func (x *target) processes() []string {
 type picture map[string]string
 
 // picture looks at all of a target.
-func (x *target) picture(t *testing.T) picture {
+func (x *target) picture(t testing.TB) picture {
 	t.Helper()
 	out := picture{}
 	text, err := x.site.docker("inspect", x.id)

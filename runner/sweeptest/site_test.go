@@ -33,7 +33,7 @@ type site struct {
 	client *http.Client         // to the engine's socket
 }
 
-func newSite(t *testing.T, tools inject.Tools, daemon *enginetest.Private) *site {
+func newSite(t testing.TB, tools inject.Tools, daemon *enginetest.Private) *site {
 	t.Helper()
 	s := &site{engine: tools.Engine, daemon: daemon}
 	for range mostTargets {
@@ -60,11 +60,11 @@ func newSite(t *testing.T, tools inject.Tools, daemon *enginetest.Private) *site
 }
 
 // sharedSite is on the environment's engine, with a lock of its own.
-func sharedSite(t *testing.T) *site { return newSite(t, injecttest.Tools(t), nil) }
+func sharedSite(t testing.TB) *site { return newSite(t, injecttest.Tools(t), nil) }
 
 // privateSite is on an engine of its own, where the runner is the gameday that people run. With live its containers run on while its
 // daemon is away.
-func privateSite(t *testing.T, live bool) *site {
+func privateSite(t testing.TB, live bool) *site {
 	t.Helper()
 	var args []string
 	if live {
@@ -90,7 +90,7 @@ var built = sync.OnceValues(func() (string, error) {
 })
 
 // gameday is the path of the binary, which goes with the test.
-func gameday(t *testing.T) string {
+func gameday(t testing.TB) string {
 	t.Helper()
 	path, err := built()
 	if err != nil {

@@ -1,0 +1,133 @@
+package sweeptest
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+)
+
+// BenchmarkKilled measures from a SIGKILL of gameday, with 20 targets paused, until each of them runs again, and
+// until the last does. They are looked at every 25 ms.
+func BenchmarkKilled(b *testing.B) {
+	v := &trial{TB: b, site: sharedSite(b), logs: map[string]*os.File{},
+		k: kill{deed: deedOf("pause"), victim: theRunner, step: "fault.verified", targets: 20, hold: 5 * time.Minute, baseline: time.Second}}
+	v.place()
+	var all, last []time.Duration
+	for b.Loop() {
+		healed := v.killAll()
+		all, last = append(all, healed...), append(last, slices.Max(healed))
+	}
+	b.ReportMetric(0, "ns/op")
+	for unit, share := range map[string]float64{"ms-p50": 0.5, "ms-p99": 0.99} {
+		b.ReportMetric(float64(rank(all, share).Milliseconds()), unit)
+		b.ReportMetric(float64(rank(last, share).Milliseconds()), "last-"+unit)
+	}
+}
+
+// deedOf is the first deed of a kind.
+func deedOf(kind string) deed {
+	return deeds[slices.IndexFunc(deeds, func(d deed) bool { return d.kind == kind })]
+}
+
+// killAll kills a run once all targets show its fault.
+func (v *trial) killAll() []time.Duration {
+	v.Helper()
+	v.start()
+	defer v.clear()
+	if !v.await() {
+		v.Fatalf("the run was over before anything was killed:\n%s", v.said())
+	}
+	for end := time.Now().Add(begins); slices.ContainsFunc(v.views, func(w *view) bool { return !w.shows() }); time.Sleep(look) {
+		if time.Now().After(end) {
+			v.Fatalf("not all targets show the fault\n%s", v.said())
+		}
+	}
+	v.kill()
+	o := v.watch()
+	v.compare()
+	v.record(&o)
+	if len(v.problems) > 0 || len(o.healed) != v.k.targets {
+		v.Fatalf("%d of %d targets were put back: %q", len(o.healed), v.k.targets, v.problems)
+	}
+	return o.healed
+}
+
+// BenchmarkMemory measures what the guard and a sidecar that waits take: what is resident of their processes (RSS), which counts what of
+// the binary is mapped and can be had back, and what their control groups say less what of files nobody uses, as docker stats does.
+func BenchmarkMemory(b *testing.B) {
+	s := privateSite(b, false)
+	all := map[string][]float64{}
+	for b.Loop() {
+		v := &trial{TB: b, site: s, logs: map[string]*os.File{},
+			k: kill{deed: deedOf("partition"), victim: theRunner, step: "guard.state", targets: 1, hold: time.Second, baseline: 30 * time.Second}}
+		v.begin()
+		if !v.await() {
+			b.Fatalf("the run was over before the guard was up:\n%s", v.said())
+		}
+		names := map[string]string{"guard": s.setup.Lock, "sidecar": fmt.Sprintf("gameday-net-%.12s", v.targets[0].id)}
+		pids := map[string]int{}
+		for end := time.Now().Add(20 * time.Second); len(pids) < len(names); time.Sleep(look) {
+			for role, name := range names {
+				if in, err := s.inspect(name); err == nil && in.State.Running {
+					pids[role] = in.State.Pid
+				} else if time.Now().After(end) {
+					b.Fatalf("%s does not run: %v", name, err)
+				}
+			}
+		}
+		time.Sleep(5 * time.Second) // it has begun, and let go of what only that took
+		for role, pid := range pids {
+			own := &target{site: s, pid: pid}
+			all[role+"-MiB-rss"] = append(all[role+"-MiB-rss"], figure(b, "/proc/"+strconv.Itoa(pid)+"/smaps_rollup", "Rss:")/1024)
+			for _, dir := range own.groups() {
+				used, err := os.ReadFile(filepath.Join(dir, "memory.usage_in_bytes"))
+				idle := "total_inactive_file"
+				if err != nil {
+					used, err = os.ReadFile(filepath.Join(dir, "memory.current"))
+					idle = "inactive_file"
+				}
+				if err != nil {
+					continue
+				}
+				bytes, err := strconv.Atoi(strings.TrimSpace(string(used)))
+				if err != nil {
+					b.Fatal(err)
+				}
+				all[role+"-MiB-stats"] = append(all[role+"-MiB-stats"], (float64(bytes)-figure(b, filepath.Join(dir, "memory.stat"), idle))/(1<<20))
+			}
+		}
+		v.kill()
+		v.watch()
+		v.clear()
+	}
+	b.ReportMetric(0, "ns/op")
+	for unit, measured := range all {
+		slices.Sort(measured)
+		b.ReportMetric(measured[len(measured)/2], unit)
+	}
+}
+
+// figure is what stands behind a name in a file of the kernel's.
+func figure(b *testing.B, path, name string) float64 {
+	b.Helper()
+	text, err := os.ReadFile(path)
+	if err != nil {
+		b.Fatal(err)
+	}
+	for line := range strings.Lines(string(text)) {
+		if f := strings.Fields(line); len(f) > 1 && f[0] == name {
+			n, err := strconv.ParseFloat(f[1], 64)
+			if err != nil {
+				b.Fatal(err)
+			}
+			return n
+		}
+	}
+	b.Fatalf("%s has no %s", path, name)
+	return 0
+}
