@@ -206,6 +206,22 @@ func TestRecordIsElsewhere(t *testing.T) {
 	}
 }
 
+// Helpers that are left are residue, as the draft says, although the engine refused nothing.
+func TestHelpersAreLeft(t *testing.T) {
+	s, f := fakeStage(t)
+	c := s.container()
+	e := s.rehearse(s.embedded(target("t", c), steady+pauseFor("f", "t", "1s")), on(func(r *runner.Run, _ *journal.FaultVerified) {
+		helper := engine.Container{Labels: map[string]string{engine.Label: filepath.Base(r.Dir()), engine.RoleLabel: "helper"}}
+		f.Hook("Remove", func(string) { f.AddContainer(helper) }) // there is always one more
+		f.AddContainer(helper)
+	}))
+	f.Hook("Remove", nil)
+	s.ended(e, journal.OutcomeResidue, runner.ExitResidue)
+	if got := s.status(c); got != "running" {
+		t.Errorf("it is %s", got)
+	}
+}
+
 // Whether a runner on another machine is alive cannot be told: what it has in force is not taken away until somebody says that it
 // is gone.
 func TestRunnerIsOnAnotherMachine(t *testing.T) {
