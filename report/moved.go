@@ -200,11 +200,19 @@ func (f *facts) blindSentence(id string, b journal.BlindSpot) Sentence {
 	case journal.BlindRange:
 		return say(ids, "{} looks back {}, and there is a sample about every {}: a rate of fewer than four is often empty.", Name(b.Name), Dur(b.Reads), Dur(b.Interval))
 	case journal.BlindFault:
+		if len(b.Labels) > 0 {
+			return say(ids, "The fault {} lasts {}, and of {} there is a sample every {}: nothing of it may be among them.", Name(b.Name), Dur(b.Reads), Labels(b.Labels), Dur(b.Interval))
+		}
+		if q := f.rec.Queries[b.QueryID]; q != nil {
+			return say(ids, "The fault {} lasts {}, and {} has a sample every {}: nothing of it may be among them.", Name(b.Name), Dur(b.Reads), Name(q.Name), Dur(b.Interval))
+		}
 		return say(ids, "The fault {} lasts {}, and there is a sample every {}: nothing of it may be among them.", Name(b.Name), Dur(b.Reads), Dur(b.Interval))
 	case journal.BlindRule:
 		return say(ids, "The rule {} is evaluated every {}, and the faults last {}: it may never see them.", Name(b.Name), Dur(b.Interval), Dur(b.Reads))
 	case journal.BlindUnchecked:
 		return say(ids, "Whether the ranges that {} reads hold enough samples is not known: {}.", Name(b.Name), Quote(b.Detail))
+	case journal.BlindTargets:
+		return say(ids, "Whether all targets behind {} answered is not known: {}.", Quote(b.Name), Quote(b.Detail))
 	case journal.BlindNeverUp:
 		return say(ids, "{} did not answer even once when it was scraped: nothing of it could have been seen.", Labels(b.Labels))
 	case journal.BlindDown:

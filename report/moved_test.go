@@ -74,6 +74,9 @@ func movedRun() *journal.Record {
 	return withMoved(m,
 		journal.BlindSpot{What: journal.BlindRange, Name: "checkout_stays_quick", QueryID: "Q2", Reads: dur(3), Interval: dur(1)},
 		journal.BlindSpot{What: journal.BlindFault, Name: "store_freezes", Reads: dur(0.5), Interval: dur(1)},
+		journal.BlindSpot{What: journal.BlindFault, Name: "store_freezes", QueryID: "Q2", Reads: dur(3), Interval: dur(5)},
+		journal.BlindSpot{What: journal.BlindFault, Name: "store_freezes", Labels: map[string]string{"job": "batch"}, Reads: dur(10), Interval: dur(30)},
+		journal.BlindSpot{What: journal.BlindTargets, Name: `{__name__="up",job="nobody"}`, Detail: "there is no such series"},
 		journal.BlindSpot{What: journal.BlindRule, Name: "StoreDown", Reads: dur(30), Interval: dur(60)},
 		journal.BlindSpot{What: journal.BlindUnchecked, Name: "checkout_keeps_working", QueryID: "Q1", Detail: "the server did not answer within 10s"},
 		journal.BlindSpot{What: journal.BlindNeverUp, Labels: map[string]string{"job": "worker"}, Interval: dur(1)},
@@ -111,6 +114,8 @@ func TestWhatElseMoved(t *testing.T) {
 		"| appeared | no samples | 7 | 7 | 0.8333 | nothing | rank 0.2 |", "rank 0.31: within the noise",
 		"| moved and stayed | 2026-11-21 10:04:31 | 10:05:02.5 | 10:05:02.5 | 1 |", "| moved and stayed | 1 | 2 | 2 | 0.75 |", "### What else moved, continued",
 		"## What could not have been seen", "`checkout_stays_quick` looks back 3 s, and there is a sample about every 1 s",
+		"The fault `store_freezes` lasts 3 s, and `checkout_stays_quick` has a sample every 5 s", "and of `{job=\"batch\"}` there is a sample every 30 s",
+		"Whether all targets behind `{__name__=\"up\",job=\"nobody\"}` answered is not known: `there is no such series`.",
 		"did not answer when it was scraped from 10:05:02", "the longest of 2 such times", "Something could not have been seen: `of a later version` `x`",
 	}, []string{"No sham run"})
 

@@ -22,31 +22,6 @@ const (
 	mostSpots = 50
 )
 
-// blindFaults notes the faults that are over before the next sample is due.
-func (p *Plan) blindFaults(warn report) {
-	every := time.Duration(0)
-	for _, q := range p.Queries {
-		if every == 0 || q.Every < every {
-			every = q.Every
-		}
-	}
-	if len(p.Queries) == 0 {
-		return
-	}
-	every = max(every, p.Scenario.Source.Interval)
-	_, all, _ := p.Length()
-	for _, f := range p.Faults {
-		d := f.Fault.Duration
-		if d == 0 || d >= every {
-			continue
-		}
-		p.Blind = append(p.Blind, journal.BlindSpot{What: journal.BlindFault, Name: f.Fault.Name, Reads: journal.Duration(d), Interval: journal.Duration(every)})
-		if all >= every { // or every hypothesis says so
-			warn(f.Fault.Range, fmt.Sprintf("fault %q %q", f.Fault.Kind, f.Fault.Name), "it lasts %s, and there is a sample every %s: nothing may be seen of it", d, every)
-		}
-	}
-}
-
 // blindRules are the alerting rules that are evaluated more rarely than the faults last.
 func (p *Plan) blindRules(rules []metrics.AlertRule) (out []journal.BlindSpot) {
 	_, fault, _ := p.Length()
@@ -78,33 +53,63 @@ func (p *Plan) blindNow(ctx context.Context, src metrics.Source, since, now time
 				warn("%s does not answer when it is probed (%s)", targetWords(t.Labels), t.LastError)
 			}
 		}
-		warnOfSilence(ctx, emb, `{__name__="up"}`, since, now, func(b journal.BlindSpot) bool { return !silent[seriesKey(b.Labels)] }, warn)
+		warnOfSilence(ctx, emb, upOfAll, since, now, &uptimes{}, func(b journal.BlindSpot) bool { return !silent[seriesKey(b.Labels)] }, warn)
 		return
 	}
-	for _, spot := range thinRanges(ctx, src, p.Queries, now) {
+	up := &uptimes{}
+	server, isServer := src.(*metrics.Server)
+	readings := p.readings()
+	if isServer {
+		rules, err := server.RuleExprs(ctx, p.claimed())
+		if err == nil {
+			readings = append(readings, readingsOf(rules)...)
+		}
+	}
+	for _, spot := range thinRanges(ctx, src, readings, now) {
 		if spot.What == journal.BlindUnchecked {
-			warn("whether the ranges in the query of %s hold enough samples could not be asked: %s", spot.Name, spot.Detail)
+			warn("whether the ranges in what %s reads hold enough samples could not be asked: %s", spot.Name, spot.Detail)
 			continue
 		}
-		warn("the query of %s looks back %s, and that holds hardly any samples (there is one about every %s): a range should hold at least %d, or a rate of it is often empty",
+		warn("%s looks back %s, and that holds hardly any samples (there is one about every %s): a range should hold at least %d, or a rate of it is often empty",
 			spot.Name, spot.Reads, spot.Interval, enoughSamples)
 	}
-	if server, ok := src.(*metrics.Server); ok {
-		for _, selector := range p.upSelectors() {
-			warnOfSilence(ctx, server, selector, now.Add(-lookAtTargets), now, nil, warn)
-		}
+	if !isServer {
+		return
+	}
+	for _, selector := range p.upSelectors(p.Alerts) {
+		warnOfSilence(ctx, server, selector, now.Add(-lookAtTargets), now, up, nil, warn)
+	}
+	for _, spot := range append(p.alertsBetween(p.Alerts), p.rarelyScraped(up)...) {
+		warn("%s", shortFaultWords(spot))
 	}
 }
 
+// claimed are the alerts that the scenario names.
+func (p *Plan) claimed() (out []string) {
+	for _, a := range p.Scenario.Alerts {
+		out = append(out, a.Name)
+	}
+	return out
+}
+
 // upSelectors select the series up of the targets of which a server is asked: what watch selects, and the jobs and instances that
-// queries name.
-func (p *Plan) upSelectors() []string {
+// queries and the rules of claimed alerts name.
+func (p *Plan) upSelectors(rules []metrics.AlertRule) []string {
 	var out []string
 	if watch := p.Scenario.Source.Watch; watch != "" {
 		out = append(out, metrics.Up(watch))
 	}
+	var texts []string
 	for _, q := range p.Queries {
-		for _, selector := range metrics.UpOf(q.Text) {
+		texts = append(texts, q.Text)
+	}
+	for _, r := range rules {
+		if slices.Contains(p.claimed(), r.Alert) {
+			texts = append(texts, r.Expr)
+		}
+	}
+	for _, text := range texts {
+		for _, selector := range metrics.UpOf(text) {
 			if !slices.Contains(out, selector) {
 				out = append(out, selector)
 			}
@@ -113,10 +118,11 @@ func (p *Plan) upSelectors() []string {
 	return out
 }
 
-// warnOfSilence says which targets were silent, or were not scraped, between two times; but for those that are not wanted.
-func warnOfSilence(ctx context.Context, src metrics.Scanner, selector string, from, to time.Time, wanted func(journal.BlindSpot) bool, warn func(string, ...any)) {
+// warnOfSilence says which targets were silent, or were not scraped, between two times; but for those that are not wanted, and for
+// those that are in all already, to which it adds.
+func warnOfSilence(ctx context.Context, src metrics.Scanner, selector string, from, to time.Time, all *uptimes, wanted func(journal.BlindSpot) bool, warn func(string, ...any)) {
 	up := &uptimes{}
-	left, err := src.Scan(ctx, metrics.Scan{Selector: selector, From: from, To: to, Skip: func(metric string) bool { return metric != "up" }}, up.add)
+	left, err := up.scan(ctx, src, selector, from, to)
 	switch {
 	case err != nil:
 		warn("whether the targets answer (%s) could not be asked: %v", selector, err)
@@ -126,6 +132,8 @@ func warnOfSilence(ctx context.Context, src metrics.Scanner, selector string, fr
 	case len(up.targets) == 0 && wanted == nil:
 		warn("there is no series %s: whether the targets behind it answer cannot be seen", selector)
 	}
+	up.without(all)
+	all.targets = append(all.targets, up.targets...)
 	spots := up.spots(to)
 	if wanted != nil {
 		spots = slices.DeleteFunc(spots, func(b journal.BlindSpot) bool { return !wanted(b) })
@@ -154,36 +162,6 @@ func silenceWords(b journal.BlindSpot, looked time.Duration) string {
 		s += fmt.Sprintf(", the longest of %d such times in the last %s", b.Gaps, journal.Duration(looked.Round(time.Second)))
 	}
 	return s + ": what it does at such a time cannot be seen"
-}
-
-// thinRanges finds the ranges in queries that hold too few samples, and the queries of which the source has no answer to that.
-func thinRanges(ctx context.Context, src metrics.Source, queries []PlannedQuery, now time.Time) (out []journal.BlindSpot) {
-	for _, q := range queries {
-		for _, r := range metrics.Ranges(q.Text) {
-			res, err := src.Query(ctx, fmt.Sprintf("min(count_over_time(%s))", r.Text), now)
-			if err != nil {
-				out = append(out, journal.BlindSpot{What: journal.BlindUnchecked, Name: q.Name(), QueryID: q.ID, Detail: err.Error()})
-				break
-			}
-			if len(res.Series) == 0 || res.Series[0].Value >= enoughSamples || res.Series[0].Value < 1 {
-				continue // that there is no data is said elsewhere
-			}
-			out = append(out, journal.BlindSpot{What: journal.BlindRange, Name: q.Name(), QueryID: q.ID, Reads: journal.Duration(r.Length),
-				Interval: journal.Duration((r.Length / time.Duration(res.Series[0].Value)).Round(time.Millisecond))})
-		}
-	}
-	return out
-}
-
-// thinRanges asks a server for those of the baseline.
-func (r *Run) thinRanges(ctx context.Context) []journal.BlindSpot {
-	r.mu.Lock()
-	at := r.faultStart
-	r.mu.Unlock()
-	if r.source == nil || r.plan.Scenario.Source.URL == "" || at.IsZero() {
-		return nil
-	}
-	return thinRanges(ctx, r.source, r.plan.Queries, at)
 }
 
 // writeSpots writes down what could not be seen, if there is anything.

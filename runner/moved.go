@@ -48,48 +48,84 @@ func (r *Run) lookBack(end time.Time) {
 		ctx, cancelStop = r.untilStopped(ctx)
 		defer cancelStop()
 	}
-	m, up := r.compareAll(ctx, end)
-	r.writeSpots(append(r.thinRanges(ctx), up.spots(end)...))
+	m := r.compareAll(ctx, end)
+	r.writeSpots(append(r.thinRanges(ctx), r.lookAtTargets(ctx, end)...))
 	r.write(m)
 }
 
-// compareAll compares the fault with the baseline and the recovery in every series, and notes when targets were up.
-func (r *Run) compareAll(ctx context.Context, end time.Time) (*journal.Moved, *uptimes) {
-	up := &uptimes{}
+// lookAtTargets is what could not be seen of targets in the run. Of a server those are looked at whose series are read, whether
+// anything is compared or not.
+func (r *Run) lookAtTargets(ctx context.Context, end time.Time) (out []journal.BlindSpot) {
+	src, ok := unwatched(r.source).(metrics.Scanner)
+	if !ok {
+		return nil
+	}
+	r.mu.Lock()
+	start := r.start.Round(0)
+	r.mu.Unlock()
+	if start.IsZero() {
+		return nil
+	}
+	server := r.plan.Scenario.Source.URL != ""
+	selectors := []string{upOfAll}
+	if server {
+		var rules []metrics.AlertRule
+		if r.alerts != nil {
+			rules = r.alerts.rules
+		}
+		out = r.plan.alertsBetween(rules)
+		selectors = r.plan.upSelectors(rules)
+	}
+	all := &uptimes{}
+	for _, selector := range selectors {
+		up := &uptimes{}
+		left, err := up.scan(ctx, src, selector, start, end.Round(0))
+		switch {
+		case err != nil:
+			left = err.Error()
+		case left == "" && len(up.targets) == 0 && server:
+			left = "there is no such series"
+		}
+		if left != "" && server {
+			out = append(out, journal.BlindSpot{What: journal.BlindTargets, Name: selector, Detail: left})
+		}
+		up.without(all)
+		all.targets = append(all.targets, up.targets...)
+	}
+	if server {
+		out = append(out, r.plan.rarelyScraped(all)...)
+	}
+	return append(out, all.spots(end)...)
+}
+
+// compareAll compares the fault with the baseline and the recovery in every series.
+func (r *Run) compareAll(ctx context.Context, end time.Time) *journal.Moved {
 	out := &journal.Moved{}
 	src, why := r.scanner()
 	if why != "" {
 		out.Why = why
-		return out, up
+		return out
 	}
 	r.mu.Lock()
 	course := moved.Course{Start: r.start.Round(0), Fault: r.faultStart.Round(0), Undo: r.lastUndo.Round(0), End: end.Round(0)}
 	notDone := r.notDone
 	r.mu.Unlock()
-	var windows moved.Windows
-	var all *moved.Comparison // nil: nothing is compared
 	if course.Fault.IsZero() || notDone != "" {
 		out.Why = "no fault was in force"
-	} else if w, err := moved.Cut(course, slowest(r.plan.Scenario.Source)); err != nil {
+		return out
+	}
+	windows, err := moved.Cut(course, slowest(r.plan.Scenario.Source))
+	if err != nil {
 		out.Why = err.Error()
-	} else {
-		windows, all = w, moved.New(w)
+		return out
 	}
+	all := moved.New(windows)
 	scan := metrics.Scan{Selector: r.plan.Scenario.Source.Watch, From: course.Start, To: course.End, Skip: moved.Skip}
-	if all == nil {
-		scan.Skip = func(metric string) bool { return metric != "up" }
-	}
 	began := time.Now()
 	left, err := src.Scan(ctx, scan, func(s metrics.RawSeries) {
-		if s.Metric == "up" {
-			up.add(s)
-		}
-		if all != nil {
-			all.Add(moved.Series{Metric: s.Metric, Labels: s.Labels, Type: kinds[s.Kind], Times: s.Times, Values: s.Values})
-		}
+		all.Add(moved.Series{Metric: s.Metric, Labels: s.Labels, Type: kinds[s.Kind], Times: s.Times, Values: s.Values})
 	})
 	switch {
-	case out.Why != "":
 	case err != nil && ctx.Err() != nil:
 		out.Why = fmt.Sprintf("it took longer than the %s that it may, or was interrupted", lookBackLimit)
 	case err != nil:
@@ -99,7 +135,7 @@ func (r *Run) compareAll(ctx context.Context, end time.Time) (*journal.Moved, *u
 		r.describeMoved(out, windows, all)
 		out.Took = journal.Duration(time.Since(began))
 	}
-	return out, up
+	return out
 }
 
 // kinds are what exporters say of their metrics.
@@ -114,14 +150,19 @@ func (r *Run) scanner() (metrics.Scanner, string) {
 	if why := NotWatched(r.plan.Scenario.Source); why != "" {
 		return nil, why
 	}
-	if w, ok := src.(*watchedSource); ok {
-		src = w.Source
-	}
-	s, ok := src.(metrics.Scanner)
+	s, ok := unwatched(src).(metrics.Scanner)
 	if !ok {
 		return nil, "the source hands out no samples"
 	}
 	return s, ""
+}
+
+// unwatched is the source itself.
+func unwatched(src metrics.Source) metrics.Source {
+	if w, ok := src.(*watchedSource); ok {
+		return w.Source
+	}
+	return src
 }
 
 // slowest is the longest time between two scrapes of the embedded engine. That of a server is not known: a second.

@@ -42,14 +42,6 @@ func (p *Plan) asksFor(c *collector) *collector {
 // engineTells is how often an engine says what a container uses, however short the interval of the scrapes is.
 const engineTells = time.Second
 
-// samplesApart is the time between two samples of what a query asks the embedded engine for.
-func samplesApart(s *scenarios.Source, query string) time.Duration {
-	if strings.Contains(query, "container_") {
-		return max(s.Interval, engineTells)
-	}
-	return s.Interval
-}
-
 // near tells apart, in the order of all, the targets of a plan and their neighbours: the containers that share a
 // network of their own or a compose project with one. What gameday made for itself is neither.
 func (p *Plan) near(all []engine.Container) (targets, neighbours []engine.Container) {

@@ -187,6 +187,12 @@ func MakePlan(ctx context.Context, s Setup, ws *scenarios.Workspace, sc *scenari
 	p.checkBlastRadius(refuse, failed)
 	p.planQueries(refuse, warn)
 	p.planAlerts(refuse, warn)
+	for _, x := range readingsOf(ruleExprs(sc.Source)) {
+		p.shortRanges(x, "the rule "+x.name, func(format string, args ...any) {
+			warn(sc.Source.Range, fmt.Sprintf("prometheus %q", sc.Source.Name), format, args...)
+		})
+	}
+	p.blindFaults(warn)
 
 	if len(problems) > 0 {
 		return p, &Refusal{problems}
@@ -303,11 +309,7 @@ func (p *Plan) planQueries(refuse, warn report) {
 		}
 		q.Lookback = lb
 		p.Queries = append(p.Queries, q)
-		if apart := samplesApart(sc.Source, q.Text); sc.Source.URL == "" && lb > 0 && lb < enoughSamples*apart {
-			p.Blind = append(p.Blind, journal.BlindSpot{What: journal.BlindRange, Name: q.Name(), QueryID: q.ID, Reads: journal.Duration(lb),
-				Interval: journal.Duration(apart)})
-			warn(r, block, "the query looks back %s and there is a sample every %s: a range should be at least four times that, or a rate of it is often empty", lb, apart)
-		}
+		p.shortRanges(reading{q.Name(), q.ID, q.Text}, "the query", func(format string, args ...any) { warn(r, block, format, args...) })
 		for _, hint := range metrics.Hints(q.Text) {
 			warn(r, block, "%s", hint)
 		}
@@ -338,7 +340,6 @@ func (p *Plan) planQueries(refuse, warn report) {
 	for _, g := range sc.Guardrails {
 		add(PlannedQuery{Guardrail: g, Text: g.Query, Every: g.Every}, g.Range, fmt.Sprintf("guardrail %q", g.Name))
 	}
-	p.blindFaults(warn)
 	p.checkProbed(warn)
 	if why := NotWatched(sc.Source); why != "" && len(p.Queries) > 0 {
 		warn(sc.Source.Range, fmt.Sprintf("prometheus %q", sc.Source.Name), "what else moves in this run is not computed: %s", why)

@@ -1,6 +1,7 @@
 package runner
 
 import (
+	"context"
 	"maps"
 	"slices"
 	"strings"
@@ -67,6 +68,23 @@ func (u *uptimes) add(s metrics.RawSeries) {
 		t.down.add(since, t.last)
 	}
 	u.targets = append(u.targets, t)
+}
+
+// upOfAll selects the series up of every target.
+const upOfAll = `{__name__="up"}`
+
+// scan adds the targets whose series up a selector selects, as they were between two times.
+func (u *uptimes) scan(ctx context.Context, src metrics.Scanner, selector string, from, to time.Time) (left string, err error) {
+	return src.Scan(ctx, metrics.Scan{Selector: selector, From: from, To: to, Skip: func(metric string) bool { return metric != "up" }}, u.add)
+}
+
+// without leaves out the targets that others have.
+func (u *uptimes) without(others *uptimes) {
+	known := map[string]bool{}
+	for _, t := range others.targets {
+		known[seriesKey(t.labels)] = true
+	}
+	u.targets = slices.DeleteFunc(u.targets, func(t uptime) bool { return known[seriesKey(t.labels)] })
 }
 
 // late says whether two scrapes are so far apart that one between them is missing.

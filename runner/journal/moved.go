@@ -118,12 +118,14 @@ type BlindWhat string
 
 // The kinds of blind spots.
 const (
-	BlindRange   BlindWhat = "range"    // a query's range is shorter than four scrape intervals: a rate in it is often empty
-	BlindFault   BlindWhat = "fault"    // a fault is shorter than the time between two samples
+	BlindRange   BlindWhat = "range"    // a range of a query or rule is shorter than four scrape intervals: a rate in it is often empty
+	BlindFault   BlindWhat = "fault"    // a fault is shorter than the time between two samples: of a query or of targets, where they are given
 	BlindRule    BlindWhat = "rule"     // an alerting rule is evaluated more rarely than the faults last
 	BlindGap     BlindWhat = "gap"      // a target was not scraped for longer than its interval
 	BlindDown    BlindWhat = "down"     // a target did not answer
 	BlindNeverUp BlindWhat = "never up" // a target did not answer even once
 	// BlindUnchecked: whether a query's ranges hold enough samples could not be asked.
 	BlindUnchecked BlindWhat = "unchecked"
+	// BlindTargets: whether targets answered could not be asked, or only in part. The name is the selector of their series up.
+	BlindTargets BlindWhat = "targets unchecked"
 )

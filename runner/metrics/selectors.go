@@ -41,6 +41,22 @@ func Names(query string) func(metric string) bool {
 type Range struct {
 	Text   string // PromQL, such as http_requests_total{job="shop"}[15s]
 	Length time.Duration
+
+	from selector
+}
+
+// Reads says whether the range may have series of a metric and a job; "" is any of them.
+func (r Range) Reads(metric, job string) bool {
+	return !slices.ContainsFunc(r.from.matchers, func(m *labels.Matcher) bool {
+		return m.Name == model.MetricNameLabel && metric != "" && !m.Matches(metric) || m.Name == model.JobLabel && job != "" && !m.Matches(job)
+	})
+}
+
+// Names says whether the name of the metrics that the range has begins so.
+func (r Range) Names(prefix string) bool {
+	return slices.ContainsFunc(r.from.matchers, func(m *labels.Matcher) bool {
+		return m.Name == model.MetricNameLabel && (m.Type == labels.MatchEqual || m.Type == labels.MatchRegexp) && strings.HasPrefix(m.Value, prefix)
+	})
 }
 
 // Ranges are the ranges in a query, each once. One that cannot be parsed has none that are known.
@@ -51,7 +67,11 @@ func Ranges(query string) (out []Range) {
 	}
 	parser.Inspect(expr, func(node parser.Node, _ []parser.Node) error {
 		if m, ok := node.(*parser.MatrixSelector); ok {
-			if r := (Range{m.String(), m.Range}); !slices.Contains(out, r) {
+			r := Range{Text: m.String(), Length: m.Range}
+			if v, ok := m.VectorSelector.(*parser.VectorSelector); ok {
+				r.from.matchers = v.LabelMatchers
+			}
+			if !slices.ContainsFunc(out, func(x Range) bool { return x.Text == r.Text }) {
 				out = append(out, r)
 			}
 		}
