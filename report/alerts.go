@@ -15,7 +15,7 @@ type alert struct {
 	seen    *noted[*journal.AlertSeen]
 	judged  *noted[*journal.AlertJudged]
 	states  []noted[*journal.AlertChanged]
-	told    []noted[*journal.AlertNotified]
+	routed  []noted[*journal.AlertRouted]
 	verdict journal.Verdict // of a claim
 	rests   []string        // evidence of the verdict
 }
@@ -43,9 +43,9 @@ func (f *facts) takeAlert(id string, at time.Time, payload journal.Payload) {
 	case *journal.AlertChanged:
 		x := f.alert(p.Alert)
 		x.states = append(x.states, noted[*journal.AlertChanged]{id, at, p})
-	case *journal.AlertNotified:
+	case *journal.AlertRouted:
 		x := f.alert(p.Alert)
-		x.told = append(x.told, noted[*journal.AlertNotified]{id, at, p})
+		x.routed = append(x.routed, noted[*journal.AlertRouted]{id, at, p})
 	case *journal.AlertSeen:
 		f.alert(p.Alert).seen = &noted[*journal.AlertSeen]{id, at, p}
 	case *journal.AlertJudged:
@@ -400,15 +400,12 @@ func describeAlert(m moment, payload journal.Payload) (moment, bool) {
 			m.text.Template += ": {}"
 			m.text.Args = append(m.text.Args, Quote(p.Detail))
 		}
-	case *journal.AlertNotified:
+	case *journal.AlertRouted:
 		m.lane, m.of, m.seen = laneSignal, "alert "+p.Alert, p.Muted == ""
 		if !p.At.IsZero() {
 			m.at = p.At
 		}
-		var to List
-		for _, r := range p.Receivers {
-			to = append(to, Name(r))
-		}
+		to := receivers(p)
 		m.text = words("alert {} was seen at the Alertmanager", Name(p.Alert))
 		if len(to) > 0 {
 			m.text = words("alert {} was seen at the Alertmanager, for {}", Name(p.Alert), to)

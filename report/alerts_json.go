@@ -18,7 +18,7 @@ type jsonAlert struct {
 	Pending  *journal.AlertDelay  `json:"pending"`
 	Firing   *journal.AlertDelay  `json:"firing"`
 	Resolved *journal.AlertDelay  `json:"resolved"`
-	Told     *journal.AlertDelay  `json:"told"`
+	Routed   *journal.AlertDelay  `json:"routed"`
 	Before   *journal.NoiseBefore `json:"before"`
 	AtEnd    string               `json:"at_end"`
 	Evidence []string             `json:"evidence"`
@@ -46,7 +46,7 @@ func (f *facts) jsonAlerts() []jsonAlert {
 		if x.seen != nil {
 			e := x.seen.p
 			j.By, j.Phases, j.Pended, j.Fired = string(e.By), len(e.Phases), e.Pended, e.Fired
-			j.Pending, j.Firing, j.Resolved, j.Told, j.Before, j.AtEnd = e.Pending, e.Firing, e.Resolved, e.Told, e.Before, string(e.AtEnd)
+			j.Pending, j.Firing, j.Resolved, j.Routed, j.Before, j.AtEnd = e.Pending, e.Firing, e.Resolved, e.Routed, e.Before, string(e.AtEnd)
 			j.Evidence = cite(append(j.Evidence, x.seen.id)...)
 		}
 		out = append(out, j)

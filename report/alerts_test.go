@@ -1,6 +1,7 @@
 package report
 
 import (
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -116,14 +117,14 @@ func alertServerRun() *journal.Record {
 		d.AtLeast, d.First = max(0, d.AtLeast-dur(1)), exact.Add(-min(time.Second, exact.Sub(e.Effect)))
 	}
 	e.Step = dur(1)
-	e.Told = &journal.AlertDelay{AtLeast: dur(16), AtMost: dur(18), First: at(effectAt + 16), Last: at(effectAt + 18)}
+	e.Routed = &journal.AlertDelay{AtLeast: dur(16), AtMost: dur(18), First: at(effectAt + 16), Last: at(effectAt + 18)}
 	return alertRun(heldRun(0.12), []journal.AlertClaim{{Alert: "CheckoutSlow", Fires: true, Within: dur(20), File: "shop.gameday.hcl", Line: 50}},
 		func(d *journal.AlertsDeclared) {
 			d.By, d.Notifier = journal.AlertServer, &journal.AlertManager{URL: "http://alerts:9093", Every: dur(2)}
 			d.Rules = []journal.AlertRule{alertRules[0]}
 			d.Rules[0].Line = 0
 		},
-		&journal.AlertNotified{Alert: "CheckoutSlow", Labels: map[string]string{"alertname": "CheckoutSlow"}, Receivers: []string{"on-call"}, StartsAt: at(effectAt + 15.3), After: at(effectAt + 16), At: at(effectAt + 18)},
+		&journal.AlertRouted{Alert: "CheckoutSlow", Labels: map[string]string{"alertname": "CheckoutSlow"}, Receivers: []string{"on-call"}, StartsAt: at(effectAt + 15.3), After: at(effectAt + 16), At: at(effectAt + 18)},
 		e, &journal.AlertJudged{Alert: "CheckoutSlow", Verdict: journal.Held, Reason: journal.AlertFired, InTime: 1, Phases: 1},
 		&journal.AlertsSummed{By: journal.AlertServer, Expected: 1, Fired: 1, Alerts: 1, Phases: 1})
 }
@@ -158,6 +159,60 @@ func TestEveryAlertReasonHasASentence(t *testing.T) {
 	}
 }
 
+// What an alert did at the Alertmanager is told as it was seen: never that somebody was told, and never that it was not there where
+// there was no answer.
+func TestAlertsAtTheAlertmanager(t *testing.T) {
+	labels := map[string]string{"alertname": "CheckoutSlow"}
+	routed := func(muted string, after, until float64) *journal.AlertRouted {
+		return &journal.AlertRouted{Alert: "CheckoutSlow", Labels: labels, Receivers: []string{"on-call"}, Muted: muted, After: at(effectAt + after), At: at(effectAt + until)}
+	}
+	for _, x := range []struct {
+		events     []*journal.AlertRouted
+		unanswered []journal.AlertsUnanswered
+		routed     bool
+		want       []string
+	}{
+		{nil, nil, false, []string{"It was not seen at the Alertmanager, which was asked every 2 s"}},
+		{[]*journal.AlertRouted{routed("silenced", 16, 18)}, nil, false, []string{"It was seen at the Alertmanager, but only muted", "it was `silenced` there, and nobody is told while it is"}},
+		{[]*journal.AlertRouted{routed("", 16, 18), routed("inhibited", 18, 20)}, nil, true, []string{"for `on-call`, 16 to 18 s after the first effect", "it was `inhibited` there"}},
+		{nil, []journal.AlertsUnanswered{{From: at(1), To: at(3), Why: "refused"}}, false, []string{"It was not seen at the Alertmanager", "The Alertmanager gave no answer from "}},
+		{nil, []journal.AlertsUnanswered{{From: at(effectAt + 3), Why: "refused"}}, false, []string{"Whether it reached the Alertmanager is not known, which gave no answer after ", "The Alertmanager gave no answer after "}},
+		{nil, []journal.AlertsUnanswered{{To: at(effectAt + 3), Why: "refused"}}, false, []string{"is not known, which gave no answer until "}},
+		{nil, []journal.AlertsUnanswered{{Why: "one"}, {Why: "two"}, {Why: "three"}, {Why: "four"}, {Why: "five"}}, false, []string{"is not known, which gave no answer at all", "It gave none 2 more times"}},
+	} {
+		rec := alertServerRun()
+		rec.Events = slices.DeleteFunc(rec.Events, func(e journal.Event) bool { _, is := e.Payload.(*journal.AlertRouted); return is })
+		for i := 0; i < len(rec.Events); i++ {
+			switch p := rec.Events[i].Payload.(type) {
+			case *journal.AlertSeen:
+				if !x.routed {
+					p.Routed = nil
+				}
+				for _, r := range x.events {
+					ev := rec.Events[i]
+					ev.Payload = r
+					rec.Events = slices.Insert(rec.Events, i, ev)
+					i++
+				}
+			case *journal.AlertsSummed:
+				p.Unanswered = x.unanswered
+			}
+		}
+		for i := range rec.Events {
+			rec.Events[i].Seq = i + 1
+		}
+		r := Build(rec)
+		for _, want := range x.want {
+			if md := string(r.Markdown()); !strings.Contains(md, want) {
+				t.Errorf("%+v: the draft does not say %q", x, want)
+			}
+		}
+		for _, b := range breaches(t, r) {
+			t.Error(b)
+		}
+	}
+}
+
 func TestAlertsInTheFiveLines(t *testing.T) {
 	for _, x := range []struct{ name, want string }{
 		{"alert_held", "Of 1 alert expected to fire, 1 did in every phase; the first was `CheckoutSlow`, 15.3 to 16.2 s after the first effect"},
@@ -168,7 +223,7 @@ func TestAlertsInTheFiveLines(t *testing.T) {
 		{"alert_pending", "Whether `HostBusy` and `HostIdle` would have fired is not known: `no series matched node_load1 at any time`"},
 		{"alert_pending", "Not all that its rule reads was there after the effect"},
 		{"alert_server", "by the server's own record it fired 15.3 s after the first effect, within the 20 s declared; the rule is evaluated every 1 s, and another phase could have had it 14.3 to 16.3 s after the effect"},
-		{"alert_server", "It was first seen at the Alertmanager, with a receiver, 16 to 18 s after the first effect"},
+		{"alert_server", "It was first seen at the Alertmanager, for `on-call`, 16 to 18 s after the first effect; when it sent a notification is not known"},
 		{"held", "The scenario lists no alert; none was watched for"},
 	} {
 		if md := string(Build(stories()[x.name]).Markdown()); !strings.Contains(md, x.want) {

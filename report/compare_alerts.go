@@ -24,7 +24,7 @@ type AlertSide struct {
 	Pending  *journal.AlertDelay `json:"pending"`
 	Firing   *journal.AlertDelay `json:"firing"`
 	Resolved *journal.AlertDelay `json:"resolved"`
-	Told     *journal.AlertDelay `json:"told"`
+	Routed   *journal.AlertDelay `json:"routed"`
 }
 
 // compareAlerts lays what alerts did side by side.
@@ -64,7 +64,7 @@ func (x *alert) side() *AlertSide {
 	}
 	if x.seen != nil {
 		e := x.seen.p
-		s.Phases, s.Fired, s.Pending, s.Firing, s.Resolved, s.Told = len(e.Phases), e.Fired, e.Pending, e.Firing, e.Resolved, e.Told
+		s.Phases, s.Fired, s.Pending, s.Firing, s.Resolved, s.Routed = len(e.Phases), e.Fired, e.Pending, e.Firing, e.Resolved, e.Routed
 	}
 	return s
 }
@@ -88,7 +88,7 @@ func (d ComparedAlert) rows(line func(cells ...string)) {
 		{"  pending", func(s *AlertSide) *journal.AlertDelay { return s.Pending }},
 		{"  firing", func(s *AlertSide) *journal.AlertDelay { return s.Firing }},
 		{"  resolved", func(s *AlertSide) *journal.AlertDelay { return s.Resolved }},
-		{"  somebody told", func(s *AlertSide) *journal.AlertDelay { return s.Told }},
+		{"  at the Alertmanager", func(s *AlertSide) *journal.AlertDelay { return s.Routed }},
 	} {
 		text := func(s *AlertSide) string {
 			if s == nil || row.delay(s) == nil {

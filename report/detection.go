@@ -2,6 +2,8 @@ package report
 
 import (
 	"fmt"
+	"maps"
+	"slices"
 
 	"gameday/runner/journal"
 )
@@ -159,10 +161,8 @@ func (f *facts) alertPoints(x *alert) Points {
 	case e.AtEnd != journal.AlertInactive && e.AtEnd != "":
 		out = append(out, []Sentence{say(ids, "At the end of the record, {}, it was still {}.", At(e.End), Name(e.AtEnd))})
 	}
-	if x.seen.p.Told != nil {
-		out = append(out, []Sentence{say(ids, "It was first seen at the Alertmanager, with a receiver, {} after the first effect.", alertDelay(e.Told))})
-	} else if f.alerts.declared != nil && f.alerts.declared.p.Notifier != nil && e.Fired > 0 && (f.alerts.summed == nil || f.alerts.summed.p.Unasked == "") {
-		out = append(out, []Sentence{say(cite(x.seen.id, f.alertsEvidence()), "It was not seen at the Alertmanager with a receiver, which was asked every {}.", Dur(f.alerts.declared.p.Notifier.Every))})
+	if p := f.routed(x); len(p) > 0 {
+		out = append(out, p)
 	}
 	if b := e.Before; b != nil {
 		out = append(out, []Sentence{say(ids, "Before the fault it had become pending {} {} and fired {} {}, in the phase in which it did so most.", Count{N: b.Pended}, plural(b.Pended, "time", "times"),
@@ -183,6 +183,69 @@ func (f *facts) alertPoints(x *alert) Points {
 // shortHistory says of an alert whose rules look back further than the record does what that means for its times.
 func shortHistory(x *alert) Sentence {
 	return say([]string{x.seen.id}, "On a server with all of the history it may fire at another time, or not at all: {}.", Quote(x.seen.p.ShortHistory))
+}
+
+// routed says when an alert was at the Alertmanager, and for whom. When a notification left from there nobody tells.
+func (f *facts) routed(x *alert) []Sentence {
+	e, ids := x.seen.p, []string{x.seen.id}
+	muted := func(of func(*journal.AlertRouted) bool) (out []Sentence) {
+		for _, r := range x.routed {
+			if r.p.Muted != "" && !r.p.At.Before(e.Effect) && of(r.p) {
+				return []Sentence{say([]string{r.id}, "At {} it was {} there, and nobody is told while it is.", At(r.p.At), Name(r.p.Muted))}
+			}
+		}
+		return nil
+	}
+	if e.Routed != nil {
+		i := slices.IndexFunc(x.routed, func(r noted[*journal.AlertRouted]) bool { return r.p.Muted == "" && r.p.At.Equal(e.Routed.Last) })
+		if i < 0 {
+			return []Sentence{say(ids, "It was first seen at the Alertmanager, for a receiver, {} after the first effect; when anybody was told is not known.", alertDelay(e.Routed))}
+		}
+		first := x.routed[i]
+		s := say(cite(x.seen.id, first.id), "It was first seen at the Alertmanager, for {}, {} after the first effect; when it sent a notification is not known, and the waiting times of its route come on top.",
+			receivers(first.p), alertDelay(e.Routed))
+		return append([]Sentence{s}, muted(func(r *journal.AlertRouted) bool {
+			return r.At.After(first.p.At) && maps.Equal(r.Labels, first.p.Labels)
+		})...)
+	}
+	if f.alerts.declared == nil || f.alerts.declared.p.Notifier == nil || e.Fired == 0 {
+		return nil
+	}
+	if p := muted(func(*journal.AlertRouted) bool { return true }); len(p) > 0 {
+		return append([]Sentence{say(cite(append([]string{x.seen.id}, p[0].Evidence...)...), "It was seen at the Alertmanager, but only muted.")}, p...)
+	}
+	if s := f.alerts.summed; s != nil {
+		for _, u := range s.p.Unanswered {
+			if u.To.IsZero() || u.To.After(e.Effect) {
+				return []Sentence{say(cite(x.seen.id, s.id), "Whether it reached the Alertmanager is not known, which gave no answer {}.", unansweredTime(u))}
+			}
+		}
+	}
+	return []Sentence{say(cite(x.seen.id, f.alertsEvidence()), "It was not seen at the Alertmanager, which was asked every {}.", Dur(f.alerts.declared.p.Notifier.Every))}
+}
+
+// receivers are those to whom an alert is routed.
+func receivers(p *journal.AlertRouted) List {
+	var out List
+	for _, r := range p.Receivers {
+		out = append(out, Name(r))
+	}
+	return out
+}
+
+// mostUnanswered times without an answer are written out.
+const mostUnanswered = 3
+
+func unansweredTime(u journal.AlertsUnanswered) Value {
+	switch {
+	case u.From.IsZero() && u.To.IsZero():
+		return Word("at all")
+	case u.From.IsZero():
+		return Inner(words("until {}", At(u.To)))
+	case u.To.IsZero():
+		return Inner(words("after {}", At(u.From)))
+	}
+	return Inner(words("from {} to {}", At(u.From), At(u.To)))
 }
 
 // mostNamed alerts are written out of those that have one thing in common; the record has the others.
@@ -236,8 +299,11 @@ func (f *facts) otherAlerts() Points {
 	if noise == 0 && len(s.p.Noise) == 0 {
 		out = append(out, []Sentence{say([]string{s.id}, "No alert was pending or firing before the fault.")})
 	}
-	if s.p.Unasked != "" {
-		out = append(out, []Sentence{say([]string{s.id}, "The Alertmanager did not answer when it was last asked: {}.", Quote(s.p.Unasked))})
+	for _, u := range s.p.Unanswered[:min(len(s.p.Unanswered), mostUnanswered)] {
+		out = append(out, []Sentence{say([]string{s.id}, "The Alertmanager gave no answer {}: {}.", unansweredTime(u), Quote(u.Why))})
+	}
+	if n := len(s.p.Unanswered) - mostUnanswered; n > 0 {
+		out = append(out, []Sentence{say([]string{s.id}, "It gave none {} more {}.", Tally(n), plural(n, "time", "times"))})
 	}
 	return out
 }

@@ -103,7 +103,7 @@ func stopsWalk(p journal.Payload) bool {
 		return p.Tripped
 	case *journal.AlertChanged:
 		return p.To == journal.AlertFiring
-	case *journal.AlertNotified, *journal.Stopping:
+	case *journal.AlertRouted, *journal.Stopping:
 		return true
 	case *journal.Note:
 		return p.As == journal.NoteSurprise || p.As == journal.NoteAction

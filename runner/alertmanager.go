@@ -2,6 +2,7 @@ package runner
 
 import (
 	"context"
+	"maps"
 	"slices"
 	"sync"
 	"time"
@@ -13,15 +14,15 @@ import (
 // A managerWatch asks the Alertmanager, where the scenario names one, which alerts have reached it. A nil one does nothing.
 type managerWatch struct {
 	manager *metrics.Alertmanager
-	write   func(*journal.AlertNotified)
+	write   func(*journal.AlertRouted)
 
 	mu     sync.Mutex
-	told   map[string][]toldAlert // by alert: each that was seen since the run began, in order
-	failed string                 // why it does not answer
+	routed map[string][]routedAlert // by alert: each time that one came for a receiver, unmuted, since the run began, in order
+	silent []journal.AlertsUnanswered
 }
 
-// toldAlert says between which two answers an alert reached the Alertmanager.
-type toldAlert struct{ after, at time.Time }
+// routedAlert says between which two answers an alert reached the Alertmanager, or was muted no more.
+type routedAlert struct{ after, at time.Time }
 
 func (w *managerWatch) close() {
 	if w != nil {
@@ -37,7 +38,7 @@ func (w *managerWatch) follow(ctx context.Context) {
 	tick := time.NewTicker(alertsEvery)
 	defer tick.Stop()
 	var last time.Time // answer
-	seen := map[string]bool{}
+	seen := map[string]metrics.Notification{}
 	for {
 		last = w.ask(ctx, last, seen)
 		select {
@@ -48,63 +49,81 @@ func (w *managerWatch) follow(ctx context.Context) {
 	}
 }
 
-// ask notes which alerts have reached the Alertmanager since the last answer, and returns the time of this one.
-func (w *managerWatch) ask(ctx context.Context, last time.Time, seen map[string]bool) time.Time {
+// ask notes what has changed at the Alertmanager since the last answer, and returns the time of this one.
+func (w *managerWatch) ask(ctx context.Context, last time.Time, seen map[string]metrics.Notification) time.Time {
+	asked := time.Now()
 	list, err := w.manager.Active(ctx)
 	if err != nil {
 		if ctx.Err() == nil {
-			w.mu.Lock()
-			w.failed = err.Error()
-			w.mu.Unlock()
+			w.unanswered(last, err)
 		}
 		return last
 	}
 	now := time.Now()
-	there := map[string]bool{}
+	there := map[string]metrics.Notification{}
 	for _, n := range list {
-		there[n.Key()] = true
-		if seen[n.Key()] {
+		there[n.Key()] = n
+		if before, known := seen[n.Key()]; known && before.Muted == n.Muted {
 			continue
 		}
-		w.write(&journal.AlertNotified{Alert: n.Alert(), Labels: n.Labels, Receivers: n.Receivers, Muted: n.Muted, StartsAt: n.StartsAt.UTC(),
+		w.write(&journal.AlertRouted{Alert: n.Alert(), Labels: n.Labels, Receivers: n.Receivers, Muted: n.Muted, StartsAt: n.StartsAt.UTC(),
 			After: last.UTC(), At: now.UTC()})
 		w.mu.Lock()
 		if !last.IsZero() && n.Muted == "" && len(n.Receivers) > 0 {
-			w.told[n.Alert()] = append(w.told[n.Alert()], toldAlert{last, now})
+			w.routed[n.Alert()] = append(w.routed[n.Alert()], routedAlert{last, now})
 		}
 		w.mu.Unlock()
 	}
 	clear(seen)
-	for k := range there {
-		seen[k] = true
-	}
-	w.mu.Lock()
-	w.failed = ""
-	w.mu.Unlock()
-	return now
+	maps.Copy(seen, there)
+	w.answered(now)
+	return asked // what comes while it answers may not be in the answer
 }
 
-// unasked says why it did not answer when it was last asked; empty: it did.
-func (w *managerWatch) unasked() string {
+// unanswered notes that there was no answer since the last one.
+func (w *managerWatch) unanswered(last time.Time, err error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if n := len(w.silent); n > 0 && w.silent[n-1].To.IsZero() {
+		return
+	}
+	gap := journal.AlertsUnanswered{Why: err.Error()}
+	if !last.IsZero() {
+		gap.From = last.UTC()
+	}
+	w.silent = append(w.silent, gap)
+}
+
+// answered ends the time without an answer, if there was one.
+func (w *managerWatch) answered(now time.Time) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if n := len(w.silent); n > 0 && w.silent[n-1].To.IsZero() {
+		w.silent[n-1].To = now.UTC()
+	}
+}
+
+// silences are the times without an answer.
+func (w *managerWatch) silences() []journal.AlertsUnanswered {
 	if w == nil {
-		return ""
+		return nil
 	}
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	return w.failed
+	return slices.Clone(w.silent)
 }
 
-// delay is when after the effect an alert reached somebody; nil: it did not, or nobody was asked.
+// delay is when after the effect an alert came to the Alertmanager for somebody; nil: it did not, or nobody was asked.
 func (w *managerWatch) delay(alert string, effect time.Time) *journal.AlertDelay {
 	if w == nil || effect.IsZero() {
 		return nil
 	}
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	i := slices.IndexFunc(w.told[alert], func(t toldAlert) bool { return !t.at.Before(effect) })
+	i := slices.IndexFunc(w.routed[alert], func(t routedAlert) bool { return !t.at.Before(effect) })
 	if i < 0 {
 		return nil
 	}
-	t := w.told[alert][i]
+	t := w.routed[alert][i]
 	return &journal.AlertDelay{AtLeast: journal.Duration(max(0, t.after.Sub(effect))), AtMost: journal.Duration(t.at.Sub(effect)), First: t.after.UTC(), Last: t.at.UTC()}
 }

@@ -1,7 +1,6 @@
 package runner
 
 import (
-	"cmp"
 	"context"
 	"fmt"
 	"slices"
@@ -202,7 +201,15 @@ func (w *alertWatch) askRules(ctx context.Context) {
 		w.mute = err.Error()
 		return
 	}
-	w.manager = &managerWatch{manager: manager, told: map[string][]toldAlert{}, write: func(n *journal.AlertNotified) { w.run.writeBy("alertmanager", n) }}
+	w.manager = &managerWatch{manager: manager, routed: map[string][]routedAlert{}, write: func(n *journal.AlertRouted) { w.run.writeBy("alertmanager", n) }}
+}
+
+// unanswered are the times in which the Alertmanager gave no answer.
+func (w *alertWatch) unanswered() []journal.AlertsUnanswered {
+	if w.mute != "" {
+		return []journal.AlertsUnanswered{{Why: w.mute}}
+	}
+	return w.manager.silences()
 }
 
 func (w *alertWatch) close() {
@@ -347,8 +354,8 @@ func (r *Run) judgeAlerts(h History, notDone string) journal.Verdict {
 		i := slices.IndexFunc(claims, func(c *scenarios.Alert) bool { return c.Name == name })
 		seen := a.see(name, i >= 0)
 		if w != nil {
-			if seen.event.Told = w.manager.delay(name, a.effect()); seen.event.Told != nil {
-				seen.event.Told.AtMost += journal.Duration(a.effect().Sub(a.soonest()))
+			if seen.event.Routed = w.manager.delay(name, a.effect()); seen.event.Routed != nil {
+				seen.event.Routed.AtMost += journal.Duration(a.effect().Sub(a.soonest()))
 			}
 		}
 		all = append(all, seen)
@@ -369,7 +376,7 @@ func (r *Run) judgeAlerts(h History, notDone string) journal.Verdict {
 	}
 	if w != nil && !h.FaultStart.IsZero() {
 		sum := a.sum(claims, all)
-		sum.Unasked = cmp.Or(w.mute, w.manager.unasked())
+		sum.Unanswered = w.unanswered()
 		r.write(sum)
 	}
 	return worst

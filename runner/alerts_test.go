@@ -7,6 +7,7 @@ import (
 	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -189,6 +190,8 @@ type beside struct {
 	mu    sync.Mutex
 	since time.Time // the alert fires; zero: not yet
 	gone  bool      // the server has no answer about rules
+	// away is for how long the Alertmanager does not answer once the alert fires, and muted is until when after that it has it silenced.
+	away, muted time.Duration
 }
 
 func (b *beside) fire(_ *runner.Run, ev journal.Event) {
@@ -211,9 +214,15 @@ func (b *beside) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		}
 		fmt.Fprintf(w, `{"status":"success","data":{"groups":[{"name":"g","file":"/etc/prometheus/alerts.yml","interval":1,"rules":[{"type":"alerting","name":"Told","query":"vector(1)","state":%q,"lastEvaluation":%q}]}]}}`,
 			state, time.Now().Format(time.RFC3339Nano))
+	case strings.HasSuffix(r.URL.Path, "/api/v2/alerts") && firing && time.Since(b.since) < b.away:
+		w.WriteHeader(http.StatusBadGateway)
 	case strings.HasSuffix(r.URL.Path, "/api/v2/alerts"):
+		status := `{"state":"active"}`
+		if time.Since(b.since) < b.muted {
+			status = `{"state":"suppressed","silencedBy":["1"]}`
+		}
 		if firing {
-			fmt.Fprintf(w, `[{"labels":{"alertname":"Told"},"receivers":[{"name":"on-call"}],"status":{"state":"active"},"startsAt":%q}]`, b.since.Format(time.RFC3339Nano))
+			fmt.Fprintf(w, `[{"labels":{"alertname":"Told"},"receivers":[{"name":"on-call"}],"status":%s,"startsAt":%q}]`, status, b.since.Format(time.RFC3339Nano))
 		} else {
 			fmt.Fprint(w, "[]")
 		}
@@ -237,22 +246,44 @@ func (b *beside) scenario(t *testing.T, c engine.Container, alerts string) strin
 		target("it", c), alerts, pauseFor("freeze", "it", "4s"))
 }
 
-// Of a server its own record counts, and its Alertmanager says when somebody would have been told.
+// Of a server its own record counts, and its Alertmanager says when the alert was there, and for whom.
 func TestAlertsOfAServer(t *testing.T) {
 	s, _ := fakeStage(t)
 	b := &beside{}
 	e := s.rehearse(b.scenario(t, s.container(), "  alert \"Told\" {\n    within = \"3s\"\n  }\n"), b.fire)
 	s.ended(e, journal.OutcomeHeld, 0)
 	seen := all[*journal.AlertSeen](e.rec)
-	if len(seen) != 1 || seen[0].By != journal.AlertServer || len(seen[0].Phases) != 1 || seen[0].Told == nil || seen[0].Told.AtMost <= seen[0].Told.AtLeast {
+	if len(seen) != 1 || seen[0].By != journal.AlertServer || len(seen[0].Phases) != 1 || seen[0].Routed == nil || seen[0].Routed.AtMost <= seen[0].Routed.AtLeast {
 		t.Errorf("%+v", seen)
 	}
-	told := all[*journal.AlertNotified](e.rec)
+	told := all[*journal.AlertRouted](e.rec)
 	if len(told) != 1 || strings.Join(told[0].Receivers, "") != "on-call" || !told[0].After.Before(told[0].At) {
 		t.Errorf("%+v", told)
 	}
 	if d := all[*journal.AlertsDeclared](e.rec); len(d) != 1 || d[0].Notifier == nil || len(d[0].Rules) != 1 || d[0].Rules[0].File != "alerts.yml" {
 		t.Errorf("%+v", d)
+	}
+}
+
+// An alert counts as at the Alertmanager from when it is muted no more, and a time without an answer stays in the record.
+func TestAlertUnmuted(t *testing.T) {
+	s, _ := fakeStage(t)
+	b := &beside{away: 2500 * time.Millisecond, muted: 6 * time.Second}
+	text := b.scenario(t, s.container(), "  alert \"Told\" {\n    within = \"3s\"\n  }\n")
+	e := s.rehearse(strings.Replace(text, `"4s"`, `"9s"`, 1), b.fire)
+	s.ended(e, journal.OutcomeHeld, 0)
+	var states []string
+	for _, r := range all[*journal.AlertRouted](e.rec) {
+		states = append(states, r.Muted)
+	}
+	if !slices.Equal(states, []string{"silenced", ""}) {
+		t.Errorf("%q", states)
+	}
+	if seen := all[*journal.AlertSeen](e.rec); len(seen) != 1 || seen[0].Routed == nil || seen[0].Routed.Last.Before(b.since.Add(b.muted)) || seen[0].Routed.First.After(b.since.Add(b.muted)) {
+		t.Errorf("%+v", seen)
+	}
+	if u := one[*journal.AlertsSummed](t, e).Unanswered; len(u) != 1 || u[0].From.IsZero() || u[0].To.Before(b.since.Add(b.away)) || !strings.Contains(u[0].Why, "502") {
+		t.Errorf("%+v", u)
 	}
 }
 

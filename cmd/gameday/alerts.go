@@ -37,9 +37,9 @@ func alertLine(p *journal.AlertChanged) string {
 	return fmt.Sprintf("alert %s is %s", p.Alert, p.To)
 }
 
-// notifiedLine says whom an alert has reached.
-func notifiedLine(p *journal.AlertNotified) string {
-	s := fmt.Sprintf("alert %s has reached the Alertmanager, for %s", p.Alert, orNone(p.Receivers))
+// routedLine says that an alert is where alerts go to, and for whom.
+func routedLine(p *journal.AlertRouted) string {
+	s := fmt.Sprintf("alert %s is at the Alertmanager, for %s", p.Alert, orNone(p.Receivers))
 	if p.Muted != "" {
 		s += "; it is " + p.Muted + ", so nobody is told"
 	}

@@ -81,8 +81,8 @@ func line(e journal.Event, judged judgedIn) string {
 		return fmt.Sprintf("guardrail.%s tripped: %s", p.Guardrail, pointWords(p.Point))
 	case *journal.AlertChanged:
 		return alertLine(p)
-	case *journal.AlertNotified:
-		return notifiedLine(p)
+	case *journal.AlertRouted:
+		return routedLine(p)
 	case *journal.AlertJudged:
 		return alertVerdictLine(p)
 	case *journal.RunEnded:

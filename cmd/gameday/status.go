@@ -321,7 +321,7 @@ func (d *display) tint(e journal.Event, text string) string {
 		return text
 	}
 	switch p := e.Payload.(type) {
-	case *journal.FaultVerified, *journal.FaultEndedEarly, *journal.AlertChanged, *journal.AlertNotified:
+	case *journal.FaultVerified, *journal.FaultEndedEarly, *journal.AlertChanged, *journal.AlertRouted:
 		return yellow + text + reset
 	case *journal.FaultNotInjected, *journal.UndoFailed, *journal.GuardrailState:
 		return red + text + reset

@@ -5,7 +5,7 @@ import "time"
 var (
 	_ = register[AlertsDeclared]()
 	_ = register[AlertChanged]()
-	_ = register[AlertNotified]()
+	_ = register[AlertRouted]()
 	_ = register[AlertSeen]()
 	_ = register[AlertJudged]()
 	_ = register[AlertsSummed]()
@@ -92,19 +92,21 @@ const (
 	AlertUnknown  AlertState = "unknown" // it could not be evaluated
 )
 
-// AlertNotified says that an alert was first seen where alerts go to, and whom it would reach.
-type AlertNotified struct {
+// AlertRouted says that an alert was seen where alerts go to, for the first time or muted otherwise than before, and to whom it is routed.
+// It does not say that anybody was told: an Alertmanager waits for what its route sets (group_wait, group_interval, times of silence), and
+// does not tell when it has sent something.
+type AlertRouted struct {
 	Alert     string            `json:"alert"`
 	Labels    map[string]string `json:"labels,omitempty"`
 	Receivers []string          `json:"receivers"`
-	Muted     string            `json:"muted,omitempty"` // "suppressed": silenced or inhibited, so nobody is told
+	Muted     string            `json:"muted,omitempty"` // "silenced", "inhibited": nobody is told while it is; empty: it is not
 	StartsAt  time.Time         `json:"starts_at"`       // as the alert says
-	After     time.Time         `json:"after"`           // the last answer without it; zero: it was in the first one
-	At        time.Time         `json:"at"`              // the first answer with it
+	After     time.Time         `json:"after"`           // the last answer before; zero: it was in the first one
+	At        time.Time         `json:"at"`              // the first answer that has it so
 }
 
-// Kind returns "alert.notified".
-func (*AlertNotified) Kind() string { return "alert.notified" }
+// Kind returns "alert.routed".
+func (*AlertRouted) Kind() string { return "alert.routed" }
 
 // AlertSeen sums up what one alert did in a run: what the replay of its rules over the recorded samples gives, or what a server
 // recorded. It is written for every alert that the scenario names, and for every other one that left its rest.
@@ -136,7 +138,7 @@ type AlertSeen struct {
 	ShortHistory string      `json:"short_history,omitempty"`
 	Errors       int         `json:"errors,omitempty"` // evaluations that could not be done, of all phases
 	Error        string      `json:"error,omitempty"`  // the first of them, verbatim
-	Told         *AlertDelay `json:"told,omitempty"`   // when somebody would have been told, where that was asked
+	Routed       *AlertDelay `json:"routed,omitempty"` // when it was at the Alertmanager, where one was asked, for a receiver and not muted
 }
 
 // Kind returns "alert.seen".
@@ -226,11 +228,19 @@ type AlertsSummed struct {
 	Evaluations int             `json:"evaluations,omitempty"` // of rules, in the replay
 	Took        Duration        `json:"took,omitempty"`        // the replay
 	Error       string          `json:"error,omitempty"`       // why there is nothing to sum up, verbatim
-	Unasked     string          `json:"unasked,omitempty"`     // why the Alertmanager did not answer when it was last asked, verbatim
+	// Unanswered are the times in which the Alertmanager gave no answer.
+	Unanswered []AlertsUnanswered `json:"unanswered,omitempty"`
 }
 
 // Kind returns "alerts.summed".
 func (*AlertsSummed) Kind() string { return "alerts.summed" }
+
+// AlertsUnanswered is a time in which an Alertmanager was asked and gave no answer, so that nobody knows which alerts reached it.
+type AlertsUnanswered struct {
+	From time.Time `json:"from,omitzero"` // its last answer; zero: there was none
+	To   time.Time `json:"to,omitzero"`   // its next one; zero: there was none until the end
+	Why  string    `json:"why"`           // verbatim
+}
 
 // AlertsUnknown are alerts of which one thing kept their rules from being followed.
 type AlertsUnknown struct {

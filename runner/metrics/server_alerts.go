@@ -299,7 +299,7 @@ func (m *Alertmanager) Close() error { return m.server.Close() }
 type Notification struct {
 	Labels    map[string]string
 	Receivers []string
-	Muted     string // "suppressed": silenced or inhibited; empty: it is not
+	Muted     string // "silenced", "inhibited"; empty: it is not
 	StartsAt  time.Time
 }
 
@@ -327,7 +327,9 @@ func (m *Alertmanager) Active(ctx context.Context) ([]Notification, error) {
 			Name string `json:"name"`
 		} `json:"receivers"`
 		Status struct {
-			State string `json:"state"`
+			State       string   `json:"state"`
+			SilencedBy  []string `json:"silencedBy"`
+			InhibitedBy []string `json:"inhibitedBy"`
 		} `json:"status"`
 		StartsAt time.Time `json:"startsAt"`
 	}
@@ -340,7 +342,15 @@ func (m *Alertmanager) Active(ctx context.Context) ([]Notification, error) {
 	var out []Notification
 	for _, a := range list {
 		n := Notification{Labels: a.Labels, StartsAt: a.StartsAt}
-		if a.Status.State == "suppressed" {
+		switch {
+		case a.Status.State != "suppressed":
+		case len(a.Status.SilencedBy) > 0 && len(a.Status.InhibitedBy) > 0:
+			n.Muted = "silenced and inhibited"
+		case len(a.Status.SilencedBy) > 0:
+			n.Muted = "silenced"
+		case len(a.Status.InhibitedBy) > 0:
+			n.Muted = "inhibited"
+		default:
 			n.Muted = a.Status.State
 		}
 		for _, r := range a.Receivers {

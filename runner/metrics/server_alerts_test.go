@@ -149,10 +149,10 @@ func TestAlertmanager(t *testing.T) {
 		return m
 	}
 	m := open("/am")
-	text = `[{"labels":{"alertname":"B"},"receivers":[{"name":"mail"},{"name":"pager"}],"status":{"state":"suppressed"},"startsAt":"2026-11-22T10:00:00Z"},
+	text = `[{"labels":{"alertname":"B"},"receivers":[{"name":"mail"},{"name":"pager"}],"status":{"state":"suppressed","silencedBy":["1"],"inhibitedBy":[]},"startsAt":"2026-11-22T10:00:00Z"},
 		{"labels":{"alertname":"A","i":"1"},"receivers":[{"name":"pager"}],"status":{"state":"active"},"startsAt":"2026-11-22T10:00:00Z"}]`
 	list, err := m.Active(t.Context())
-	if err != nil || len(list) != 2 || list[0].Alert() != "A" || list[0].Muted != "" || list[1].Muted != "suppressed" || strings.Join(list[1].Receivers, " ") != "mail pager" {
+	if err != nil || len(list) != 2 || list[0].Alert() != "A" || list[0].Muted != "" || list[1].Muted != "silenced" || strings.Join(list[1].Receivers, " ") != "mail pager" {
 		t.Errorf("%+v, %v", list, err)
 	}
 	if token != "Bearer hunter2" || m.URL() != web.URL+"/am" {
