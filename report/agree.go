@@ -16,7 +16,7 @@ func (f *facts) followUps() Section {
 	s := Section{ID: "follow-ups", Version: 1, Title: "Follow-ups", People: true, Seed: followUpSeed}
 	s.Items = append(s.Items, Para{
 		say([]string{f.first}, "Each row begins with a verb and names the owning team, a due date, what will show that it is done, and what was decided: do, later, or not doing with the reason."),
-		say([]string{f.first}, "A row that names a scenario as its proof is closed by itself once a later run of that scenario has held, and is open again when one after that is refuted, aborted or leaves something in force."),
+		say([]string{f.first}, "A row that names a scenario as its proof is closed by itself once a run of that scenario has held that began after the row was written, and is open again when one after that is refuted, aborted or leaves something in force."),
 	})
 	if list := f.suggestions(); len(list) > 0 {
 		s.Items = append(s.Items, Heading{ID: "suggested", Text: words("Suggested by the record")}, list)

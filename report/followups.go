@@ -35,7 +35,7 @@ type FollowUp struct {
 	Proof    string            `json:"proof"`            // the scenario that has to hold
 	More     map[string]string `json:"more,omitempty"`   // other columns, by their titles
 	State    FollowUpState     `json:"state"`
-	By       string            `json:"by,omitempty"`         // the newest run since that decides its proof: it held, or it did not and the follow-up is open
+	By       string            `json:"by,omitempty"`         // the newest run since that decides its proof; of an open one it did not hold, or held and began before this was agreed on
 	ByWas    journal.Outcome   `json:"by_outcome,omitempty"` // what that run says of its scenario: held, refuted, aborted or residue
 	Age      int               `json:"age_days"`
 	Overdue  int               `json:"overdue_days,omitempty"` // of an open one
@@ -48,7 +48,7 @@ type FollowUpState string
 // The states of a follow-up.
 const (
 	FollowUpOpen     FollowUpState = "open"
-	FollowUpProven   FollowUpState = "proven"    // the newest run of its proof that decides anything is a later one, and held
+	FollowUpProven   FollowUpState = "proven"    // the newest run of its proof that decides anything held, and it was agreed on before such a run
 	FollowUpDone     FollowUpState = "done"      // people say so
 	FollowUpNotDoing FollowUpState = "not doing" // people decided so
 )

@@ -30,10 +30,38 @@ func keepRun(t *testing.T, root, id string, events, guards []journal.Payload) {
 			t.Fatal(err)
 		}
 	}
+	if open, _ := OpenFollowUps(root); len(open) > 0 { // as a run does that begins
+		events = append([]journal.Payload{&journal.EarlierRuns{FollowUps: open}}, events...)
+	}
 	write(journal.FileName, append([]journal.Payload{&journal.RunStarted{Run: id, Scenario: scenario}}, events...))
 	if guards != nil {
 		write(journal.GuardFile, guards)
 	}
+}
+
+// A run that began before a follow-up was agreed on is not its proof, although it is newer than the run after which that was agreed on.
+func TestProofBeforeAgreement(t *testing.T) {
+	root := t.TempDir()
+	held := []journal.Payload{&journal.HypothesisJudged{Hypothesis: "h", Verdict: journal.Held}, &journal.RunEnded{Outcome: journal.OutcomeHeld}}
+	const before, after = "2026-11-02T00-00-00Z-s-0001", "2026-11-03T00-00-00Z-s-0001"
+	keepDraft(t, root, "2026-11-01T00-00-00Z-s-0001", journal.OutcomeRefuted, agreed(""))
+	keepRun(t, root, before, held, nil)
+	row := agreed("| Raise it | Data | 2026-11-30 | it shows | | do | s |")
+	if err := os.WriteFile(filepath.Join(root, "2026-11-01T00-00-00Z-s-0001", "report.md"), []byte(row), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	is := func(state FollowUpState, by string) {
+		t.Helper()
+		all, _, err := FollowUps(root, time.Time{}, nil)
+		if err != nil || len(all) != 1 || all[0].State != state || all[0].By != by || all[0].ByWas != journal.OutcomeHeld {
+			t.Errorf("%+v, %v; want %s by %s", all, err, state, by)
+		}
+	}
+	is(FollowUpOpen, before)
+	keepRun(t, root, after, held, nil)
+	is(FollowUpProven, after)
+	keepRun(t, root, "2026-11-04T00-00-00Z-s-0001", held, nil) // to which nothing is open
+	is(FollowUpProven, "2026-11-04T00-00-00Z-s-0001")
 }
 
 // What a later run decides about a follow-up that was proven.

@@ -25,7 +25,10 @@ team, the due date, what shows that it is done, the ticket, the decision and the
 other column is kept.
 
 A follow-up is closed by the decision "done" or "not doing: the reason". One that names a scenario as its proof is closed by itself when a
-later run of that scenario has held, and is open again when one after that is refuted, aborted by a guardrail or leaves something in force.
+run of that scenario has held that began after the row was written, and is open again when one after that is refuted, aborted by a guardrail
+or leaves something in force. That the row was there is known from the run's own record, which names what was open in --runs when it began; so
+a run before the debrief proves nothing that was agreed on there, nor any run a row whose action or proof has been changed since. If such a
+run is the proof, decide "done".
 A run that was inconclusive, injected nothing or was stopped by hand before anything was refuted changes nothing; --all says which run counts.
 
 With --check it is said instead where a row is not data yet (no owner, no date, no decision, a reason that is missing, no verb at the
@@ -125,6 +128,8 @@ func followUpState(f report.FollowUp) string {
 		return fmt.Sprintf("open: %s was aborted by a guardrail", f.By)
 	case f.State == report.FollowUpOpen && f.ByWas == journal.OutcomeResidue:
 		return fmt.Sprintf("open: %s left something in force", f.By)
+	case f.State == report.FollowUpOpen && f.ByWas == journal.OutcomeHeld:
+		return fmt.Sprintf("open: %s held before this was agreed on; is that the proof?", f.By)
 	case f.State == report.FollowUpOpen && f.By != "":
 		return fmt.Sprintf("open: %s was refuted", f.By)
 	}
