@@ -38,6 +38,10 @@ func Hints(query string) []string {
 			if n.Op == parser.DIV {
 				ratioHint(n, add)
 			}
+		case *parser.VectorSelector:
+			for _, m := range n.LabelMatchers {
+				wholeHint(m, add)
+			}
 		case *parser.Call:
 			if n.Func.Name == "histogram_quantile" && len(n.Args) == 2 {
 				quantileHint(n.Args[1], add)
@@ -46,6 +50,14 @@ func Hints(query string) []string {
 		return nil
 	})
 	return hints
+}
+
+// wholeHint speaks of a bound of a bucket that is a whole number: Prometheus writes it in another way since 3.0.
+func wholeHint(m *labels.Matcher, add func(string, ...any)) {
+	if m.Type != labels.MatchEqual || m.Name != "le" && m.Name != "quantile" || m.Value == "" || strings.Trim(m.Value, "0123456789") != "" {
+		return
+	}
+	add("the built-in engine, as Prometheus does since 3.0, has no %s: it writes %s=\"%s.0\"; %s=~\"%s(\\\\.0)?\" finds both", m, m.Name, m.Value, m.Name, m.Value)
 }
 
 // ratioHint speaks of a numerator that does not exist while there are no failures: the ratio is then empty instead of 0.

@@ -83,6 +83,8 @@ func TestHints(t *testing.T) {
 		`histogram_quantile(0.9, sum without (le) (rate(x_bucket[15s])))`:  "by (le",
 		`histogram_quantile(0.9, sum without (pod) (rate(x_bucket[15s])))`: "",
 		`histogram_quantile(0.9, sum(rate(native[15s])))`:                  "",
+		`sum(rate(x_bucket{le="1"}[15s])) / sum(rate(x_count[15s]))`:       `le=~"1(\\.0)?" finds both`,
+		`x{quantile="1"}`: "since 3.0", `x{le="0.5"}`: "", `x{le="1.0"}`: "", `x{le="+Inf"}`: "", `x{le=~"1"}`: "", `x{size="1"}`: "",
 		`sum(`: "",
 	}
 	for query, want := range tests {
