@@ -220,7 +220,7 @@ func (f *facts) blindSentence(id string, b journal.BlindSpot) Sentence {
 	case journal.BlindGap:
 		return stretch("was not scraped")
 	}
-	if b.Name == "" {
+	if b.Name == "" || b.What == leftOut {
 		return say(ids, "Something could not have been seen: {}.", Name(b.What))
 	}
 	return say(ids, "Something could not have been seen: {} {}.", Name(b.What), Name(b.Name))

@@ -58,7 +58,7 @@ var codes = func() map[string]bool {
 	for _, k := range strings.Split(`baseline|fault|recovery|held|refuted|inconclusive|not tested|violated|within missed|not recovered|uncertain|no data|no data counted|gate|sham|not injected|
 fault ended|hit nothing|stopped|error|aborted|residue|interrupted|due|restarted|put back|guardrail|recover|guard|waiting|holding|died|started|paused|unpaused|removed|oom|healthy|unhealthy|
 starting|all|any|holds|violates|abort|ignore|server|embedded|replay|inactive|pending|firing|unknown|fired|quiet|missing|late|unwanted|by phase|by effect|already|unseen|too rare|too short|short history|not replayed|
-range|rule|gap|down|never up|moved and returned|moved and stayed|moved|appeared|vanished|level|rate|hypothesis|suppressed|no|always|unless-stopped|on-failure|none|one|
+range|rule|gap|down|never up|targets unchecked|moved and returned|moved and stayed|moved|appeared|vanished|level|rate|hypothesis|suppressed|no|always|unless-stopped|on-failure|none|one|
 action|observation|expectation|assumption|decision|question|surprise|Ctrl-C|SIGTERM|SIGHUP|gameday abort|<|<=|>|>=|==|!=|NaN|+Inf|-Inf|true|false|team|organisation|public|
 unconfirmed|unchecked|draft|in review|reviewed|closed|vent`, "|") {
 		out[strings.TrimSpace(k)] = true
