@@ -14,7 +14,7 @@ import (
 func (a app) lintCommand() *cobra.Command {
 	var names []string
 	var roster string
-	var asJSON, sarif bool
+	var asJSON, sarif, unavailable bool
 	c := &cobra.Command{
 		Use:   "lint FILE…",
 		Short: "Check the language of a postmortem: does it look for conditions, or for somebody to blame?",
@@ -43,7 +43,7 @@ Exit code 3 if there is an error; warnings and suggestions are for people to wei
 				if err != nil {
 					return err
 				}
-				findings = append(findings, blameless.Lint(path, src, blameless.Options{Names: names})...)
+				findings = append(findings, blameless.Lint(path, src, blameless.Options{Names: names, Unavailable: unavailable})...)
 			}
 			code := 0
 			for _, f := range findings {
@@ -72,6 +72,7 @@ Exit code 3 if there is an error; warnings and suggestions are for people to wei
 		},
 	}
 	participantFlags(c, &names, &roster, "should be a role instead")
+	c.Flags().BoolVar(&unavailable, "unavailable", false, "nothing worked at all for a time, as a hypothesis has shown: \"outage\" and \"down\" are the right words")
 	c.Flags().BoolVar(&sarif, "sarif", false, "print SARIF 2.1.0, for code hosts")
 	c.Flags().BoolVar(&asJSON, "json", false, "print JSON")
 	c.MarkFlagsMutuallyExclusive("json", "sarif")
