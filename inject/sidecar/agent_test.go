@@ -318,7 +318,9 @@ func (e *halting) stop() { close(e.halt) }
 // What was begun and cut off was tried, although it never was in force.
 func TestTried(t *testing.T) {
 	e := &halting{scriptedEffect{&scripted{}, "f"}, make(chan struct{}), make(chan struct{})}
-	a := &agent{held: map[string]*held{"f": {e: e, gone: make(chan struct{})}, "early": {e: &scriptedEffect{&scripted{}, "early"}, gone: make(chan struct{})}}}
+	ready := make(chan struct{})
+	close(ready)
+	a := &agent{held: map[string]*held{"f": {e: e, ready: ready, gone: make(chan struct{})}, "early": {e: &scriptedEffect{&scripted{}, "early"}, ready: ready, gone: make(chan struct{})}}}
 	applied := make(chan error, 1)
 	go func() { _, err := a.apply(Request{ID: "f"}); applied <- err }()
 	<-e.begun
