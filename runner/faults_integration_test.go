@@ -41,7 +41,7 @@ func TestEveryKindHolds(t *testing.T) {
 		"oom":    "duration = \"1500ms\"",
 		"signal": "duration = \"1500ms\"\n    process = \"workload\"\n    signal = \"STOP\"",
 		"cpu":    "duration = \"1500ms\"\n    limit = 0.02",
-		"memory": "duration = \"8s\"\n    limit = \"16MiB\"", // until a busy machine has written as much
+		"memory": "duration = \"15s\"\n    limit = \"16MiB\"", // until a busy machine has written as much
 		"io":     "duration = \"1500ms\"\n    write = \"1MiB/s\"",
 		"stress": "duration = \"1500ms\"\n    cpu = 1\n    memory = \"8MiB\"",
 		"fill":   "duration = \"1500ms\"\n    path = \"/data\"\n    size = \"8MiB\"",
@@ -52,6 +52,11 @@ func TestEveryKindHolds(t *testing.T) {
 	families := map[inject.Family][]string{}
 	for _, k := range inject.Kinds() {
 		families[k.Doc().Family] = append(families[k.Doc().Family], k.Doc().Kind)
+	}
+	// A busy machine misses a scrape now and then, and this is not about that.
+	calm := strings.Replace(steady, `= "steady"`, `= "max_over_time(steady[1s])"`, 1)
+	if calm == steady {
+		t.Fatal("the steady state is asked for in another way")
 	}
 	for family, kinds := range families {
 		t.Run(string(family), func(t *testing.T) {
@@ -85,7 +90,7 @@ func TestEveryKindHolds(t *testing.T) {
 				faults += fmt.Sprintf("  fault %q %q {\n    target = target.%s\n    %s\n  }\n", name, name, at, body)
 			}
 			during := map[string]string{}
-			e := s.rehearse(s.embedded(targets, steady+faults), func(_ *runner.Run, ev journal.Event) {
+			e := s.rehearse(s.embedded(targets, calm+faults), func(_ *runner.Run, ev journal.Event) {
 				if v, ok := ev.Payload.(*journal.FaultVerified); ok {
 					during[v.Fault] = s.status(on[v.Fault])
 				}

@@ -34,7 +34,8 @@ func (d deed) name() string {
 func (d deed) disturbed() string {
 	k, ok := inject.Lookup(d.kind)
 	switch {
-	case !ok || d.brief || d.kind == "exec" || d.kind == "disconnect" || d.kind == "fill": // over already, or no different afterwards
+	case !ok || d.brief || d.kind == "exec" || d.kind == "disconnect" || d.kind == "fill" || // over already, or no different afterwards
+		d.kind == "crash" || d.kind == "oom": // where its targets have a restart policy, that is what the fault waits for
 		return ""
 	case k.Doc().Follows:
 		return followed
