@@ -86,13 +86,21 @@ func (p *Plan) judgedInFault() (out []PlannedQuery) {
 }
 
 func leastEvery(queries []PlannedQuery) time.Duration {
-	var least time.Duration
-	for _, q := range queries {
-		if least == 0 || q.Every < least {
-			least = q.Every
+	return least(queries, func(q PlannedQuery) time.Duration { return q.Every })
+}
+
+func shortest(jobs []job) time.Duration {
+	return least(jobs, func(j job) time.Duration { return j.interval })
+}
+
+// least is the shortest time of all; 0 where there is none.
+func least[T any](all []T, of func(T) time.Duration) (out time.Duration) {
+	for _, x := range all {
+		if d := of(x); out == 0 || d < out {
+			out = d
 		}
 	}
-	return least
+	return out
 }
 
 // sampled are the jobs of the embedded engine; what it tells of containers only if a query may ask for it.
@@ -106,16 +114,6 @@ func (p *Plan) sampled() []job {
 		out = append(out, containerJob(s))
 	}
 	return out
-}
-
-func shortest(jobs []job) time.Duration {
-	var least time.Duration
-	for _, j := range jobs {
-		if least == 0 || j.interval < least {
-			least = j.interval
-		}
-	}
-	return least
 }
 
 // alertsBetween are the faults that are over before an alerting rule is evaluated again, of a scenario in which nothing else would

@@ -2,8 +2,6 @@ package metrics
 
 import (
 	"context"
-	"encoding/json"
-	"net/url"
 	"slices"
 	"time"
 )
@@ -36,20 +34,14 @@ func RuleExprs(files []RuleFile, evaluation time.Duration) (out []RuleExpr) {
 
 // RuleExprs are those of the server's alerts of the given names, and of the recording rules that these read.
 func (s *Server) RuleExprs(ctx context.Context, alerts []string) ([]RuleExpr, error) {
-	asked, cancel := context.WithTimeout(ctx, s.config.Timeout)
-	defer cancel()
-	a, err := s.get(asked, "rules", url.Values{})
-	if err != nil {
-		return nil, s.explain(ctx, err)
-	}
 	var groups []struct {
 		Interval float64 `json:"interval"`
 		Rules    []struct {
 			Type, Name, Query string
 		} `json:"rules"`
 	}
-	if err := json.Unmarshal(a.Data.Groups, &groups); err != nil {
-		return nil, s.errorf(nil, "the server's rules cannot be read: %s", s.foreign(err.Error(), 300))
+	if err := s.ruleGroups(ctx, &groups); err != nil {
+		return nil, err
 	}
 	var needed, recording []RuleExpr
 	for _, g := range groups {

@@ -25,15 +25,27 @@ type ServerRule struct {
 	Active    int
 }
 
-// Rules are the server's alerting rules with their states. An alert that reads what a recording rule writes has that one's error, too.
-// Servers that speak only the query API have no answer to this.
-func (s *Server) Rules(ctx context.Context) ([]ServerRule, error) {
+// ruleGroups asks for the server's rules and reads what of them groups has fields for.
+func (s *Server) ruleGroups(ctx context.Context, groups any) error {
 	asked, cancel := context.WithTimeout(ctx, s.config.Timeout)
 	defer cancel()
 	a, err := s.get(asked, "rules", url.Values{})
 	if err != nil {
-		return nil, s.explain(ctx, err)
+		return s.explain(ctx, err)
 	}
+	if err := json.Unmarshal(a.Data.Groups, groups); err != nil {
+		return s.unreadRules(err.Error())
+	}
+	return nil
+}
+
+func (s *Server) unreadRules(why string) error {
+	return s.errorf(nil, "the server's rules cannot be read: %s", s.foreign(why, 300))
+}
+
+// Rules are the server's alerting rules with their states. An alert that reads what a recording rule writes has that one's error, too.
+// Servers that speak only the query API have no answer to this.
+func (s *Server) Rules(ctx context.Context) ([]ServerRule, error) {
 	var groups []struct {
 		Name     string  `json:"name"`
 		File     string  `json:"file"`
@@ -54,11 +66,11 @@ func (s *Server) Rules(ctx context.Context) ([]ServerRule, error) {
 			} `json:"alerts"`
 		} `json:"rules"`
 	}
-	if err := json.Unmarshal(a.Data.Groups, &groups); err != nil || groups == nil {
-		if err == nil {
-			err = errors.New("there are no groups in them")
-		}
-		return nil, s.errorf(nil, "the server's rules cannot be read: %s", s.foreign(err.Error(), 300))
+	if err := s.ruleGroups(ctx, &groups); err != nil {
+		return nil, err
+	}
+	if groups == nil {
+		return nil, s.unreadRules("there are no groups in them")
 	}
 	var out []ServerRule
 	var recording []recordingRule
