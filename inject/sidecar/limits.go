@@ -152,15 +152,36 @@ type memoryFiles struct {
 	usage       string
 	cache       []string // what of memory.stat the kernel can drop
 	kills       [2]string
-	met         [2]string // how often the limit was met: a file, and what of it; "": the whole file is the number
+	met         [][2]string // how often a limit was met: files, and what of each; "": the whole file is the number
 }
 
 func (g *group) memoryFiles() memoryFiles {
 	if g.v2 {
-		return memoryFiles{"memory.max", "memory.swap.max", "memory.current", []string{"inactive_file", "active_file"}, [2]string{"memory.events", "oom_kill"}, [2]string{"memory.events", "max"}}
+		return memoryFiles{"memory.max", "memory.swap.max", "memory.current", []string{"inactive_file", "active_file"}, [2]string{"memory.events", "oom_kill"},
+			[][2]string{{"memory.events", "max"}}}
 	}
+	// The kernel charges memory and swap before memory alone: where both have one limit, it is the first that is met.
 	return memoryFiles{"memory.limit_in_bytes", "memory.memsw.limit_in_bytes", "memory.usage_in_bytes", []string{"total_inactive_file", "total_active_file"},
-		[2]string{"memory.oom_control", "oom_kill"}, [2]string{"memory.failcnt", ""}}
+		[2]string{"memory.oom_control", "oom_kill"}, [][2]string{{"memory.failcnt", ""}, {"memory.memsw.failcnt", ""}}}
+}
+
+// memoryMet is how often the group came to a limit of its memory. A kernel that does not account for swap has no count of it.
+func (g *group) memoryMet() (int64, error) {
+	sum := int64(0)
+	for _, m := range g.memoryFiles().met {
+		if !g.has(m[0]) {
+			continue
+		}
+		n, err := g.number(m[0])
+		if m[1] != "" {
+			n, err = g.field(m[0], m[1])
+		}
+		if err != nil {
+			return 0, err
+		}
+		sum += n
+	}
+	return sum, nil
 }
 
 func (g *group) memoryKills() (int64, error) {

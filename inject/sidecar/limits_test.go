@@ -343,3 +343,28 @@ func TestCovering(t *testing.T) {
 		t.Error("without mounts there is one")
 	}
 }
+
+// What comes to its limit is told wherever the kernel counts it: memory and swap together are charged first, if they are accounted for.
+func TestMemoryMet(t *testing.T) {
+	of := func(name string) string { return "memory/docker/" + id + "/" + name }
+	for _, tt := range []struct {
+		name  string
+		host  func(*testing.T, map[string]string) *host
+		files map[string]string
+		want  int64
+	}{
+		{"1, no account of swap", ones, nil, 7},
+		{"1, memory alone", ones, map[string]string{of("memory.memsw.failcnt"): "0\n"}, 7},
+		{"1, memory and swap first", ones, map[string]string{of("memory.failcnt"): "0\n", of("memory.memsw.failcnt"): "5\n"}, 5},
+		{"1, both", ones, map[string]string{of("memory.memsw.failcnt"): "5\n"}, 12},
+		{"2", twos, nil, 7},
+	} {
+		g, err := tt.host(t, tt.files).groups.of("memory")
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got, err := g.memoryMet(); got != tt.want || err != nil {
+			t.Errorf("%s: %d, %v, want %d", tt.name, got, err, tt.want)
+		}
+	}
+}
