@@ -35,7 +35,7 @@ func TestOOMOfALostRun(t *testing.T) {
 		t.Fatalf("it has processes %q", before.Group["cgroup.procs"])
 	}
 	score := filepath.Join("/proc", before.Group["cgroup.procs"], "oom_score_adj")
-	files := [][2]string{{"memory.limit_in_bytes", "67108864"}, {"memory.memsw.limit_in_bytes", "67108864"}, {"memory.max", "67108864"}, {"memory.swap.max", "0"}}
+	files := [][2]string{{"memory.limit_in_bytes", "67108864"}, {"memory.memsw.limit_in_bytes", "69206016"}, {"memory.max", "67108864"}, {"memory.swap.max", "0"}}
 	lowered := 0
 	for _, f := range files {
 		for _, group := range []string{"memory/docker/" + c.ID, "docker/" + c.ID, "system.slice/docker-" + c.ID + ".scope"} {

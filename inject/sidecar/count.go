@@ -30,8 +30,13 @@ func (l *limit) counted() (counts, error) {
 		if err != nil {
 			return counts{}, err
 		}
-		c := counts{}
-		if c.met, err = g.memoryMet(); err == nil {
+		c, f := counts{}, g.memoryFiles()
+		if f.met[1] == "" {
+			c.met, err = g.number(f.met[0])
+		} else {
+			c.met, err = g.field(f.met[0], f.met[1])
+		}
+		if err == nil {
 			c.kills, err = g.memoryKills()
 		}
 		c.hit = c.met

@@ -5,7 +5,9 @@ import (
 	"crypto/rand"
 	"encoding/hex"
 	"encoding/json"
+	"errors"
 	"fmt"
+	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -31,7 +33,7 @@ func TestMain(m *testing.M) {
 
 const victimEnv = "GAMEDAY_TEST_VICTIM"
 
-// victim holds 24 MiB, says so, and ends with its stdin.
+// victim holds 24 MiB, says so, writes 8 MiB to the disk into each file that its stdin names, and ends with that.
 func victim() {
 	mem := make([]byte, 24<<20)
 	for i := range mem {
@@ -39,12 +41,36 @@ func victim() {
 	}
 	fmt.Println("ready")
 	for lines := bufio.NewScanner(os.Stdin); lines.Scan(); {
+		f, err := os.Create(lines.Text())
+		if err == nil {
+			_, err = f.Write(mem[:8<<20])
+			err = errors.Join(err, f.Sync(), f.Close())
+		}
+		fmt.Println("written", err)
 	}
 	fmt.Println(mem[0])
 }
 
+// A patient is a victim that can be told to write.
+type patient struct {
+	*exec.Cmd
+	in  io.Writer
+	out *bufio.Scanner
+}
+
+// write has the victim write 8 MiB to a file and to its disk, and says how long that took.
+func (p *patient) write(t *testing.T, path string) time.Duration {
+	t.Helper()
+	begin := time.Now()
+	fmt.Fprintln(p.in, path)
+	if !p.out.Scan() || p.out.Text() != "written <nil>" {
+		t.Fatalf("the process that writes says %q", p.out.Text())
+	}
+	return time.Since(begin)
+}
+
 // kernel makes a control group as a container has one on this machine's kernel, with a process in it.
-func kernel(t *testing.T) (*host, *exec.Cmd) {
+func kernel(t *testing.T) (*host, *patient) {
 	t.Helper()
 	if os.Geteuid() != 0 {
 		t.Skip("control groups are made by root")
@@ -120,8 +146,9 @@ func kernel(t *testing.T) (*host, *exec.Cmd) {
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
-	if line := bufio.NewScanner(out); !line.Scan() || line.Text() != "ready" {
-		t.Fatalf("the process in the group says %q", line.Text())
+	p := &patient{cmd, in, bufio.NewScanner(out)}
+	if !p.out.Scan() || p.out.Text() != "ready" {
+		t.Fatalf("the process in the group says %q", p.out.Text())
 	}
 	pid := cmd.Process.Pid
 	fd, lines, err := hold(pid, name)
@@ -130,7 +157,7 @@ func kernel(t *testing.T) (*host, *exec.Cmd) {
 	}
 	h := &host{id: name, pid: pid, fd: fd, groups: &groups{id: name, lines: lines, trees: trees}, proc: "/proc", sys: "/sys", engine: os.Getpid()}
 	t.Cleanup(func() { h.close() })
-	return h, cmd
+	return h, p
 }
 
 // survey looks a fault up as an agent does.
@@ -188,6 +215,82 @@ func TestLimitsOnTheKernel(t *testing.T) {
 			}
 		})
 	}
+}
+
+// Files that are written come to a limit of memory, and the kernel counts that.
+func TestMemoryMetOnTheKernel(t *testing.T) {
+	h, p := kernel(t)
+	dir := onDisk(t)
+	_, e := survey(t, h, "memory", LimitSpec{Memory: 48 << 20})
+	if _, err := e.apply(); err != nil {
+		t.Fatal(err)
+	}
+	for i := range 6 {
+		p.write(t, filepath.Join(dir, fmt.Sprint(i)))
+	}
+	if k, err := e.look(); err != nil || !k.InForce || k.Met <= 0 || !strings.Contains(k.Seen, "came to its limit") {
+		t.Errorf("look returned %+v, %v", k, err)
+	}
+}
+
+// The kernel writes no faster than the limit says, counts what was written, and is as before after the undo.
+func TestIOOnTheKernel(t *testing.T) {
+	h, p := kernel(t)
+	file := filepath.Join(onDisk(t), "file")
+	before, err := h.dump("io", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	found, e := survey(t, h, "io", LimitSpec{Write: 2 << 20})
+	if _, err := e.apply(); err != nil {
+		t.Fatal(err)
+	}
+	if took := p.write(t, file); took < 2*time.Second {
+		t.Errorf("8 MiB were written within %v, with a limit of 2 MiB/s", took)
+	}
+	if k, err := e.look(); err != nil || !k.InForce || k.Met <= 0 || !strings.Contains(k.Seen, "came to the limit") {
+		t.Errorf("look returned %+v, %v", k, err)
+	}
+	if err := h.heal("io", found); err != nil {
+		t.Fatal(err)
+	}
+	if after, err := h.dump("io", nil); err != nil || !slices.Equal(after, before) {
+		t.Errorf("after the undo %q, %v; want %q", after, err, before)
+	}
+	if k, err := h.check("io", found); err != nil || k.InForce {
+		t.Errorf("after the undo check returned %+v, %v", k, err)
+	}
+}
+
+// onDisk is a directory on a disk. The emulated machine has none; it makes one of memory.
+func onDisk(t *testing.T) string {
+	t.Helper()
+	dir := t.TempDir()
+	if os.Getenv("GAMEDAY_TEST_EMULATED") == "" {
+		return dir
+	}
+	do := func(name string, args ...string) string {
+		out, err := exec.Command(name, args...).CombinedOutput()
+		if err != nil {
+			t.Fatalf("%s %q: %v: %s", name, args, err, out)
+		}
+		return strings.TrimSpace(string(out))
+	}
+	do("modprobe", "loop")
+	image := filepath.Join(t.TempDir(), "image")
+	if err := os.WriteFile(image, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Truncate(image, 64<<20); err != nil {
+		t.Fatal(err)
+	}
+	dev := do("losetup", "-f")
+	do("losetup", dev, image)
+	t.Cleanup(func() { do("losetup", "-d", dev) })
+	do("mke2fs", dev)
+	do("mount", "-t", "ext2", dev, dir)
+	t.Cleanup(func() { do("umount", dir) })
+	return dir
 }
 
 // Less memory than is held is refused.

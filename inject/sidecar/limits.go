@@ -152,36 +152,15 @@ type memoryFiles struct {
 	usage       string
 	cache       []string // what of memory.stat the kernel can drop
 	kills       [2]string
-	met         [][2]string // how often a limit was met: files, and what of each; "": the whole file is the number
+	met         [2]string // how often the limit was met: a file, and what of it; "": the whole file is the number
 }
 
 func (g *group) memoryFiles() memoryFiles {
 	if g.v2 {
-		return memoryFiles{"memory.max", "memory.swap.max", "memory.current", []string{"inactive_file", "active_file"}, [2]string{"memory.events", "oom_kill"},
-			[][2]string{{"memory.events", "max"}}}
+		return memoryFiles{"memory.max", "memory.swap.max", "memory.current", []string{"inactive_file", "active_file"}, [2]string{"memory.events", "oom_kill"}, [2]string{"memory.events", "max"}}
 	}
-	// The kernel charges memory and swap before memory alone: where both have one limit, it is the first that is met.
 	return memoryFiles{"memory.limit_in_bytes", "memory.memsw.limit_in_bytes", "memory.usage_in_bytes", []string{"total_inactive_file", "total_active_file"},
-		[2]string{"memory.oom_control", "oom_kill"}, [][2]string{{"memory.failcnt", ""}, {"memory.memsw.failcnt", ""}}}
-}
-
-// memoryMet is how often the group came to a limit of its memory. A kernel that does not account for swap has no count of it.
-func (g *group) memoryMet() (int64, error) {
-	sum := int64(0)
-	for _, m := range g.memoryFiles().met {
-		if !g.has(m[0]) {
-			continue
-		}
-		n, err := g.number(m[0])
-		if m[1] != "" {
-			n, err = g.field(m[0], m[1])
-		}
-		if err != nil {
-			return 0, err
-		}
-		sum += n
-	}
-	return sum, nil
+		[2]string{"memory.oom_control", "oom_kill"}, [2]string{"memory.failcnt", ""}}
 }
 
 func (g *group) memoryKills() (int64, error) {
@@ -227,12 +206,17 @@ func (h *host) memorySettings(bytes int64) ([]Setting, error) {
 	if held >= want {
 		return nil, fmt.Errorf("it holds %s, which is no less than %s: the kernel would kill one of its processes, or refuse; ask for more, or use fault \"oom\"", Bytes(held), Bytes(bytes))
 	}
-	return g.memoryTo(want)
+	return g.memoryTo(swapRoom, want)
 }
 
-// memoryTo is what is to be changed so that a group may use some memory and no swap beyond it. With several values, each may be
-// tried.
-func (g *group) memoryTo(want ...int64) ([]Setting, error) {
+// swapRoom is how much swap is left to a container whose memory is limited, where the kernel limits the sum (version 1). It charges the
+// sum first, and recent kernels (6.18 is one) count nowhere what comes to that limit: with one limit for both, nothing would be seen of
+// the fault. What is charged at once is no more than this, which is a huge page.
+const swapRoom = 2 << 20
+
+// memoryTo is what is to be changed so that a group may use some memory, and so much swap beyond it where the kernel limits the sum, else
+// none. With several values, each may be tried.
+func (g *group) memoryTo(room int64, want ...int64) ([]Setting, error) {
 	f := g.memoryFiles()
 	var set []string
 	for _, w := range want {
@@ -245,14 +229,28 @@ func (g *group) memoryTo(want ...int64) ([]Setting, error) {
 	all := []Setting{{Controller: "memory", File: f.limit, Was: strings.TrimSpace(was), Set: set}}
 	// Kernels that do not count swap have no file for it.
 	if was, err = g.read(f.swap); err == nil {
-		if g.v2 {
-			set = []string{"0"}
-		}
-		if was = strings.TrimSpace(was); !slices.Contains(set, was) {
-			all = append(all, Setting{Controller: "memory", File: f.swap, Was: was, Set: set})
+		if was = strings.TrimSpace(was); lower(was, g.swapTo(room, want)) {
+			all = append(all, Setting{Controller: "memory", File: f.swap, Was: was, Set: g.swapTo(room, want)})
 		}
 	}
 	return all, nil
+}
+
+// swapTo are the limits of swap that go with those of memory.
+func (g *group) swapTo(room int64, memory []int64) []string {
+	if g.v2 {
+		return []string{"0"}
+	}
+	var set []string
+	for _, m := range memory {
+		set = append(set, text(m+room))
+	}
+	return set
+}
+
+// lower says whether every one of these limits is lower than what there is.
+func lower(was string, set []string) bool {
+	return !slices.ContainsFunc(set, func(s string) bool { return bound(s) >= bound(was) })
 }
 
 // ioSettings is what is to be changed so that the container reads and writes no faster. What is slower already stays.

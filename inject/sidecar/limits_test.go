@@ -178,7 +178,7 @@ func TestLimits(t *testing.T) {
 	}{
 		{"cpu 1", ones, "cpu", LimitSpec{Cores: 0.5}, []string{"cpu", "cpu.cfs_quota_us", "50000"}, []string{"cpu.cfs_period_us 100000", "cpu.cfs_quota_us -1"}},
 		{"cpu 2", twos, "cpu", LimitSpec{Cores: 0.5}, []string{"cpu", "cpu.max", "50000 100000"}, []string{"cpu.max max 100000"}},
-		{"memory 1", ones, "memory", LimitSpec{Memory: 64 << 20}, []string{"memory", "memory.memsw.limit_in_bytes", "67108864"},
+		{"memory 1", ones, "memory", LimitSpec{Memory: 64 << 20}, []string{"memory", "memory.memsw.limit_in_bytes", "69206016"},
 			[]string{"memory.limit_in_bytes 9223372036854771712", "memory.memsw.limit_in_bytes 9223372036854771712"}},
 		{"memory 2", twos, "memory", LimitSpec{Memory: 64<<20 + 1}, []string{"memory", "memory.max", "67108864"}, []string{"memory.max max", "memory.swap.max max"}},
 		{"io 1", ones, "io", LimitSpec{Read: gib, Write: 500}, []string{"blkio", "blkio.throttle.write_bps_device", "8:0 500"}, []string{"blkio.throttle.write_bps_device 8:0 1000"}},
@@ -344,27 +344,30 @@ func TestCovering(t *testing.T) {
 	}
 }
 
-// What comes to its limit is told wherever the kernel counts it: memory and swap together are charged first, if they are accounted for.
-func TestMemoryMet(t *testing.T) {
-	of := func(name string) string { return "memory/docker/" + id + "/" + name }
-	for _, tt := range []struct {
-		name  string
-		host  func(*testing.T, map[string]string) *host
-		files map[string]string
-		want  int64
-	}{
-		{"1, no account of swap", ones, nil, 7},
-		{"1, memory alone", ones, map[string]string{of("memory.memsw.failcnt"): "0\n"}, 7},
-		{"1, memory and swap first", ones, map[string]string{of("memory.failcnt"): "0\n", of("memory.memsw.failcnt"): "5\n"}, 5},
-		{"1, both", ones, map[string]string{of("memory.memsw.failcnt"): "5\n"}, 12},
-		{"2", twos, nil, 7},
+// A limit of memory leaves the sum of memory and swap room, so that it is the one that is met; where the sum has less room, it stays.
+func TestSwapBesideMemory(t *testing.T) {
+	for _, tt := range []struct{ sum, want string }{
+		{"9223372036854771712", "69206016"},
+		{"69206017", "69206016"},
+		{"69206016", ""},
+		{"67174400", ""},
 	} {
-		g, err := tt.host(t, tt.files).groups.of("memory")
+		g, err := ones(t, map[string]string{"memory/docker/" + id + "/memory.memsw.limit_in_bytes": tt.sum + "\n"}).groups.of("memory")
 		if err != nil {
 			t.Fatal(err)
 		}
-		if got, err := g.memoryMet(); got != tt.want || err != nil {
-			t.Errorf("%s: %d, %v, want %d", tt.name, got, err, tt.want)
+		all, err := g.memoryTo(swapRoom, 64<<20)
+		if err != nil {
+			t.Fatal(err)
+		}
+		got := ""
+		for _, s := range all {
+			if s.File == g.memoryFiles().swap {
+				got = strings.Join(s.Set, " ")
+			}
+		}
+		if got != tt.want {
+			t.Errorf("with a sum of %s it is lowered to %q, want %q", tt.sum, got, tt.want)
 		}
 	}
 }

@@ -110,7 +110,7 @@ func (h *host) surveyOOM(s OOMSpec) (OOMSpec, error) {
 	if len(ladder) == 0 {
 		return s, fmt.Errorf("its limit of memory, %s, is too low to be lowered", Bytes(limit))
 	}
-	if s.Settings, err = g.memoryTo(ladder...); err != nil {
+	if s.Settings, err = g.memoryTo(0, ladder...); err != nil {
 		return s, err
 	}
 	return s, h.writable(s.Settings)

@@ -48,11 +48,14 @@ func (h *host) settings(s LimitSpec) ([]Setting, error) {
 		if err != nil {
 			return nil, err
 		}
-		all := g.usualMemory(*h.usual)
-		for i, x := range all {
-			all[i].Set = []string{text(s.Memory / pageRound * pageRound)}
-			if g.v2 && x.File == g.memoryFiles().swap {
-				all[i].Set = []string{"0"}
+		want, all := s.Memory/pageRound*pageRound, []Setting{}
+		for _, x := range g.usualMemory(*h.usual) {
+			x.Set = []string{text(want)}
+			if x.File == g.memoryFiles().swap {
+				x.Set = g.swapTo(swapRoom, []int64{want})
+			}
+			if lower(x.Was, x.Set) {
+				all = append(all, x)
 			}
 		}
 		return all, nil
