@@ -25,9 +25,11 @@ TESTFLAGS ?=
 test: tools
 	CGO_ENABLED=0 $(GO) test -p 2 -parallel 5 -timeout 30m $(TESTFLAGS) ./...
 
-# The network faults on a kernel that has netem, in an emulated machine: minutes, and apart from CI's quick path.
+# The network faults on a kernel that has netem, and the limits on one with control groups of version 2, in an emulated machine: minutes, and
+# apart from CI's quick path.
 vmtest:
 	@./.ci/vm
+	@./.ci/vm ./inject/sidecar -test.run 'Kernel|StressEnds'
 
 # N kills of gameday, its guard and the Docker daemon, over all faults and steps, with a table of how long it took until everything was undone. The 30 of
 # `make test` are the same. What is known of a kill that left something behind is kept, and its place printed.

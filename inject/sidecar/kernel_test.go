@@ -278,10 +278,8 @@ func onDisk(t *testing.T) string {
 	}
 	do("modprobe", "loop")
 	image := filepath.Join(t.TempDir(), "image")
-	if err := os.WriteFile(image, nil, 0o600); err != nil {
-		t.Fatal(err)
-	}
-	if err := os.Truncate(image, 64<<20); err != nil {
+	// Written in whole, so that its memory is not that of the group that writes to it later.
+	if err := os.WriteFile(image, make([]byte, 64<<20), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	dev := do("losetup", "-f")
