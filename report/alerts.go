@@ -256,7 +256,7 @@ func firedAfter(e journal.AlertSeen) Value {
 		if from.IsZero() {
 			from = e.Effect
 		}
-		return Lasting{max(0, at.Sub(e.Effect)), max(0, at.Sub(from))}
+		return Span{From: from, To: at, Latest: &e.Effect}
 	}
 	return alertDelay(e.Firing)
 }
@@ -309,9 +309,9 @@ func (f *facts) alertLine() Sentence {
 		template += "; {} fired that no block of the scenario names"
 		args = append(args, Count{N: n})
 	}
-	if n := unknown(s.p); n > 0 {
+	if names := unknown(s.p); len(names) > 0 {
 		template += "; what {} {} would have done is not known"
-		args = append(args, Tally(n), plural(n, "other", "others"))
+		args = append(args, names, plural(len(names), "other", "others"))
 	}
 	return say(ids, template+".", args...)
 }
@@ -344,13 +344,13 @@ func (f *facts) firstToFire() *alert {
 // mostTicks of alerts are drawn into a chart.
 const mostTicks = 5
 
-// unknown is of how many alerts nobody can tell whether they would have fired.
-func unknown(s *journal.AlertsSummed) int {
-	n := 0
+// unknown are the alerts of which nobody can tell whether they would have fired.
+func unknown(s *journal.AlertsSummed) Tally {
+	var names Tally
 	for _, u := range s.Unknown {
-		n += len(u.Alerts)
+		names = append(names, u.Alerts...)
 	}
-	return n
+	return names
 }
 
 // alertTicks is when alerts fire, within a window: those that the scenario names, and those that nobody expected.

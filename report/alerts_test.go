@@ -178,7 +178,7 @@ func TestAlertsAtTheAlertmanager(t *testing.T) {
 		{nil, []journal.AlertsUnanswered{{From: at(1), To: at(3), Why: "refused"}}, false, []string{"It was not seen at the Alertmanager", "The Alertmanager gave no answer from "}},
 		{nil, []journal.AlertsUnanswered{{From: at(effectAt + 3), Why: "refused"}}, false, []string{"Whether it reached the Alertmanager is not known, which gave no answer after ", "The Alertmanager gave no answer after "}},
 		{nil, []journal.AlertsUnanswered{{To: at(effectAt + 3), Why: "refused"}}, false, []string{"is not known, which gave no answer until "}},
-		{nil, []journal.AlertsUnanswered{{Why: "one"}, {Why: "two"}, {Why: "three"}, {Why: "four"}, {Why: "five"}}, false, []string{"is not known, which gave no answer at all", "It gave none 2 more times"}},
+		{nil, []journal.AlertsUnanswered{{Why: "one"}, {Why: "two"}, {Why: "three"}, {Why: "four"}, {Why: "five"}}, false, []string{"is not known, which gave no answer at all", "In all it gave none 5 times"}},
 	} {
 		rec := alertServerRun()
 		rec.Events = slices.DeleteFunc(rec.Events, func(e journal.Event) bool { _, is := e.Payload.(*journal.AlertRouted); return is })

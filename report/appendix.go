@@ -81,16 +81,18 @@ func (f *facts) language() []Item {
 		return append(out, Para{say(cite(f.first, f.last), "No note is in the record, so the language lint had nothing of people's to read.")})
 	}
 	var found []string
+	var read Tally
 	for _, n := range f.notes {
+		read = append(read, n.id)
 		if slices.ContainsFunc(blameless.Lint("", []byte(n.p.Text), blameless.Options{}), func(x blameless.Finding) bool { return x.Severity != blameless.Suggestion }) {
 			found = append(found, n.id)
 		}
 	}
 	if len(found) == 0 {
-		return append(out, Para{say([]string{f.last}, "Of {} {} the language lint asks about none.", Tally(len(f.notes)), plural(len(f.notes), "note", "notes"))})
+		return append(out, Para{say([]string{f.last}, "Of {} {} the language lint asks about none.", read, plural(len(f.notes), "note", "notes"))})
 	}
 	return append(out, Para{say(found, "Of {} {} the language lint asks about {}. {} says what to ask instead, of notes and of all that people write into the draft.",
-		Tally(len(f.notes)), plural(len(f.notes), "note", "notes"), Count{len(found), found}, Command("gameday lint "+f.directory()+"/report.md"))})
+		read, plural(len(f.notes), "note", "notes"), Count{len(found), found}, Command("gameday lint "+f.directory()+"/report.md"))})
 }
 
 // inPrometheus is where the server that was asked draws a query over the time of the run; "" where there was no server.

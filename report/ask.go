@@ -243,7 +243,7 @@ func (f *facts) askStorm() []Question {
 		ids = append(ids, x.seen.id)
 	}
 	at := first(storm[0])
-	return []Question{{At: at, Text: say(ids, "{} alerts begin to fire within {}, from {}. Which is read first, and what is set aside?", Count{len(ids), ids}, Dur(first(storm[len(storm)-1]).Sub(at)), At(at))}}
+	return []Question{{At: at, Text: say(ids, "{} alerts begin to fire within {}, from {}. Which is read first, and what is set aside?", Count{len(ids), ids}, Span{From: at, To: first(storm[len(storm)-1])}, At(at))}}
 }
 
 // share is the margin as a part of the bound; false: there is none to tell.
@@ -438,7 +438,7 @@ func (f *facts) askReversed() []Question {
 			delete(paused, c.p.Container.Name)
 			from := changedAt(before)
 			out = append(out, Question{Of: c.p.Container.Name, At: from, Text: say([]string{before.id, c.id}, "{} was paused at {}, not by gameday, and let go on {} later. What changed the picture?",
-				Name(c.p.Container.Name), At(from), Dur(changedAt(c).Sub(from)))})
+				Name(c.p.Container.Name), At(from), Span{From: from, To: changedAt(c)})})
 		}
 	}
 	return out

@@ -91,7 +91,7 @@ func (f *facts) askSilence() []Question {
 					continue
 				}
 				out = append(out, Question{Of: h.Name, At: since, Text: say(cite(id, next, s.id), "Nothing was noted from {} to {}, {}, while {} went from {} to {}: {}. What was happening on the call?",
-					At(since), At(until), Dur(until.Sub(since)), Name(h.Name), Name(s.p.From), Name(s.p.To), against(s.p.Point))})
+					At(since), At(until), Span{From: since, To: until}, Name(h.Name), Name(s.p.From), Name(s.p.To), against(s.p.Point))})
 				return
 			}
 		}
@@ -133,7 +133,7 @@ func (f *facts) askActions() []Question {
 			what = Word("A step was taken")
 		}
 		out = append(out, Question{Of: h.Name, At: at, Text: say(append([]string{last.id}, h.rests...), "{}, by {} at {}; {} held for good from {}, {} later. What spoke for that step, and what else was on the table?",
-			what, roleName(last.role), At(at), Name(h.Name), At(good), Dur(good.Sub(at)))})
+			what, roleName(last.role), At(at), Name(h.Name), At(good), Span{From: at, To: good})})
 	}
 	return out
 }
@@ -152,7 +152,7 @@ func (f *facts) askTakenBack() []Question {
 		}
 		if before := takenBack(n, actions); before != nil {
 			out = append(out, Question{Of: n.id, At: about(*before), Text: say([]string{before.id, n.id}, "{}, by {} at {}; {} later, by {}: {}. What changed the picture?",
-				Quote(before.p.Text), roleName(before.role), At(about(*before)), Dur(about(n).Sub(about(*before))), roleName(n.role), Quote(n.p.Text))})
+				Quote(before.p.Text), roleName(before.role), At(about(*before)), Span{From: about(*before), To: about(n)}, roleName(n.role), Quote(n.p.Text))})
 		}
 		actions = append(actions, n)
 	}

@@ -23,7 +23,7 @@ type Chart struct {
 	Text     Sentence // what it shows, for who cannot see it
 	From, To time.Time
 	Series   []Line
-	LeftOut  int
+	LeftOut  Tally // labels of series that are not drawn
 	Bound    []Dot // steps: each holds until the next
 	BoundOp  string
 	Several  bool // the series have bounds of their own; Bound is that of the worst
@@ -115,9 +115,9 @@ func (f *facts) chartText(c *Chart, query, declared string) Sentence {
 			template += "; stretches in which the condition did not hold are marked"
 		}
 	}
-	if c.LeftOut > 0 {
+	if len(c.LeftOut) > 0 {
 		template += "; drawn are the {} worst series, {} were left out"
-		args = append(args, Tally(len(c.Series)), Tally(c.LeftOut))
+		args = append(args, c.drawn(), c.LeftOut)
 	}
 	if len(c.Alerts) > 0 {
 		var names List
@@ -292,7 +292,7 @@ func (c *Chart) lines(samples []journal.Sample, gap time.Duration) {
 			continue
 		}
 		if len(c.Series) == mostSeries {
-			c.LeftOut++
+			c.LeftOut = append(c.LeftOut, t.key)
 			continue
 		}
 		if i == 0 {
@@ -303,6 +303,15 @@ func (c *Chart) lines(samples []journal.Sample, gap time.Duration) {
 		}
 		c.Series = append(c.Series, Line{t.labels, thin(t.dots, c.From, c.To)})
 	}
+}
+
+// drawn are the labels of the series that are drawn.
+func (c *Chart) drawn() Tally {
+	var out Tally
+	for _, s := range c.Series {
+		out = append(out, formatLabels(s.Labels))
+	}
+	return out
 }
 
 // stretches finds where the condition was violated and where there was no data.

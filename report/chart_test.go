@@ -68,8 +68,8 @@ func TestChartLeavesGapsOpen(t *testing.T) {
 func TestChartDrawsTheWorstSeries(t *testing.T) {
 	f := gather(hundredRun())
 	c := f.hypothesisChart(f.hypotheses[0], 1)
-	if len(c.Series) != mostSeries || c.LeftOut != 100-mostSeries {
-		t.Errorf("%d series drawn, %d left out", len(c.Series), c.LeftOut)
+	if len(c.Series) != mostSeries || len(c.LeftOut) != 100-mostSeries {
+		t.Errorf("%d series drawn, %d left out", len(c.Series), len(c.LeftOut))
 	}
 	if got := c.Series[0].Labels["instance"]; got != "api-057:8080" {
 		t.Errorf("the first series is %s", got)

@@ -72,7 +72,7 @@ func (f *facts) firstNoted() []Sentence {
 	if first.at.After(f.to) {
 		return []Sentence{say(cite(first.id, f.last), "What people saw and did after the first effect was noted after the run only, from {} on.", At(first.at))}
 	}
-	text, args := "The first that people noted was {}, by {}, {} after the first effect", []Value{Quote(first.p.Text), roleName(first.role), Dur(first.at.Sub(from))}
+	text, args := "The first that people noted was {}, by {}, {} after the first effect", []Value{Quote(first.p.Text), roleName(first.role), Span{From: from, To: first.at}}
 	if first.p.Text == leftOut {
 		text, args = "The first that people noted was by {}, {} after the first effect", args[1:]
 	}
@@ -269,9 +269,9 @@ func (f *facts) otherAlerts() Points {
 			out[len(out)-1] = append(out[len(out)-1], shortHistory(x))
 		}
 	}
-	switch n := unknown(s.p); {
-	case n > 0 && len(out) == 0:
-		out = append(out, []Sentence{say([]string{s.id}, "No unexpected alert was seen to fire; what {} {} would have done is not known.", Tally(n), plural(n, "alert", "alerts"))})
+	switch names := unknown(s.p); {
+	case len(names) > 0 && len(out) == 0:
+		out = append(out, []Sentence{say([]string{s.id}, "No unexpected alert was seen to fire; what {} {} would have done is not known.", names, plural(len(names), "alert", "alerts"))})
 	case len(out) == 0:
 		out = append(out, []Sentence{say([]string{s.id}, "No unexpected alert fired.")})
 	}
@@ -281,7 +281,7 @@ func (f *facts) otherAlerts() Points {
 			names = append(names, Name(name))
 		}
 		template, args := "Whether {}", []Value{names}
-		if more := len(u.Alerts) - len(names); more > 0 {
+		if more := u.Alerts[len(names):]; len(more) > 0 {
 			template, args = template+" and {} more", append(args, Tally(more))
 		}
 		out = append(out, []Sentence{say([]string{s.id}, template+" would have fired is not known: {}.", append(args, Quote(u.Why))...)})
@@ -302,8 +302,8 @@ func (f *facts) otherAlerts() Points {
 	for _, u := range s.p.Unanswered[:min(len(s.p.Unanswered), mostUnanswered)] {
 		out = append(out, []Sentence{say([]string{s.id}, "The Alertmanager gave no answer {}: {}.", unansweredTime(u), Quote(u.Why))})
 	}
-	if n := len(s.p.Unanswered) - mostUnanswered; n > 0 {
-		out = append(out, []Sentence{say([]string{s.id}, "It gave none {} more {}.", Tally(n), plural(n, "time", "times"))})
+	if n := len(s.p.Unanswered); n > mostUnanswered {
+		out = append(out, []Sentence{say([]string{s.id}, "In all it gave none {} times.", Count{N: n})})
 	}
 	return out
 }

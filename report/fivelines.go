@@ -44,7 +44,7 @@ func (f *facts) whatWasDone() []Sentence {
 		case x.undone == nil:
 			out = append(out, say(x.evidence(), "{}; it was in force {}, and nothing shows that it is gone.", does, By(x.effect())))
 		default:
-			out = append(out, say(x.evidence(), "{}; it was in force {} and gone {}, {} later.", does, By(x.effect()), By(x.gone()), Dur(x.gone().Sub(x.effect()))))
+			out = append(out, say(x.evidence(), "{}; it was in force {} and gone {}, {} later.", does, By(x.effect()), By(x.gone()), Span{From: x.effect(), To: x.gone()}))
 		}
 	}
 	if len(did) > most {

@@ -42,7 +42,7 @@ func (f *facts) takeoverLines() []Sentence {
 		ids = append(ids, u.id)
 	}
 	return append(out, say(cite(append(ids, t.id)...), "It undid {} {}; the last was gone {}, {} after it took over.", Count{len(ids), ids}, plural(len(ids), "fault", "faults"),
-		By(gone), Dur(gone.Sub(t.at))))
+		By(gone), Span{From: t.at, To: gone}))
 }
 
 // guardLines say whether somebody watched over the run. Records of earlier versions do not tell.

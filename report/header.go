@@ -31,7 +31,7 @@ func (f *facts) header() Section {
 	if f.earlier != nil {
 		add("Run before", []string{f.earlier.id}, f.runBefore())
 	}
-	add("Window", cite(f.first, f.last), words("{}, {} to {} ({})", Date(f.from), TimeOfDay(f.from), TimeOfDay(f.to), Dur(f.length())))
+	add("Window", cite(f.first, f.last), words("{}, {} to {} ({})", Date(f.from), TimeOfDay(f.from), TimeOfDay(f.to), Span{From: f.from, To: f.to}))
 	zone, clock := Value(Word("UTC")), func(ids ...string) []string { return ids }
 	if f.clock.Zone != nil {
 		zone, clock = Name(f.clock.ZoneName()), func(ids ...string) []string { return cite(append(ids, f.custom.id)...) }

@@ -97,9 +97,9 @@ func (f *facts) blastRadius() Item {
 			if d > time.Duration(b.MaxDuration) {
 				word = "beyond"
 			}
-			points = append(points, []Sentence{say(append(ids, at), "From the first effect to the last undo: {}, {} the limit of {}.", Dur(d), word, Dur(b.MaxDuration))})
+			points = append(points, []Sentence{say(append(ids, at), "From the first effect to the last undo: {}, {} the limit of {}.", Span{From: from, To: to}, word, Dur(b.MaxDuration))})
 		} else {
-			points = append(points, []Sentence{say(ids, "From the first effect to the last undo: {}; no limit was declared.", Dur(d))})
+			points = append(points, []Sentence{say(ids, "From the first effect to the last undo: {}; no limit was declared.", Span{From: from, To: to})})
 		}
 	}
 	if len(b.Protected) > 0 {

@@ -1,9 +1,7 @@
 package report
 
 import (
-	"encoding/json"
 	"fmt"
-	"maps"
 	"math"
 	"net/url"
 	"regexp"
@@ -12,203 +10,73 @@ import (
 	"strings"
 	"testing"
 	"time"
-	"unicode"
 
 	"gameday/runner/journal"
 )
 
-// known is every time, duration and number that a piece of evidence holds, lengths of lists included.
-type known struct {
-	times   map[int64]bool // nanoseconds
-	spans   []time.Duration
-	numbers []float64
-	lengths []int // of lists
-	texts   []string
-}
-
-func (k *known) read(v any) {
-	switch v := v.(type) {
-	case map[string]any:
-		for name, x := range v {
-			k.texts = append(k.texts, name)
-			k.read(x)
-		}
-	case []any:
-		k.lengths = append(k.lengths, len(v))
-		for _, x := range v {
-			k.read(x)
-		}
-	case bool:
-		k.texts = append(k.texts, strconv.FormatBool(v))
-	case float64:
-		k.numbers = append(k.numbers, v)
-		if v > 1e9 { // the value of a metric, in seconds since 1970
-			k.times[time.UnixMilli(int64(v*1000)).UnixNano()] = true
-		}
-	case string:
-		k.texts = append(k.texts, v)
-		if t, err := time.Parse(time.RFC3339Nano, v); err == nil {
-			k.times[t.UnixNano()] = true
-		} else if d, err := time.ParseDuration(v); err == nil {
-			k.spans = append(k.spans, d)
-		}
-		if x, err := strconv.ParseFloat(v, 64); err == nil { // an argument of a fault
-			k.numbers = append(k.numbers, x)
-		}
-		switch v {
-		case "NaN":
-			k.numbers = append(k.numbers, math.NaN())
-		case "+Inf":
-			k.numbers = append(k.numbers, math.Inf(1))
-		case "-Inf":
-			k.numbers = append(k.numbers, math.Inf(-1))
-		}
-	}
-}
-
-// A reader knows what pieces of evidence hold, each read once.
-type reader struct {
-	t    *testing.T
-	x    *Index
-	each map[string]*known
-	last string // stands for what is wrong with the record as well
-	rec  *journal.Record
-}
-
-func newReader(t *testing.T, d *Draft) *reader {
-	return &reader{t, d.Index, map[string]*known{}, d.facts.last, d.facts.rec}
-}
-
-// of is what several pieces hold together.
-func (r *reader) of(ids []string) *known {
-	all := &known{times: map[int64]bool{}}
-	for _, id := range ids {
-		if r.each[id] == nil {
-			r.each[id] = knownOf(r.t, r.x, id)
-			if id == r.last {
-				r.each[id].add(r.t, r.rec.Damage)
-			}
-		}
-		k := r.each[id]
-		maps.Copy(all.times, k.times)
-		all.spans, all.numbers, all.texts = append(all.spans, k.spans...), append(all.numbers, k.numbers...), append(all.texts, k.texts...)
-		all.lengths = append(all.lengths, k.lengths...)
-	}
-	return all
-}
-
-// add reads a value as it stands in the record.
-func (k *known) add(t *testing.T, v any) {
-	b, err := json.Marshal(v)
-	if err != nil {
-		t.Fatal(err)
-	}
-	var x any
-	if err := json.Unmarshal(b, &x); err != nil {
-		t.Fatal(err)
-	}
-	k.read(x)
-}
-
-func knownOf(t *testing.T, x *Index, id string) *known {
-	k := &known{times: map[int64]bool{}}
-	add := func(v any) { k.add(t, v) }
-	for _, e := range x.Events {
-		if e.ID == id {
-			add(e.Event)
-			switch d := e.Event.Payload.(type) { // a list that is not there counts as empty
-			case *journal.Declared:
-				k.lengths = append(k.lengths, len(d.Hypotheses), len(d.Guardrails), len(d.Faults))
-			case *journal.PredictionsSealed:
-				k.texts = append(k.texts, journal.PeopleFile) // which is what it seals
-			case *journal.AlertsDeclared:
-				k.lengths = append(k.lengths, len(d.Expected), len(d.Rules))
-			}
-		}
-	}
-	for _, q := range x.Queries {
-		if q.ID == id {
-			add(q.Every)
-			k.texts = append(k.texts, q.ID, "samples/"+q.ID+".jsonl", q.Name, q.Text, string(q.Purpose))
-			if q.Query != nil {
-				add(q.Query.Samples)
-			}
-		}
-	}
-	return k
-}
-
-func (k *known) time(t time.Time) bool {
-	return k.times[t.UnixNano()]
-}
-
-// span is a duration that is recorded, or lies between two recorded times.
-func (k *known) span(d time.Duration) bool {
-	if d == 0 || slices.Contains(k.spans, d) {
-		return true
-	}
-	for a := range k.times {
-		if k.times[a+int64(d)] {
-			return true
-		}
-	}
-	return false
-}
-
-// plainly is a text as JSON keeps it, on one line.
-func plainly(s string) string {
-	return strings.Join(strings.FieldsFunc(strings.ToValidUTF8(s, "\ufffd"), func(r rune) bool { return unicode.IsSpace(r) || r == '_' }), " ")
-}
-
-// text is within something that is recorded.
-func (k *known) text(s string) bool {
-	s = plainly(s)
-	return slices.ContainsFunc(k.texts, func(x string) bool { return strings.Contains(plainly(x), s) })
-}
-
-func (k *known) number(f float64) bool {
-	return slices.ContainsFunc(k.numbers, func(x float64) bool {
-		return x == f || x == -f || math.IsNaN(x) && math.IsNaN(f)
-	})
-}
-
 // values checks the arguments of a phrase against what its evidence holds, and returns what it does not hold.
 func (k *known) values(d *Draft, args []Value, ids []string) []Value {
+	return append(k.within(d, args, ids, numbersIn(args)), k.strangers(args)...)
+}
+
+// numbersIn are the values of metrics that a phrase names: a sample's time may stand beside its value.
+func numbersIn(args []Value) []float64 {
+	var out []float64
+	for _, v := range args {
+		switch v := v.(type) {
+		case Num:
+			out = append(out, float64(v))
+		case Against:
+			out = append(out, float64(v.Value))
+		case List:
+			out = append(out, numbersIn(v)...)
+		case Inner:
+			out = append(out, numbersIn(v.Args)...)
+		}
+	}
+	return out
+}
+
+func (k *known) within(d *Draft, args []Value, ids []string, shown []float64) []Value {
 	var wrong []Value
+	at := func(t time.Time) bool { return k.time(t) || k.sampled(t, shown) }
 	for _, v := range args {
 		ok := true
 		switch v := v.(type) {
 		case Count:
-			ok = slices.Contains(k.numbers, float64(v.N)) || slices.Contains(k.lengths, v.N)
+			ok = slices.Contains(k.counts, v.N) || slices.Contains(k.lengths, v.N)
 			if v.Of != nil {
 				ok = len(v.Of) == v.N
 				for _, id := range v.Of {
 					ok = ok && slices.Contains(ids, id)
 				}
 			}
+		case Tally:
+			ok = k.tally(d, v)
 		case Num:
-			ok = k.number(float64(v))
+			ok = k.value(float64(v))
 		case Percent:
-			ok = k.number(float64(v))
+			ok = k.value(float64(v))
 		case Seed:
-			ok = true // beyond what a float64 holds exactly; the event is cited
-		case Tally: // of samples, and no piece of evidence has it
+			ok = v == Seed(d.facts.started.p.Seed)
 		case Place:
-			ok = k.number(float64(v))
+			ok = slices.Contains(k.counts, int(v))
 		case Verdict:
-			ok = k.text(string(v))
+			ok = slices.Contains(k.verdicts, journal.Verdict(v))
 		case Quote:
 			ok = k.text(string(v))
 		case Name:
-			ok = k.text(string(v))
+			ok = k.name(string(v))
 		case Prose:
 			ok = k.text(string(v))
 		case Dur:
-			ok = k.span(time.Duration(v))
+			ok = slices.Contains(k.spans, time.Duration(v))
+		case Span:
+			ok = k.time(v.From) && k.time(v.To) && (v.Latest == nil || k.time(*v.Latest))
 		case At:
-			ok = k.time(time.Time(v))
+			ok = at(time.Time(v))
 		case By:
-			ok = k.time(time.Time(v))
+			ok = at(time.Time(v))
 		case Exact:
 			ok = k.time(time.Time(v))
 		case TimeOfDay:
@@ -220,35 +88,47 @@ func (k *known) values(d *Draft, args []Value, ids []string) []Value {
 		case Date:
 			ok = k.time(time.Time(v))
 		case Between:
-			ok = k.time(v.First) && (v.After == nil || k.time(*v.After))
+			ok = slices.ContainsFunc(k.between, func(b Between) bool {
+				return b.First.Equal(v.First) && (v.After == nil || b.After != nil && b.After.Equal(*v.After))
+			})
 		case Lasting:
-			ok = k.span(v.AtLeast) && k.span(v.AtMost)
+			ok = slices.Contains(k.limits, v)
 		case Against:
-			ok = k.number(float64(v.Value)) && (v.Bound == nil || k.number(float64(*v.Bound)))
+			ok = k.point(v.Value, v.Op, v.Bound)
 		case Left:
-			ok = v.Bound != nil && k.number(float64(v.Value)) && k.number(float64(*v.Bound))
+			ok = v.Bound != nil && k.point(v.Value, v.Op, v.Bound)
 		case Halfway:
 			text, least, most := words("{}", v).plainText(d.Clock), min(v.Value, v.Bound), max(v.Value, v.Bound)
 			x, err := strconv.ParseFloat(strings.ReplaceAll(text, "−", "-"), 64)
 			middle := float64(v.Value)/2 + float64(v.Bound)/2
-			ok = k.number(float64(v.Value)) && k.number(float64(v.Bound)) && err == nil && float64(least) < x && x < float64(most) && math.Abs(x-middle) <= 0.051*math.Abs(middle)
+			ok = k.value(float64(v.Value)) && k.value(float64(v.Bound)) && err == nil && float64(least) < x && x < float64(most) && math.Abs(x-middle) <= 0.051*math.Abs(middle)
 		case Doubled:
-			ok = k.span(time.Duration(v)) && words("{}", v).plainText(d.Clock) == words("{}", Dur(2*v)).plainText(d.Clock)
+			ok = slices.Contains(k.spans, time.Duration(v)) && words("{}", v).plainText(d.Clock) == words("{}", Dur(2*v)).plainText(d.Clock)
 		case DoubledPercent:
-			ok = k.number(float64(v)) && words("{}", v).plainText(d.Clock) == words("{}", Num(min(100, 2*v))).plainText(d.Clock)
+			ok = k.value(float64(v)) && words("{}", v).plainText(d.Clock) == words("{}", Num(min(100, 2*v))).plainText(d.Clock)
 		case Bytes:
-			ok = k.number(float64(v))
+			ok = slices.Contains(k.counts, int(v))
 		case Word:
 			ok = !strings.ContainsAny(string(v), "0123456789")
 		case List:
-			wrong = append(wrong, k.values(d, v, ids)...)
+			wrong = append(wrong, k.within(d, v, ids, shown)...)
 		case Inner:
-			wrong = append(wrong, k.values(d, v.Args, ids)...)
+			wrong = append(wrong, k.within(d, v.Args, ids, shown)...)
 		case Elsewhere:
 			asked, aerr := url.Parse(d.facts.started.p.Source.URL)
 			u, err := url.Parse(v.URL)
-			ok = err == nil && aerr == nil && u.Scheme == asked.Scheme && u.Host == asked.Host && k.text(u.Query().Get("g0.expr"))
-		case Command, Labels:
+			ok = err == nil && aerr == nil && u.Scheme == asked.Scheme && u.Host == asked.Host && k.name(u.Query().Get("g0.expr"))
+		case Command:
+			ok = k.command(d, string(v))
+		case Labels:
+			ok = slices.ContainsFunc(k.labels, func(has map[string]string) bool {
+				for name, x := range v {
+					if y, is := has[name]; !is || x != y {
+						return false
+					}
+				}
+				return len(v) > 0 || len(has) == 0
+			})
 		default:
 			ok = false
 		}
@@ -298,6 +178,16 @@ func TestRulesCatchWhatBreaksThem(t *testing.T) {
 		"a wrong limit":         say([]string{"E1"}, "It was so {}.", By(wrong)),
 		"a wrong length":        say([]string{"E1"}, "It took {}.", Dur(7*time.Second)),
 		"a wrong sample":        say([]string{"Q2"}, "It was {}.", Between{nil, wrong}),
+		"between other times":   say([]string{"E1", "Q2"}, "It took {}.", Dur(rec.Queries["Q2"].Samples[7].At.Sub(rec.Queries["Q2"].Samples[3].At))),
+		"a span of samples":     say([]string{"Q2"}, "It took {}.", Span{From: rec.Queries["Q2"].Samples[3].At, To: rec.Queries["Q2"].Samples[7].At}),
+		"a sample's time":       say([]string{"Q2"}, "It was {} {}.", Against{Value: point(3).Value, Op: point(3).Op, Bound: point(3).Bound}, At(rec.Queries["Q2"].Samples[44].At)),
+		"a bound of others":     say([]string{"Q2"}, "It was {}.", Against{Value: point(3).Value, Op: ">", Bound: point(3).Bound}),
+		"labels of nothing":     say([]string{"E2", "Q2"}, "It was {}.", Labels{"job": "nothing"}),
+		"a command of others":   say([]string{"E1"}, "To undo it: {}", Command("gameday recover runs/another")),
+		"a tally of nothing":    say([]string{"E2"}, "There are {}.", Tally{"nothing"}),
+		"counted twice":         say([]string{"E2"}, "There are {}.", Tally{"checkout_stays_quick", "checkout_stays_quick"}),
+		"a part of a name":      say([]string{"E2"}, "It is {}.", Name("checkout_stays")),
+		"a name beside it":      say([]string{"E2", "Q2"}, "It is {}.", Name("checkout_keeps_working")),
 		"wrong limits":          say([]string{"E1"}, "It took {}.", Lasting{0, 7 * time.Second}),
 		"a wrong share":         say([]string{"E1"}, "It was {}.", Percent(0.123)),
 		"a wrong proposal":      say([]string{"Q2"}, "Then {}.", Halfway{Value: rec.Queries["Q2"].Samples[3].Series[0].Value, Bound: 0.7}),
@@ -368,7 +258,7 @@ func breaches(t *testing.T, d *Draft) []string {
 	if err := d.check(); err != nil {
 		return []string{err.Error()}
 	}
-	evidence := newReader(t, d)
+	evidence := newReader(d)
 	check := func(section string, p Phrase, ids []string) {
 		text := p.plainText(d.Clock)
 		for _, tmpl := range ourWords(p) {

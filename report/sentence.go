@@ -101,8 +101,14 @@ type (
 	}
 	// Num is a value of a metric.
 	Num float64
-	// Dur is a length of time.
+	// Dur is a length of time that is recorded as one.
 	Dur time.Duration
+	// Span is the length of time between two recorded moments. Where the first is known only within limits, From is the earliest it may
+	// have been, and Latest the latest.
+	Span struct {
+		From, To time.Time
+		Latest   *time.Time
+	}
 	// At is a point in time, shown by the clock and as an offset.
 	At time.Time
 	// Date is a day.
@@ -170,6 +176,13 @@ func outside(s style, text string) []piece {
 func (v Count) pieces(Clock) []piece { return one(plain, fmt.Sprint(v.N)) }
 func (v Num) pieces(Clock) []piece   { return one(plain, formatNumber(float64(v), 4)) }
 func (v Dur) pieces(Clock) []piece   { return one(plain, formatDuration(time.Duration(v))) }
+func (v Span) pieces(c Clock) []piece {
+	if v.Latest == nil {
+		return Dur(v.To.Sub(v.From)).pieces(c)
+	}
+	return Lasting{max(0, v.To.Sub(*v.Latest)), max(0, v.To.Sub(v.From))}.pieces(c)
+}
+
 func (v At) pieces(c Clock) []piece {
 	return one(plain, c.Time(time.Time(v))+" ("+c.Offset(time.Time(v))+")")
 }
@@ -322,7 +335,7 @@ type Seed uint64
 
 func (v Seed) pieces(Clock) []piece { return one(plain, fmt.Sprint(uint64(v))) }
 
-// Tally is a number of things that the report itself counted from samples: series drawn, series left out.
-type Tally int
+// Tally is a number of things that the report itself counted, by what tells them apart: names and labels that the evidence has, or ids.
+type Tally []string
 
-func (v Tally) pieces(Clock) []piece { return one(plain, fmt.Sprint(int(v))) }
+func (v Tally) pieces(Clock) []piece { return one(plain, fmt.Sprint(len(v))) }

@@ -60,7 +60,7 @@ func (f *facts) nearestActions() Points {
 					by = Inner(words("{} (noted at {})", by, At(n.at)))
 				}
 				out = append(out, []Sentence{say(append([]string{n.id}, h.rests...), "{} held for good from {}; the nearest action before that was at {}, {} earlier, by {}: {}.",
-					Name(h.Name), At(good), At(at), Dur(good.Sub(at)), by, Quote(n.p.Text))})
+					Name(h.Name), At(good), At(at), Span{From: at, To: good}, by, Quote(n.p.Text))})
 				break
 			}
 		}
@@ -181,7 +181,7 @@ func (f *facts) silences() []moment {
 	for i, w := range spoke[1:] {
 		if since := spoke[i]; w.at.Sub(since.at) > silence {
 			out = append(out, moment{id: since.id, also: []string{w.id}, at: since.at, lane: lanePeople, of: silent,
-				text: words("the record has no word of anybody for {}, until {}", Dur(w.at.Sub(since.at)), At(w.at))})
+				text: words("the record has no word of anybody for {}, until {}", Span{From: since.at, To: w.at}, At(w.at))})
 		}
 	}
 	return out

@@ -196,22 +196,21 @@ func (f *facts) movedUnnamed() []Sentence {
 	const most = 3
 	touched, _ := f.containers()
 	var names List
-	n, own := 0, false
-	seen := map[string]bool{}
+	var moved Tally
+	own := false
 	for _, m := range f.moved.p.Findings {
-		if len(m.Named) > 0 || m.InNoise || m.Metric == "" || m.Metric == "ALERTS" || m.Metric == "ALERTS_FOR_STATE" || seen[m.Metric] {
+		if len(m.Named) > 0 || m.InNoise || m.Metric == "" || m.Metric == "ALERTS" || m.Metric == "ALERTS_FOR_STATE" || slices.Contains(moved, m.Metric) {
 			continue
 		}
 		if slices.Contains(touched, m.Target["container"]) || slices.Contains(touched, m.Target["name"]) {
 			own = true
 			continue
 		}
-		seen[m.Metric] = true
-		if n++; n <= most {
+		if moved = append(moved, m.Metric); len(moved) <= most {
 			names = append(names, Name(m.Metric))
 		}
 	}
-	if n == 0 {
+	if len(moved) == 0 {
 		return nil
 	}
 	where := Word("")
@@ -219,8 +218,8 @@ func (f *facts) movedUnnamed() []Sentence {
 		where = " beside the targets' own"
 	}
 	template, args := "Moved{}, and named in no hypothesis, guardrail or alert: {}.", []Value{where, names}
-	if n > most {
-		template, args = "Moved{}, and named in no hypothesis, guardrail or alert: {} metrics, the strongest of them {}.", []Value{where, Tally(n), names}
+	if len(moved) > most {
+		template, args = "Moved{}, and named in no hypothesis, guardrail or alert: {} metrics, the strongest of them {}.", []Value{where, moved, names}
 	}
 	return []Sentence{say([]string{f.moved.id}, template, args...)}
 }

@@ -378,8 +378,8 @@ func (p *page) legend(c *Chart) {
 		}
 		p.raw(`<li><svg viewBox="0 0 26 10" aria-hidden="true"><g class="series s%d"><path d="M0 5H26"/></g></svg><bdi>%s</bdi></li>`, i, text(shorten(label, 90)))
 	}
-	if c.LeftOut > 0 {
-		p.raw("<li>%d further series not drawn</li>", c.LeftOut)
+	if n := len(c.LeftOut); n > 0 {
+		p.raw("<li>%d further series not drawn</li>", n)
 	}
 	if len(c.Bound) > 0 {
 		p.raw(`<li><svg viewBox="0 0 26 10" aria-hidden="true"><path class="bound" d="M0 5H26"/></svg>%s</li>`, c.boundWord())

@@ -249,23 +249,23 @@ func (f *facts) describe(e EventEvidence) moment {
 // calm leaves out the middle of a subject that changes very often; a row in its place says how many changes that were.
 func calm(shown []moment) []moment {
 	const ends = 12
-	total, seen := map[string]int{}, map[string]int{}
+	of, seen := map[string]Tally{}, map[string]int{}
 	for _, m := range shown {
-		total[m.of]++
+		of[m.of] = append(of[m.of], m.id)
 	}
 	var out []moment
 	for _, m := range shown {
-		if m.of == "" || total[m.of] <= 2*ends+1 {
+		if m.of == "" || len(of[m.of]) <= 2*ends+1 {
 			out = append(out, m)
 			continue
 		}
 		n := seen[m.of]
 		seen[m.of]++
 		switch {
-		case n < ends || n >= total[m.of]-ends:
+		case n < ends || n >= len(of[m.of])-ends:
 			out = append(out, m)
 		case n == ends:
-			m.text = words("from here on {} changed {} times more than is shown; the evidence index has them all", Name(m.of), Tally(total[m.of]-2*ends))
+			m.text = words("from here on {} changed {} times more than is shown; the evidence index has them all", Name(m.of), of[m.of][ends:len(of[m.of])-ends])
 			out = append(out, m)
 		}
 	}
