@@ -23,7 +23,9 @@ type peopleFacts struct {
 	sealed      int                           // how many predictions count, those included that one of the same role took the place of
 	seal        *noted[*journal.PredictionsSealed]
 	status      *spoken[*journal.StatusSet] // the last that people set; nil: none
-	steps       []*step                     // in the order of the scenario
+	// confirmations are what was said with the confirmation of a step, by evidence id.
+	confirmations map[string]string
+	steps         []*step // in the order of the scenario
 }
 
 // A step is a manual step with what became of it.
@@ -54,6 +56,10 @@ func (f *facts) takePeople(id string, e journal.Event) bool {
 		}
 	case *journal.Confirmation: // the journal has what became of it
 		f.words = append(f.words, word{e.Time, id})
+		if f.confirmations == nil {
+			f.confirmations = map[string]string{}
+		}
+		f.confirmations[id] = p.Text
 	case *journal.StepBegun:
 		f.step(p.Step, id).begun = &noted[*journal.StepBegun]{id, e.Time, p}
 	case *journal.StepConfirmed:

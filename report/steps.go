@@ -90,8 +90,12 @@ func (f *facts) stepTable() Table {
 				confirmed = words("by {} at {}", Name(s.confirmed.p.By), At(s.confirmed.p.At))
 			}
 			took = words("{}", Dur(s.confirmed.p.Took))
-			if f.index.Has(s.confirmed.p.Said) {
-				ids = append(ids, s.confirmed.p.Said)
+			if said := s.confirmed.p.Said; f.index.Has(said) {
+				ids = append(ids, said)
+				if text := f.confirmations[said]; text != "" && f.audience != journal.AudiencePublic {
+					confirmed.Template += ": {}"
+					confirmed.Args = append(confirmed.Args, Quote(text))
+				}
 			}
 		case s.timedOut != nil:
 			ids = append(ids, s.timedOut.id)

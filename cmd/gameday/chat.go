@@ -25,7 +25,7 @@ func (f *chatFlags) flags(c *cobra.Command) {
 	c.Flags().StringVar(&f.format, "format", "", "the `format` of that file: "+strings.Join(chat.Formats, " or "))
 	c.Flags().StringVar(&f.roles, "roles", "", "a `file` of lines name<tab>role: the roles of the people in the chat")
 	c.Flags().StringVar(&f.zone, "zone", "UTC", "the time `zone` of times in the chat that have none, such as Europe/Berlin")
-	c.Flags().DurationVar(&f.margin, "margin", 5*time.Minute, "how long before and after the run messages count, too")
+	c.Flags().DurationVar(&f.margin, "margin", aroundRun, "how long before and after the run messages count, too")
 }
 
 // importChat takes the messages of a chat as notes of a run.

@@ -28,7 +28,8 @@ and the time, and stands in the timeline of the draft. Without RUN it is for the
 read from stdin. A text that begins with "!" and the beginning of a kind, such as "!surprise the queue is empty", has that kind; one that begins
 with "!vent" goes where --vent puts it, and any other word after a "!" is refused.
 
---at says when it was, if not now: how long ago (-90s), a time of day in UTC (14:03:05), T+12s, or RFC 3339. --on keys it to a piece of evidence of
+--at says when it was, if not now: how long ago (-90s), a time of day in UTC (14:03:05), T+12s, or RFC 3339, up to five minutes before or
+after the run. --on keys it to a piece of evidence of
 the draft, such as E17, and it stands right under that. An action that takes back an earlier one is best noted --on that one, such as N3.
 
 --import takes the messages of a chat as notes: those from the time of the run and --margin around it. Each name becomes the role that --roles

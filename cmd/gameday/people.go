@@ -95,7 +95,11 @@ func (a app) spokenText(words string) (string, error) {
 	return words, nil
 }
 
-// spokenTime is the time that is meant: an offset counts back from now, everything else is read as `gameday query` does. It has to lie in the run.
+// aroundRun is how long before and after a run what people say still belongs to it.
+const aroundRun = 5 * time.Minute
+
+// spokenTime is the time that is meant: an offset counts back from now, everything else is read as `gameday query` does. It has to lie in the run,
+// or not further than aroundRun from it.
 func spokenTime(rec *journal.Record, going bool, text string, now time.Time) (time.Time, error) {
 	m := runner.MomentsOf(rec)
 	at := now
@@ -118,12 +122,14 @@ func spokenTime(rec *journal.Record, going bool, text string, now time.Time) (ti
 	}
 	switch {
 	case text == "":
-	case at.Before(began):
-		return at, fmt.Errorf("--at: %s is before the run: it began at %s", at.Format(time.RFC3339), began.Format(time.RFC3339))
-	case at.After(end) && going:
-		return at, fmt.Errorf("--at: %s is in the future", at.Format(time.RFC3339))
-	case at.After(end):
-		return at, fmt.Errorf("--at: %s is after the run: it ended at %s", at.Format(time.RFC3339), end.Format(time.RFC3339))
+	case at.After(now):
+		return at, fmt.Errorf("--at: %s is in the future; a time of day is one in UTC, where it is %s now", at.Format(time.RFC3339), now.UTC().Format(time.TimeOnly))
+	case at.Before(began.Add(-aroundRun)):
+		return at, fmt.Errorf("--at: %s is %s before the run, which began at %s; a time of day is one in UTC, and a note may lie up to %.0f minutes before the run",
+			at.Format(time.RFC3339), began.Sub(at).Round(time.Second), began.Format(time.RFC3339), aroundRun.Minutes())
+	case at.After(end.Add(aroundRun)):
+		return at, fmt.Errorf("--at: %s is %s after the run, which ended at %s; a time of day is one in UTC, and a note may lie up to %.0f minutes after the run; what is noted without --at is of now",
+			at.Format(time.RFC3339), at.Sub(end).Round(time.Second), end.Format(time.RFC3339), aroundRun.Minutes())
 	}
 	return at, nil
 }
@@ -154,8 +160,7 @@ func spokenKind(text string) (kind, rest string, err error) {
 	kinds := append(slices.Clone(journal.NoteKinds), journal.Vent)
 	switch {
 	case !ok:
-		return "", "", fmt.Errorf("there is no kind %q. %s The kinds are %s, and what begins with !%s is kept to yourself", clean("!"+kind), scenarios.DidYouMean(kind, kinds),
-			strings.Join(journal.NoteKinds, ", "), journal.Vent)
+		return "", "", fmt.Errorf("there is no kind %q. %s What begins with !%s is kept to yourself", clean("!"+kind), scenarios.DidYouMean(kind, kinds), journal.Vent)
 	case rest == "":
 		return "", "", fmt.Errorf("there is nothing to note after !%s", kind)
 	}
@@ -166,7 +171,7 @@ func spokenKind(text string) (kind, rest string, err error) {
 func noteKind(word string) (string, error) {
 	kind, ok := journal.NoteKind(word)
 	if !ok {
-		return "", fmt.Errorf("--kind: there is no kind %q. %s The kinds are %s", clean(word), scenarios.DidYouMean(word, journal.NoteKinds), strings.Join(journal.NoteKinds, ", "))
+		return "", fmt.Errorf("--kind: there is no kind %q. %s", clean(word), scenarios.DidYouMean(word, journal.NoteKinds))
 	}
 	return kind, nil
 }

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"fmt"
 	"strings"
 	"time"
@@ -13,7 +14,7 @@ import (
 
 // A prompt takes what is typed while a run goes on: n notes something, c confirms a step.
 type prompt struct {
-	role string
+	role string // "" where none was given
 	// note and confirm save what was typed, and say in a line what became of it. What is not saved can be typed on.
 	note    func(text string) (said string, saved bool)
 	confirm func(step string) string
@@ -22,6 +23,7 @@ type prompt struct {
 	asking asking
 	text   []rune
 	step   string
+	who    string // whom that step is for; "" for anybody
 	rest   []byte // of a character that has not come whole
 }
 
@@ -38,20 +40,20 @@ func (p *prompt) keys(s runner.Status) string {
 	if p == nil {
 		return ""
 	}
-	if waiting(s) != "" {
+	if waiting(s).Name != "" {
 		return "; n: note, c: confirm"
 	}
 	return "; n: note"
 }
 
-// waiting is the step that waits for the longest time, or "".
-func waiting(s runner.Status) string {
+// waiting is the step that waits for the longest time; its name is "" where none does.
+func waiting(s runner.Status) runner.StepStatus {
 	for _, st := range s.Steps {
 		if st.State == runner.StepWaiting {
-			return st.Name
+			return st
 		}
 	}
-	return ""
+	return runner.StepStatus{}
 }
 
 // lines are what stands under the block.
@@ -60,14 +62,14 @@ func (p *prompt) lines(width int) []string {
 	case p == nil:
 		return nil
 	case p.asking == askConfirm:
-		return []string{fmt.Sprintf("confirm manual.%s as %s? (Enter confirms, Esc leaves)", oneLine(p.step), p.role)}
+		return []string{fmt.Sprintf("confirm manual.%s as %s? (Enter confirms, Esc leaves)", oneLine(p.step), oneLine(cmp.Or(p.role, p.who, anyRole)))}
 	case p.asking == askNote:
-		head := "note as " + p.role + ": "
+		head := "note as " + cmp.Or(p.role, anyRole) + ": "
 		text := string(p.text) + "_"
 		if room := max(width-1-utf8.RuneCountInString(head), 8); utf8.RuneCountInString(text) > room {
 			text = "…" + string([]rune(text)[len(p.text)+1-(room-1):])
 		}
-		return []string{head + text, "  (Enter saves, Esc leaves; a kind may come first: !" + strings.Join(journal.NoteKinds, " !") + "; !" + journal.Vent + " keeps it to yourself)"}
+		return []string{head + text, "  (Enter saves, Esc leaves; begin with !" + journal.Vent + " to keep it to yourself, or with", "  !" + strings.Join(journal.NoteKinds, " !") + ")"}
 	}
 	return nil
 }
@@ -109,8 +111,8 @@ func (p *prompt) key(r rune, s runner.Status) bool {
 	switch {
 	case p.asking == askNothing && (r == 'n' || r == 'N'):
 		p.asking, p.text = askNote, nil
-	case p.asking == askNothing && (r == 'c' || r == 'C') && waiting(s) != "":
-		p.asking, p.step = askConfirm, waiting(s)
+	case p.asking == askNothing && (r == 'c' || r == 'C') && waiting(s).Name != "":
+		p.asking, p.step, p.who = askConfirm, waiting(s).Name, waiting(s).Who
 	case p.asking == askNothing:
 		return false
 	case r == escape:
@@ -147,8 +149,8 @@ const longestTyped = 2000
 // prompt is that of a run, for this terminal.
 func (a app) prompt(dir string) *prompt {
 	role, err := speaker{}.given()
-	if err != nil || role == "" {
-		role = anyRole
+	if err != nil {
+		role = ""
 	}
 	failed := func(err error) string { return "not saved: " + oneLine(err.Error()) }
 	return &prompt{role: role,
@@ -165,17 +167,17 @@ func (a app) prompt(dir string) *prompt {
 				}
 				return "kept to yourself, in " + oneLine(path), true
 			}
-			said, err := journal.Say(dir, journal.Actor(role), n)
+			said, err := journal.Say(dir, journal.Actor(cmp.Or(role, anyRole)), n)
 			if err != nil {
 				return failed(err), false
 			}
-			return fmt.Sprintf("%s (%s, %s): %s", said[0].ID(), role, n.As, oneLine(n.Text)), true
+			return fmt.Sprintf("%s (%s, %s): %s", said[0].ID(), said[0].Role(), n.As, oneLine(n.Text)), true
 		},
 		confirm: func(step string) string {
 			e, err := confirmStep(dir, step, role, "")
 			if err != nil {
 				return failed(err)
 			}
-			return fmt.Sprintf("%s: %s confirms step %s", e.ID(), role, step)
+			return fmt.Sprintf("%s: %s confirms step %s", e.ID(), e.Role(), step)
 		}}
 }

@@ -13,7 +13,7 @@ import (
 )
 
 func TestPrompt(t *testing.T) {
-	waits := runner.Status{Steps: []runner.StepStatus{{Name: "ready", State: runner.StepConfirmed}, {Name: "fail\x1bover", State: runner.StepWaiting}}}
+	waits := runner.Status{Steps: []runner.StepStatus{{Name: "ready", State: runner.StepConfirmed}, {Name: "fail\x1bover", Who: "dba", State: runner.StepWaiting}}}
 	for typed, want := range map[string]struct{ noted, confirmed, shown string }{
 		"hello":                       {},
 		"nit holds\r":                 {noted: "it holds"},
@@ -46,6 +46,9 @@ func TestPrompt(t *testing.T) {
 				continue
 			}
 			lines := p.lines(80)
+			if len(lines) > 1 && utf8.RuneCountInString(lines[len(lines)-1]) > 79 {
+				t.Errorf("the kinds are cut at the edge of a terminal: %q", lines)
+			}
 			shown := ""
 			if len(lines) > 0 {
 				shown = lines[0]
@@ -64,6 +67,15 @@ func TestPrompt(t *testing.T) {
 	p.take([]byte("n!nope x\r"), waits)
 	if got := p.lines(80)[0]; got != "note as sre: !nope x_" || len(p.told) != 1 {
 		t.Errorf("after what was not saved there is %q, told %q", got, p.told)
+	}
+	p = &prompt{} // nobody said a role: a step is confirmed in that of whom it is for, as `gameday confirm` does
+	p.take([]byte("c"), waits)
+	if got := p.lines(80)[0]; got != "confirm manual.failover as dba? (Enter confirms, Esc leaves)" {
+		t.Error(got)
+	}
+	p.take([]byte("\x1bnx"), waits)
+	if got := p.lines(80)[0]; got != "note as participant: x_" {
+		t.Error(got)
 	}
 	if (&prompt{}).key('c', runner.Status{}) {
 		t.Error("a confirmation is asked for, and no step waits")
@@ -102,7 +114,7 @@ func TestBlockWithPrompt(t *testing.T) {
 		t.Errorf("%d lines", len(lines))
 	}
 	got := strings.Join(lines, "\n")
-	for _, want := range []string{"x: baseline   (Ctrl-C undoes everything; n: note, c: confi…", "  * waiting     manual.ready  for sre, 1m30s left  Look at…", "… and 14 more\nnote as sre: ab_\n  (Enter saves, Esc leaves"} {
+	for _, want := range []string{"x: baseline   (Ctrl-C undoes everything; n: note, c: confi…", "  * waiting     manual.ready  for sre, 1m30s left  Look at…", "… and 15 more\nnote as sre: ab_\n  (Enter saves, Esc leaves"} {
 		if !strings.Contains(got, want) {
 			t.Errorf("the block has no %q:\n%s", want, got)
 		}
