@@ -16,12 +16,13 @@ import (
 )
 
 type chatFlags struct {
-	file, format, roles, zone string
-	margin                    time.Duration
+	file, format, roles, zone, channel string
+	margin                             time.Duration
 }
 
 func (f *chatFlags) flags(c *cobra.Command) {
-	c.Flags().StringVar(&f.file, "import", "", "take the messages of a chat from a `file` as notes; - is stdin")
+	c.Flags().StringVar(&f.file, "import", "", "take the messages of a chat from a `file` as notes; a Slack export may be its zip or directory, too; - is stdin")
+	c.Flags().StringVar(&f.channel, "channel", "", "the `channel` of a Slack export that has several")
 	c.Flags().StringVar(&f.format, "format", "", "the `format` of that file: "+strings.Join(chat.Formats, " or "))
 	c.Flags().StringVar(&f.roles, "roles", "", "a `file` of lines name<tab>role: the roles of the people in the chat")
 	c.Flags().StringVar(&f.zone, "zone", "UTC", "the time `zone` of times in the chat that have none, such as Europe/Berlin")
@@ -60,16 +61,17 @@ func (a app) importChat(args []string, f noteFlags) error {
 			}
 		}
 	}
-	b, err := a.chatFile(f.chat.file)
+	read, done, err := a.openChat(f.chat)
 	if err != nil {
 		return err
 	}
+	defer done()
 	dir, err := currentRun(f.runs, args)
 	if err != nil {
 		return err
 	}
 	var rec *journal.Record
-	var read chat.Result
+	var got chat.Result
 	vents := 0
 	said, err := journal.SayAll(dir, func(r *journal.Record) ([]journal.Said, error) {
 		rec = r
@@ -78,7 +80,10 @@ func (a app) importChat(args []string, f noteFlags) error {
 			end = time.Now()
 		}
 		o.Day, o.From, o.To = began, began.Add(-f.chat.margin), end.Add(f.chat.margin)
-		if read, err = chat.Read(b, o); err != nil {
+		if got, err = read(o); err != nil {
+			if several := (*chat.ChannelsError)(nil); errors.As(err, &several) {
+				return nil, fmt.Errorf("%s: %w; such as --channel %s", f.chat.file, err, journal.ShellWord(several.Channels[0].Name))
+			}
 			return nil, fmt.Errorf("%s: %w", f.chat.file, err)
 		}
 		have := map[string]bool{}
@@ -88,7 +93,7 @@ func (a app) importChat(args []string, f noteFlags) error {
 			}
 		}
 		var out []journal.Said
-		for _, m := range read.Messages {
+		for _, m := range got.Messages {
 			kind, text, ok := journal.SplitKind(m.Text)
 			if kind == journal.Vent && ok {
 				vents++
@@ -117,22 +122,41 @@ func (a app) importChat(args []string, f noteFlags) error {
 		for _, e := range said {
 			notes = append(notes, newNoteJSON(rec, e))
 		}
-		return a.json(map[string]any{"notes": notes, "known": len(read.Messages) - vents - len(said), "outside": read.Outside,
-			"skipped": read.Skipped, "vents": vents})
+		return a.json(map[string]any{"notes": notes, "known": len(got.Messages) - vents - len(said), "outside": got.Outside,
+			"skipped": got.Skipped, "vents": vents})
 	}
 	for _, e := range said {
 		n := e.Payload.(*journal.Note)
 		fmt.Fprintf(a.stdout, "%s %s (%s, %s): %s\n", e.ID(), n.About.Format("15:04:05Z"), e.Role(), n.As, oneLine(n.Text))
 	}
 	fmt.Fprintf(a.stderr, "%s imported into %s; %d imported before, %d of another time, %d that no person wrote.\n", plural(len(said), "message"), dir,
-		len(read.Messages)-vents-len(said), read.Outside, read.Skipped)
+		len(got.Messages)-vents-len(said), got.Outside, got.Skipped)
 	if vents > 0 {
 		fmt.Fprintf(a.stderr, "%s with !%s left out: what is vented belongs into no run.\n", plural(vents, "message"), journal.Vent)
 	}
-	if len(said) == 0 && read.Outside > 0 && len(read.Messages) == 0 {
+	if len(said) == 0 && got.Outside > 0 && len(got.Messages) == 0 {
 		return errors.New("no message is of the time of this run; is it the right run, and --zone the chat's time zone?")
 	}
 	return nil
+}
+
+// openChat is how the chat is to be read, and what is to be done after that.
+func (a app) openChat(f chatFlags) (read func(chat.Options) (chat.Result, error), done func(), err error) {
+	done = func() {}
+	if export, within, err := chat.FindExport(f.file); f.format == chat.Slack && (export != nil || err != nil) {
+		if err != nil {
+			return nil, nil, fmt.Errorf("--import: %w", err)
+		}
+		if f.channel != "" {
+			within = f.channel
+		}
+		return func(o chat.Options) (chat.Result, error) { return chat.ReadExport(export, within, o) }, func() { export.Close() }, nil
+	}
+	if f.channel != "" {
+		return nil, nil, fmt.Errorf("--channel: %s is no Slack export with channels, but one file of messages; leave --channel out", f.file)
+	}
+	b, err := a.chatFile(f.file)
+	return func(o chat.Options) (chat.Result, error) { return chat.Read(b, o) }, done, err
 }
 
 // largestChat bounds what is read of a chat, in bytes.

@@ -35,8 +35,9 @@ the draft, such as E17, and it stands right under that. An action that takes bac
 --import takes the messages of a chat as notes: those from the time of the run and --margin around it. Each name becomes the role that --roles
 has for it, a file of lines "name<tab>role", or else participant-1, participant-2 and so on, in the order in which they appear in the file; also
 where a name is mentioned in a text. Names never reach the run. What was imported already is not imported again, and a message that begins with
-"!vent" is left out. The formats are slack, the JSON of a Slack export, and text, lines of "time nick text", where times without a date are of
-the day of the run, in --zone.
+"!vent" is left out. The formats are slack, a Slack export, and text, lines of "time nick text", where times without a date are of the day of
+the run, in --zone. Of a Slack export FILE is the zip as Slack gives it out, its directory, that of one channel or one file of messages in it; its
+users.json tells the names. Of a whole export with several channels say which one, with --channel.
 
 --vent is for what has to be said and is nobody's business: it is kept in your own state directory, and reaches no run and no report. --vents
 prints what is there.`,
@@ -81,12 +82,12 @@ func (f *noteFlags) check(c *cobra.Command, args []string) error {
 		if len(args) > 0 {
 			return see(c, "--vents takes no text")
 		}
-		return only("--vents", "vent", "kind", "role", "at", "on", "import", "format", "roles", "zone", "margin")
+		return only("--vents", "vent", "kind", "role", "at", "on", "import", "format", "roles", "zone", "margin", "channel")
 	case f.vent:
 		if len(args) != 1 {
 			return see(c, "write what is to be kept to yourself in quotes, as one text")
 		}
-		return only("--vent", "kind", "role", "at", "on", "import", "format", "roles", "zone", "margin")
+		return only("--vent", "kind", "role", "at", "on", "import", "format", "roles", "zone", "margin", "channel")
 	case f.chat.file != "":
 		if len(args) > 1 {
 			return see(c, "name one run at most")
@@ -97,7 +98,7 @@ func (f *noteFlags) check(c *cobra.Command, args []string) error {
 	case len(args) > 2:
 		return see(c, fmt.Sprintf("there are %d texts; put what you note in quotes, as one", len(args)))
 	}
-	return only("a note of your own", "format", "roles", "zone", "margin")
+	return only("a note of your own", "format", "roles", "zone", "margin", "channel")
 }
 
 // A noteJSON is a note as --json prints it.

@@ -14,7 +14,10 @@ import (
 )
 
 // Formats are the formats of chats that Read knows.
-var Formats = []string{"slack", "text"}
+var Formats = []string{Slack, "text"}
+
+// Slack is the format of Slack's exports.
+const Slack = "slack"
 
 // A Message is one message, with a role in place of a name.
 type Message struct {
@@ -54,20 +57,26 @@ func Read(b []byte, o Options) (Result, error) {
 		o.Zone = time.UTC
 	}
 	all := newPeople(o.Roles)
-	var res Result
+	var skipped int
 	var messages []raw
 	var err error
 	switch o.Format {
-	case "slack":
-		messages, res.Skipped, err = readSlack(b, all)
+	case Slack:
+		messages, skipped, err = readSlack(b, all)
 	case "text":
 		messages, err = readText(b, o, all)
 	default:
 		err = fmt.Errorf("there is no format %q; the formats are %s", o.Format, strings.Join(Formats, " and "))
 	}
 	if err != nil {
-		return res, err
+		return Result{Skipped: skipped}, err
 	}
+	return o.told(messages, skipped, all), nil
+}
+
+// told is what was written at the time that is asked for, without names.
+func (o Options) told(messages []raw, skipped int, all *people) Result {
+	res := Result{Skipped: skipped}
 	for _, m := range messages {
 		all.mentions(m.text)
 	}
@@ -82,7 +91,7 @@ func Read(b []byte, o Options) (Result, error) {
 		}
 		role := m.who.called()
 		text := strings.TrimSpace(names.replace(m.text, (*person).called))
-		if !o.From.IsZero() && m.at.Before(o.From) || !o.To.IsZero() && m.at.After(o.To) {
+		if !o.within(m.at) {
 			res.Outside++
 			continue
 		}
@@ -93,7 +102,11 @@ func Read(b []byte, o Options) (Result, error) {
 		res.Messages = append(res.Messages, Message{At: m.at, Role: role, Text: text, Key: key})
 	}
 	slices.SortStableFunc(res.Messages, func(a, b Message) int { return a.At.Compare(b.At) })
-	return res, nil
+	return res
+}
+
+func (o Options) within(at time.Time) bool {
+	return (o.From.IsZero() || !at.Before(o.From)) && (o.To.IsZero() || !at.After(o.To))
 }
 
 // keyOf has nothing of a name in it, so that no name can be guessed from it.

@@ -56,6 +56,7 @@ type slackUser struct {
 	Profile  *slackProfile `json:"profile"`
 	Username string        `json:"username"`
 	Display  string        `json:"display_name"`
+	Bot      bool          `json:"is_bot"`
 }
 
 // readSlack reads the JSON of a Slack export: a list of messages, or an object with "messages" and "users", the latter a list as in the export's
@@ -115,10 +116,16 @@ func meetUsers(b json.RawMessage, all *people) error {
 		}
 	}
 	for _, u := range list {
+		if u.Bot || u.ID == slackbot {
+			continue // what it is called, such as Grafana, is no name of a person
+		}
 		all.meet(u.ID, append([]string{u.Name, u.RealName, u.Username, u.Display}, u.Profile.names()...)...)
 	}
 	return nil
 }
+
+// slackbot is Slack's own account, which its users.json does not call a bot.
+const slackbot = "USLACKBOT"
 
 // slackTime reads "1763806060.000100": seconds since 1970.
 func slackTime(ts string) (time.Time, error) {
@@ -145,15 +152,17 @@ func slackText(text string) string {
 		switch {
 		case strings.HasPrefix(target, "@"):
 			return target
-		case strings.HasPrefix(target, "#") && labelled:
+		case strings.HasPrefix(target, "#") && label != "":
 			return "#" + label
+		case strings.HasPrefix(target, "!subteam^"): // a group of users is no person
+			return cmp.Or(strings.TrimPrefix(label, "@"), "(a group)")
 		case strings.HasPrefix(target, "!") && labelled:
 			return label
 		case strings.HasPrefix(target, "!"):
 			return "@" + target[1:]
 		case strings.HasPrefix(target, "mailto:"):
 			return strings.TrimPrefix(target, "mailto:")
-		case labelled && label != target:
+		case label != "" && label != target:
 			return label + " (" + target + ")"
 		}
 		return target
