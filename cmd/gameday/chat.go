@@ -72,11 +72,11 @@ func (a app) importChat(args []string, f noteFlags) error {
 	}
 	var rec *journal.Record
 	var got chat.Result
-	vents := 0
+	vents, going := 0, false
 	said, err := journal.SayAll(dir, func(r *journal.Record) ([]journal.Said, error) {
 		rec = r
 		began, end := r.Events[0].Time, r.Events[len(r.Events)-1].Time
-		if going, err := journal.Busy(dir); err == nil && going {
+		if going, err = journal.Busy(dir); err == nil && going {
 			end = time.Now()
 		}
 		o.Day, o.From, o.To = began, began.Add(-f.chat.margin), end.Add(f.chat.margin)
@@ -133,6 +133,9 @@ func (a app) importChat(args []string, f noteFlags) error {
 		len(got.Messages)-vents-len(said), got.Outside, got.Skipped)
 	if vents > 0 {
 		fmt.Fprintf(a.stderr, "%s with !%s left out: what is vented belongs into no run.\n", plural(vents, "message"), journal.Vent)
+	}
+	if len(said) > 0 && !going {
+		a.draftLater(dir)
 	}
 	if len(said) == 0 && got.Outside > 0 && len(got.Messages) == 0 {
 		return errors.New("no message is of the time of this run; is it the right run, and --zone the chat's time zone?")

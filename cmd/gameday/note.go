@@ -174,7 +174,12 @@ func (a app) note(args []string, f noteFlags) error {
 	}
 	fmt.Fprintf(a.stdout, "%s %s (%s, %s): %s\n", said[0].ID(), n.About.Format("15:04:05Z"), role, kind, oneLine(text))
 	if !going {
-		fmt.Fprintf(a.stderr, "To have it in the draft: gameday report %s\n", journal.ShellWord(dir))
+		a.draftLater(dir)
 	}
 	return nil
+}
+
+// draftLater says how what people said after a run comes into its draft.
+func (a app) draftLater(dir string) {
+	fmt.Fprintf(a.stderr, "To have it in the draft: gameday report %s\n", journal.ShellWord(dir))
 }
