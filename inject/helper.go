@@ -137,7 +137,7 @@ func removeOnce(ctx context.Context, t Tools, u Undo) error {
 	return errors.Join(errs...)
 }
 
-// helpers lists the helpers of a run that act on a target; an empty target stands for any.
+// helpers lists the helpers of a run that act on a target; an empty target stands for all helpers.
 func helpers(ctx context.Context, t Tools, run, target string) ([]engine.Container, error) {
 	look, cancel := context.WithTimeout(ctx, callLimit)
 	defer cancel()
@@ -146,7 +146,7 @@ func helpers(ctx context.Context, t Tools, run, target string) ([]engine.Contain
 		return nil, err
 	}
 	return slices.DeleteFunc(all, func(c engine.Container) bool {
-		return c.Labels[engine.Label] != run || c.Labels[engine.RoleLabel] != helperRole || c.Labels[targetLabel] == "" ||
+		return c.Labels[engine.Label] != run || c.Labels[engine.RoleLabel] != helperRole ||
 			target != "" && c.Labels[targetLabel] != target
 	}), nil
 }

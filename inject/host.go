@@ -2,11 +2,9 @@ package inject
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"slices"
-	"strconv"
 	"strings"
 	"time"
 
@@ -61,10 +59,10 @@ func ownKernel(runtime string) bool {
 	return slices.ContainsFunc([]string{"kata", "runsc", "gvisor", "firecracker", "hyperv"}, func(s string) bool { return strings.Contains(runtime, s) })
 }
 
-// Check looks up what the undo would have to put back, as Complete does, in a helper that is gone when it returns.
+// Check looks up what the undo would have to put back, as Complete does.
 func (onHost) Check(ctx context.Context, t Tools, s Step) error {
 	q := sidecar.Request{Op: sidecar.OpSurvey, Kind: s.Fault.Kind, Spec: s.Undo.Extra}
-	if _, err := askOnce(ctx, t, s.Fault.Run, s.Container, s.Container.State.PID, q); err != nil {
+	if _, err := askReach(ctx, t, s.Fault.Run, s.Container, s.Container.State.PID, q); err != nil {
 		return fmt.Errorf("%s cannot be done to %s: %w", s.Fault.Kind, s.Container.Name, err)
 	}
 	return nil
@@ -194,7 +192,7 @@ type hostAnswer struct {
 }
 
 // askHost has a request about an undo answered by the sidecar, if this process drives one that belongs to the present life of
-// the target, or by a helper. What lives with the target's main process needs nobody once that has ended.
+// the target, or by the helper that reaches all. What lives with the target's main process needs nobody once that has ended.
 func askHost(ctx context.Context, t Tools, u Undo, op string) (hostAnswer, error) {
 	var a hostAnswer
 	c, err := inspect(ctx, t, u.ID)
@@ -225,8 +223,8 @@ func askHost(ctx context.Context, t Tools, u Undo, op string) (hostAnswer, error
 			return a, err
 		}
 	}
-	r, err = askOnce(ctx, t, u.Run, c, pid, q)
-	if errors.Is(err, ErrUntouched) {
+	r, err = askReach(ctx, t, u.Run, c, pid, q)
+	if err != nil {
 		// Its main process may have ended since it was looked at.
 		if now, ierr := inspect(ctx, t, u.ID); !outlives(u.Kind) && (errors.Is(ierr, engine.ErrNotFound) || ierr == nil && now.State.PID != pid && !now.State.Running) {
 			return a, nil
@@ -237,26 +235,6 @@ func askHost(ctx context.Context, t Tools, u Undo, op string) (hostAnswer, error
 	}
 	a.look, a.lines = r.Look, r.Lines
 	return a, nil
-}
-
-// askOnce has a request answered by a helper of its own. The pid 0 stands for a container that does not run.
-func askOnce(ctx context.Context, t Tools, run string, c engine.Container, pid int, q sidecar.Request) (r sidecar.Reply, err error) {
-	q.Usual = usualOf(c)
-	text, err := json.Marshal(q)
-	if err != nil {
-		return r, err
-	}
-	said, err := askHelper(ctx, t, helper{run: run, target: c, args: []string{"host-once", strconv.Itoa(pid), c.ID, string(text)}, allow: allowHost})
-	if err != nil {
-		return r, err
-	}
-	if err := json.Unmarshal(said, &r); err != nil {
-		return r, fmt.Errorf("the helper beside %s says %q: %w", c.Name, said, err)
-	}
-	if r.Error != "" {
-		return r, errors.New(strings.TrimPrefix(r.Error, ErrUntouched.Error()+": "))
-	}
-	return r, nil
 }
 
 // usualOf is what the engine limits a container to, in the words of the helper.

@@ -311,6 +311,9 @@ func TestCheckOnTheHost(t *testing.T) {
 		if (err == nil) != (want == "") || err != nil && (!strings.Contains(err.Error(), want) || !strings.Contains(err.Error(), c.Name)) {
 			t.Errorf("%v: %v, want an error with %q", args, err, want)
 		}
+		if err := inject.Sweep(enginetest.Context(t), tools, f.Run); err != nil {
+			t.Error(err)
+		}
 		if left := injecttest.Docker(t, "ps", "-aq", "--filter", "label=gameday="+f.Run); left != "" {
 			t.Errorf("left behind: %s", left)
 		}

@@ -221,13 +221,9 @@ func (packets) Check(ctx context.Context, t Tools, s Step) error {
 	if !s.queues {
 		return nil
 	}
-	said, err := askHelper(ctx, t, helper{run: s.Fault.Run, target: s.Container, args: []string{"net-free"}, caps: []string{"NET_ADMIN"}, network: "container:" + s.Container.ID})
-	why := ""
-	if err == nil {
-		err = json.Unmarshal(said, &why)
-	}
-	if err == nil && why != "" {
-		err = errors.New(why)
+	r, err := askSpace(ctx, t, s.Fault.Run, s.Container, sidecar.OpFree)
+	if err == nil && r.InTheWay != "" {
+		err = errors.New(r.InTheWay)
 	}
 	if err != nil {
 		return fmt.Errorf("%s cannot be done to %s: %w", s.Fault.Kind, s.Container.Name, err)
@@ -340,7 +336,7 @@ func (packets) Gone(ctx context.Context, t Tools, u Undo) (Proof, error) {
 			}
 		}
 	} else {
-		cleaned, err := cleanNamespace(ctx, t, u, c)
+		cleaned, err := askSpace(ctx, t, u.Run, c, sidecar.OpClean)
 		if err != nil {
 			return Proof{}, err
 		}
@@ -361,16 +357,6 @@ func (packets) Gone(ctx context.Context, t Tools, u Undo) (Proof, error) {
 // notOurs leaves out the lines of a dump that are gameday's own.
 func notOurs(lines []string) []string {
 	return slices.DeleteFunc(slices.Clone(lines), netfault.Ours)
-}
-
-// cleanNamespace removes what a sidecar that died has left in the network namespace of a container, and lists what is there.
-func cleanNamespace(ctx context.Context, t Tools, u Undo, c engine.Container) (sidecar.Cleaned, error) {
-	var out sidecar.Cleaned
-	said, err := askHelper(ctx, t, helper{run: u.Run, target: c, args: []string{"net-clean"}, caps: []string{"NET_ADMIN"}, network: "container:" + c.ID})
-	if err != nil {
-		return out, err
-	}
-	return out, json.Unmarshal(said, &out)
 }
 
 // ProbeKernel asks the kernel of the engine's host what network faults it can do, in a helper with a namespace of its own.

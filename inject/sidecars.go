@@ -23,10 +23,18 @@ const (
 	netSidecar flavour = "net"
 	// hostSidecar sees the engine host's processes and control groups.
 	hostSidecar flavour = "host"
+	// reachSidecar is beside no target: one reaches all containers of the engine's host, and is asked about any.
+	reachSidecar flavour = "reach"
 )
 
-// container is the name of the sidecar beside a target: a person must be able to find it.
-func (f flavour) container(target string) string { return fmt.Sprintf("gameday-%s-%.12s", f, target) }
+// container is the name of the sidecar beside a target: a person must be able to find it. Several processes may have one that is
+// beside none.
+func (f flavour) container(target string) string {
+	if target == "" {
+		target = random()
+	}
+	return fmt.Sprintf("gameday-%s-%.12s", f, target)
+}
 
 // spec is the container of a sidecar of this flavour beside a target.
 func (f flavour) spec(run string, c engine.Container, image string) engine.Spec {
@@ -49,6 +57,9 @@ func (f flavour) spec(run string, c engine.Container, image string) engine.Spec 
 	case hostSidecar:
 		s.Cmd = append(s.Cmd, fmt.Sprint(c.State.PID), c.ID)
 		allowHost(&s)
+	case reachSidecar:
+		allowHost(&s)
+		allowSpaces(&s)
 	}
 	return s
 }

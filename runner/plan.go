@@ -176,7 +176,9 @@ func MakePlan(ctx context.Context, s Setup, ws *scenarios.Workspace, sc *scenari
 		}
 	}
 	if len(problems) == 0 {
-		p.checkOnHost(ctx, s.Tools, refuse)
+		if err := p.checkOnHost(ctx, s.Tools, run, refuse); err != nil {
+			return nil, err
+		}
 	}
 	p.planWatching(all)
 	for _, x := range conflicts(p.Faults) {
@@ -230,8 +232,8 @@ func hostOf(ctx context.Context, s Setup, sc *scenarios.Scenario, all []engine.C
 	return h, nil
 }
 
-// checkOnHost asks helpers whether the faults can be done of which nobody else can tell.
-func (p *Plan) checkOnHost(ctx context.Context, t inject.Tools, refuse report) {
+// checkOnHost asks a helper whether the faults can be done of which nobody else can tell. It is gone when this returns.
+func (p *Plan) checkOnHost(ctx context.Context, t inject.Tools, run string, refuse report) error {
 	var g errgroup.Group
 	g.SetLimit(warmers)
 	errs := make([][]error, len(p.Faults))
@@ -250,6 +252,10 @@ func (p *Plan) checkOnHost(ctx context.Context, t inject.Tools, refuse report) {
 		}
 	}
 	_ = g.Wait() // each has its own place
+	var err error
+	if slices.ContainsFunc(errs, func(of []error) bool { return of != nil }) {
+		err = inject.Sweep(context.WithoutCancel(ctx), t, run)
+	}
 	for i, f := range p.Faults {
 		for _, err := range errs[i] {
 			if err != nil {
@@ -257,6 +263,7 @@ func (p *Plan) checkOnHost(ctx context.Context, t inject.Tools, refuse report) {
 			}
 		}
 	}
+	return err
 }
 
 type report func(r scenarios.Range, block, format string, args ...any)

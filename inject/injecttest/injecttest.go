@@ -310,7 +310,7 @@ func newEnv(t *testing.T, p *pool) *env {
 		if v.spent || !v.c.Driven || t.Failed() {
 			p.sweep(t)
 		} else {
-			p.onlySidecars(t)
+			p.onlySidecars(t, true)
 		}
 	})
 	return v

@@ -2,8 +2,10 @@ package injecttest
 
 import (
 	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
@@ -136,11 +138,12 @@ func (p *pool) sweep(t testing.TB) {
 	if err := inject.Sweep(enginetest.Context(t), p.tools, p.run); err != nil {
 		t.Error(err)
 	}
-	p.onlySidecars(t)
+	p.onlySidecars(t, false)
 }
 
-// onlySidecars checks that nothing of gameday's own is there but sidecars beside targets that wait to be lent.
-func (p *pool) onlySidecars(t testing.TB) {
+// onlySidecars checks that nothing of gameday's own is there but sidecars beside targets that wait to be lent, and the one that
+// reaches all.
+func (p *pool) onlySidecars(t testing.TB, reaches bool) {
 	t.Helper()
 	left, err := labelled(engine.Label + "=" + p.run)
 	if err != nil {
@@ -151,6 +154,7 @@ func (p *pool) onlySidecars(t testing.TB) {
 			delete(left, fmt.Sprintf("gameday-%s-%.12s", flavour, l.ID))
 		}
 	}
+	maps.DeleteFunc(left, func(name, _ string) bool { return reaches && strings.HasPrefix(name, "gameday-reach-") })
 	for name, id := range left {
 		t.Errorf("a helper is left behind: %s", name)
 		Docker(t, "rm", "-f", id)

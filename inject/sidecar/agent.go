@@ -43,6 +43,9 @@ type healer interface {
 	heal(kind string, spec json.RawMessage) error
 }
 
+// A stranger is a role without faults of its own, whose requests say what they are about.
+type stranger interface{ answer(q Request) Reply }
+
 // A stopper is an effect whose apply takes long. After stop, which may come at any time, it returns soon.
 type stopper interface{ stop() }
 
@@ -146,6 +149,9 @@ func (a *agent) say(r Reply) {
 }
 
 func (a *agent) answer(q Request) Reply {
+	if s, ok := a.role.(stranger); ok {
+		return s.answer(q)
+	}
 	r := Reply{Seq: q.Seq}
 	var err error
 	switch q.Op {

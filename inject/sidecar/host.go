@@ -2,7 +2,6 @@ package sidecar
 
 import (
 	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -187,41 +186,4 @@ func hostAgent(args []string, in io.Reader, out, errs io.Writer) int {
 	}
 	Slim()
 	return serve(h, in, out, Lease)
-}
-
-// hostOnce does one request, and prints the reply. The pid 0 stands for a container that does not run:
-//
-//	host-once <pid> <container id> <request>
-func hostOnce(args []string, out, errs io.Writer) int {
-	fail := func(err error) int {
-		fmt.Fprintf(errs, "host-once: %v\n", err)
-		return exitCode(err)
-	}
-	if len(args) != 3 {
-		return fail(refuse(ExitUsage, "three arguments are needed, <pid> <container id> <request>, not %d", len(args)))
-	}
-	pid, id, err := 0, args[1], error(nil)
-	if args[0] != "0" {
-		pid, id, err = processArgs(args[:2])
-	} else if !isID(id) {
-		err = refuse(ExitUsage, "%q is no container id: 64 hexadecimal digits are needed", id)
-	}
-	if err != nil {
-		return fail(err)
-	}
-	var q Request
-	if err := json.Unmarshal([]byte(args[2]), &q); err != nil {
-		return fail(refuse(ExitUsage, "this is no request: %v", err))
-	}
-	h, err := openHost(pid, id)
-	if err != nil {
-		return fail(err)
-	}
-	h.usual = q.Usual
-	a := &agent{role: h, held: map[string]*held{}}
-	r := a.answer(q)
-	if err := errors.Join(json.NewEncoder(out).Encode(r), h.close()); err != nil {
-		return fail(err)
-	}
-	return ExitDone
 }

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"net/netip"
+	"strings"
 	"sync"
 	"time"
 
@@ -178,52 +179,27 @@ func thousands(n int64) string {
 	return s
 }
 
-// netOnce runs one question or clean-up in the namespace that it is in, and prints lines:
+// netOnce answers one question in the namespace that it is in, and prints the answer as JSON:
 //
-//	net-probe   what the kernel can do, as JSON; for a namespace in which nobody else is
-//	net-free    what is in the way of queues on the devices, as a JSON string; empty: nothing
-//	net-clean   removes what an agent that died has left, then lists what of nftables and qdiscs is there
+//	net-probe   what the kernel can do; for a namespace in which nobody else is
+//	net-free    a Reply to OpFree
+//	net-clean   a Reply to OpClean
 func netOnce(what string, out, errs io.Writer) int {
-	fail := func(err error) int {
+	answer, err := any(nil), error(nil)
+	switch what {
+	case "net-probe":
+		answer, err = netfault.Probe(true)
+	case "net-free", "net-clean":
+		r := Reply{}
+		r.Lines, r.InTheWay, err = spaceOnce(strings.TrimPrefix(what, "net-"))
+		answer = r
+	}
+	if err == nil {
+		err = json.NewEncoder(out).Encode(answer)
+	}
+	if err != nil {
 		fmt.Fprintf(errs, "%s: %v\n", what, err)
 		return ExitDenied
 	}
-	enc := json.NewEncoder(out)
-	switch what {
-	case "net-probe":
-		f, err := netfault.Probe(true)
-		if err != nil {
-			return fail(err)
-		}
-		if err := enc.Encode(f); err != nil {
-			return fail(err)
-		}
-	case "net-free":
-		why, err := netfault.Occupied()
-		if err != nil {
-			return fail(err)
-		}
-		if err := enc.Encode(why); err != nil {
-			return fail(err)
-		}
-	case "net-clean":
-		removed, err := netfault.Clean()
-		if err != nil {
-			return fail(err)
-		}
-		lines, err := netfault.Dump()
-		if err != nil {
-			return fail(err)
-		}
-		if err := enc.Encode(Cleaned{Removed: removed, Lines: lines}); err != nil {
-			return fail(err)
-		}
-	}
 	return ExitDone
-}
-
-// Cleaned is what a clean-up prints.
-type Cleaned struct {
-	Removed []string `json:"removed,omitempty"`
-	Lines   []string `json:"lines"` // what is there after it
 }

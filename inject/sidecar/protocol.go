@@ -20,6 +20,9 @@ const (
 	// Those that follow, and OpLook with a kind, need no fault that this agent holds: all they know is in their spec.
 	OpSurvey = "survey" // looks up what an undo needs to know, and dumps; changes nothing
 	OpHeal   = "heal"   // takes a fault back by what was surveyed, whoever put it in force
+	// Those about the network namespace of any container are for the helper that reaches all.
+	OpClean = "clean" // removes what an agent that died has left, then lists what of nftables and qdiscs is there
+	OpFree  = "free"  // says what is in the way of queues on the devices
 )
 
 // Lease is how long an agent keeps its faults in force without hearing from the runner. A dead Docker daemon sends no end
@@ -37,8 +40,11 @@ type Request struct {
 	// zero: at once, and never.
 	At    int64 `json:"at,omitempty"`
 	Until int64 `json:"until,omitempty"`
-	// Usual is for a helper on the host that does one request.
-	Usual *Usual `json:"usual,omitempty"`
+	// For the helper that reaches all containers: the one that the request is about, its main process (0: it does not run), and
+	// what the engine limits it to.
+	Container string `json:"container,omitempty"`
+	PID       int    `json:"pid,omitempty"`
+	Usual     *Usual `json:"usual,omitempty"`
 }
 
 // A Reply is one line from an agent.
@@ -50,8 +56,9 @@ type Reply struct {
 	Now       int64    `json:"now"`          // the agent's clock
 	At        int64    `json:"at,omitempty"` // apply, undo: when it was done, by the agent's clock
 	Look      *Look    `json:"look,omitempty"`
-	Lines     []string `json:"lines,omitempty"` // dump, survey; look with a kind
-	Holds     int      `json:"holds,omitempty"` // dump: how many faults the agent holds
+	Lines     []string `json:"lines,omitempty"`      // dump, survey, clean; look with a kind
+	InTheWay  string   `json:"in_the_way,omitempty"` // free; empty: nothing
+	Holds     int      `json:"holds,omitempty"`      // dump: how many faults the agent holds
 	// Found, of survey, is the spec with what was looked up: the data of the undo.
 	Found json.RawMessage `json:"found,omitempty"`
 }

@@ -17,9 +17,9 @@ const (
 )
 
 // Main runs one command of a helper, given without the program's name, and returns its exit code. What was done goes to
-// stdout; what was not, and why, to stderr. The agents (net, host) serve requests from stdin until it ends.
+// stdout; what was not, and why, to stderr. The agents (net, host, reach) serve requests from stdin until it ends.
 func Main(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
-	const known = "crash, hold, host, host-once, net, net-probe, net-free, net-clean"
+	const known = "crash, hold, host, net, net-probe, net-free, net-clean, reach"
 	if len(args) == 0 {
 		fmt.Fprintln(stderr, "sidecar: which command? This is what gameday runs in its helper containers; it knows: "+known)
 		return ExitUsage
@@ -31,14 +31,14 @@ func Main(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 		return hostAgent(args[1:], stdin, stdout, stderr)
 	case workerCommand:
 		return worker(args[1:], stdin, stdout, stderr)
-	case "host-once":
-		return hostOnce(args[1:], stdout, stderr)
 	case "hold":
 		return holdAddresses(args[1:], stderr)
 	case "net":
 		return netAgent(stdin, stdout, stderr)
 	case "net-probe", "net-free", "net-clean":
 		return netOnce(args[0], stdout, stderr)
+	case "reach":
+		return reachAgent(stdin, stdout)
 	}
 	fmt.Fprintf(stderr, "sidecar: there is no command %q; it knows: %s\n", args[0], known)
 	return ExitUsage

@@ -17,7 +17,8 @@ type deed struct {
 	policy string // restart policy of its targets
 	brief  bool   // it has no duration: it is over by itself, or left to the restart policy
 	// ends: the main process ends, and the target lives another life afterwards.
-	ends bool
+	ends  bool
+	ruled bool // it is seen by programs that are started for each look
 	// seen says whether a target shows the fault.
 	seen func(*target) bool
 }
@@ -59,14 +60,14 @@ var deeds = []deed{
 	{kind: "signal", body: body(`process = "workload"`, `signal = "STOP"`), seen: (*target).halted},
 	{kind: "exec", body: body(`run = "/workload touch /data/exec exit 0"`, `undo = ["/workload", "unlink", "/data/exec", "exit", "0"]`),
 		seen: func(x *target) bool { _, err := os.Stat(filepath.Join(x.dir, "exec")); return err == nil }},
-	{kind: "latency", body: body(`delay = "20ms"`, `jitter = "5ms"`), seen: (*target).ruled},
-	{kind: "loss", body: "percent = 50", seen: (*target).ruled},
-	{kind: "corrupt", body: "percent = 50", seen: (*target).ruled},
-	{kind: "duplicate", body: "percent = 50", seen: (*target).ruled},
-	{kind: "reorder", body: "percent = 50", seen: (*target).ruled},
-	{kind: "rate", body: `rate = "16kbit"`, seen: (*target).ruled},
-	{kind: "partition", seen: (*target).ruled},
-	{kind: "reject", body: `with = "icmp"`, seen: (*target).ruled},
+	{kind: "latency", body: body(`delay = "20ms"`, `jitter = "5ms"`), seen: (*target).ruled, ruled: true},
+	{kind: "loss", body: "percent = 50", seen: (*target).ruled, ruled: true},
+	{kind: "corrupt", body: "percent = 50", seen: (*target).ruled, ruled: true},
+	{kind: "duplicate", body: "percent = 50", seen: (*target).ruled, ruled: true},
+	{kind: "reorder", body: "percent = 50", seen: (*target).ruled, ruled: true},
+	{kind: "rate", body: `rate = "16kbit"`, seen: (*target).ruled, ruled: true},
+	{kind: "partition", seen: (*target).ruled, ruled: true},
+	{kind: "reject", body: `with = "icmp"`, seen: (*target).ruled, ruled: true},
 	{kind: "disconnect", body: `network = "NETWORK"`, seen: (*target).cutOff},
 	{kind: "cpu", body: "limit = 0.5", seen: func(x *target) bool {
 		return x.limited("cpu.cfs_quota_us", "50000") || x.limited("cpu.max", "50000 100000")

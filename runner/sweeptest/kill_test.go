@@ -53,6 +53,7 @@ type trial struct {
 	force    bool // a target showed the fault when the kill came
 	views    []*view
 	viewing  sync.WaitGroup
+	every    time.Duration       // between looks at a target; zero: look
 	blind    chan struct{}       // closed when nobody looks any more
 	logs     map[string]*os.File // what gameday's own containers have written, by their names
 	problems []string

@@ -44,7 +44,7 @@ func (v *trial) view() {
 				select {
 				case <-v.blind:
 					return
-				case <-time.After(look):
+				case <-time.After(max(look, v.every)):
 				}
 			}
 		})
