@@ -222,6 +222,26 @@ func TestHelpersAreLeft(t *testing.T) {
 	}
 }
 
+// For a recovery as well; the next one that finds none of them says that nothing is left any more.
+func TestHelpersAreLeftByARecovery(t *testing.T) {
+	s, f := fakeStage(t)
+	e := s.rehearse(s.embedded(target("t", s.container()), steady+pauseFor("f", "t", "1s")), nil)
+	helper := engine.Container{Labels: map[string]string{engine.Label: e.Run, engine.RoleLabel: "helper"}}
+	f.Hook("Remove", func(string) { f.AddContainer(helper) }) // there is always one more
+	f.AddContainer(helper)
+	out, err := runner.RecoverRun(t.Context(), s.setup, e.Run)
+	if err != nil || !out.Left() || out.Helpers == 0 {
+		t.Errorf("without a record: %+v, %v", out, err)
+	}
+	if out, err = runner.Recover(t.Context(), s.setup, e.Dir); err != nil || !out.Left() {
+		t.Errorf("%+v, %v", out, err)
+	}
+	f.Hook("Remove", nil)
+	if out, err = runner.Recover(t.Context(), s.setup, e.Dir); err != nil || out.Left() || len(out.Removed) == 0 {
+		t.Errorf("%+v, %v", out, err)
+	}
+}
+
 // Whether a runner on another machine is alive cannot be told: what it has in force is not taken away until somebody says that it
 // is gone.
 func TestRunnerIsOnAnotherMachine(t *testing.T) {

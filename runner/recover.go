@@ -19,6 +19,7 @@ type Recovered struct {
 	Open    []string `json:"open,omitempty"`    // what could not be undone, and why
 	ByHand  []string `json:"by_hand,omitempty"` // the commands for it
 	Removed []string `json:"removed,omitempty"` // gameday's own containers
+	Helpers int      `json:"helpers,omitempty"` // of those, how many are there all the same
 	Damage  []string `json:"damage,omitempty"`  // what of the record could not be read
 	Notes   []string `json:"notes,omitempty"`   // what a person should know, where there was no record to go by
 }
@@ -51,8 +52,7 @@ func Recover(ctx context.Context, s Setup, dir string) (Recovered, error) {
 			return out, fmt.Errorf("%s speaks of faults, but cannot be read from its beginning: look at each container that it names (docker ps -a), put it back by hand, then remove the run directory and the lock (docker rm -f %s)",
 				filepath.Join(abs, journal.FileName), s.lockName())
 		}
-		out.Removed, err = sweep(ctx, s, out.Run, false)
-		return out, err
+		return out, out.sweep(ctx, s, out.Run)
 	}
 	for _, d := range rec.Damage {
 		out.Damage = append(out.Damage, fmt.Sprintf("%s:%d: %s", d.File, d.Line, d.What))
@@ -82,14 +82,17 @@ func Recover(ctx context.Context, s Setup, dir string) (Recovered, error) {
 	}
 	intents := guard.Intents(rec.Events)
 	out.take(guard.UndoAll(ctx, s.Tools, journal.UndoRecover, note, open))
-	out.Removed, err = sweep(ctx, s, rec.Started().Run, len(out.Open) > 0)
-	if rec.Ended() == nil || len(out.Undone)+len(out.Open) > 0 {
+	err = out.sweep(ctx, s, rec.Started().Run)
+	end := rec.Ended()
+	if end == nil || end.Outcome == journal.OutcomeResidue || len(out.Undone)+len(out.Open) > 0 {
 		outcome, detail := journal.OutcomeInterrupted, "the runner had gone; what it left in force was undone by gameday recover"
-		if len(out.Open) > 0 {
+		residue := &journal.Residue{Faults: intents, Undone: intents - len(out.Open), Open: out.Open, ByHand: out.ByHand, Helpers: out.Helpers}
+		if len(out.Undone)+len(out.Open) == 0 && end != nil {
+			detail = "what was left of gameday's own containers was removed by gameday recover"
+		}
+		if residue.Left() {
 			outcome = journal.OutcomeResidue
 		}
-		residue := &journal.Residue{Faults: intents, Undone: intents - len(out.Open), Open: out.Open, ByHand: out.ByHand}
-		residue.Helpers, err = guard.CountHelpers(ctx, s.Engine, rec.Started().Run, err)
 		err = errors.Join(err, note(residue), note(&journal.RunEnded{Outcome: outcome, ExitCode: ExitCode(outcome), Detail: detail}))
 	}
 	return out, errors.Join(err, unwritten)
@@ -110,11 +113,20 @@ func (r *Recovered) take(u guard.Undone) {
 	r.Undone, r.Open, r.ByHand = append(r.Undone, u.Undone...), append(r.Open, u.Open...), append(r.ByHand, u.ByHand...)
 }
 
-// sweep removes the containers that gameday made for itself in a run. The lock is among them unless it is to be kept: over faults
-// that are still open it keeps the next run from starting.
-func sweep(ctx context.Context, s Setup, run string, keepLock bool) (removed []string, err error) {
-	return guard.Sweep(ctx, s.Engine, run, func(c engine.Container) bool { return keepLock && c.Labels[engine.RoleLabel] == guard.RoleLock })
+// sweep removes the containers that gameday made for itself in a run, and counts what is left of them. The lock is among them unless
+// something is open: over that it keeps the next run from starting.
+func (r *Recovered) sweep(ctx context.Context, s Setup, run string) (err error) {
+	keepLock := len(r.Open) > 0
+	r.Helpers, err = guard.NoHelpers(ctx, s.Engine, run, func(ctx context.Context) error {
+		removed, err := guard.Sweep(ctx, s.Engine, run, func(c engine.Container) bool { return keepLock && c.Labels[engine.RoleLabel] == guard.RoleLock })
+		r.Removed = append(r.Removed, removed...)
+		return err
+	})
+	return err
 }
+
+// Left says whether anything is, so that a person is needed.
+func (r *Recovered) Left() bool { return len(r.Open) > 0 || r.Helpers > 0 }
 
 // Unrecovered lists the run directories that need a recovery: faults open in the journal, and no runner at it. The lock's own
 // run is among them even when it lies elsewhere.

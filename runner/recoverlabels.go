@@ -67,7 +67,7 @@ func RecoverRun(ctx context.Context, s Setup, run string) (Recovered, error) {
 			return out, err
 		}
 	}
-	out.Removed, err = sweep(ctx, s, run, len(out.Open) > 0)
+	err = out.sweep(ctx, s, run)
 	if err == nil && lock == nil && len(out.Removed) == 0 {
 		err = ErrNoTrace
 	}

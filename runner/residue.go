@@ -12,9 +12,6 @@ import (
 	"gameday/runner/journal"
 )
 
-// lateHelpers is for how long helpers that are still there after all were removed are removed again.
-const lateHelpers = 5 * time.Second
-
 // residue says what was left behind, after removing gameday's own helpers.
 func (r *Run) residue() journal.Residue {
 	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
@@ -27,16 +24,11 @@ func (r *Run) residue() journal.Residue {
 		}
 	}
 	err := untilReached(ctx, func() (err error) {
-		err = errors.Join(inject.Sweep(ctx, r.setup.Tools, r.id), removeAborts(ctx, r.setup.Engine, r.id))
-		out.Helpers, err = guard.CountHelpers(ctx, r.setup.Engine, r.id, err)
+		out.Helpers, err = guard.NoHelpers(ctx, r.setup.Engine, r.id, func(ctx context.Context) error {
+			return errors.Join(inject.Sweep(ctx, r.setup.Tools, r.id), removeAborts(ctx, r.setup.Engine, r.id))
+		})
 		return err
 	})
-	// What the engine was asked for late may still come, and what it is removing is still there for a moment.
-	for end := time.Now().Add(lateHelpers); err == nil && out.Helpers > 0 && time.Now().Before(end); time.Sleep(200 * time.Millisecond) {
-		if err = inject.Sweep(ctx, r.setup.Tools, r.id); err == nil {
-			out.Helpers, err = guard.CountHelpers(ctx, r.setup.Engine, r.id, nil)
-		}
-	}
 	if err != nil {
 		r.keep(fmt.Errorf("whether helper containers are left could not be made sure: %w; look with docker ps -a --filter label=%s=%s", err, engine.Label, r.id))
 	}

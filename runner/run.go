@@ -146,7 +146,7 @@ func (r *Run) Execute(ctx context.Context) (Result, error) {
 
 	outcome, detail := r.rehearse()
 	residue := r.residue()
-	if len(residue.Open) > 0 || residue.Helpers > 0 {
+	if residue.Left() {
 		outcome = journal.OutcomeResidue
 	} else if err := r.firstError(); err != nil && WorseExit(ExitCode(outcome), ExitError) == ExitError {
 		// A record with a hole in it is no ground for a verdict.

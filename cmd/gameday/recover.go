@@ -7,6 +7,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"gameday/inject/engine"
 	"gameday/runner"
 	"gameday/runner/journal"
 )
@@ -57,7 +58,7 @@ Exit code 6 if something could not be undone; then the commands to do it by hand
 					r.Undone = []string{}
 				}
 				results = append(results, r)
-				if len(r.Open) > 0 {
+				if r.Left() {
 					code = runner.ExitResidue
 				}
 			}
@@ -127,6 +128,10 @@ func (a app) printRecovered(results []runner.Recovered) {
 		}
 		for i, o := range r.Open {
 			fmt.Fprintf(a.stdout, "  NOT DONE  %s\n            by hand: %s\n", o, r.ByHand[i])
+		}
+		if r.Helpers > 0 {
+			fmt.Fprintf(a.stdout, "  NOT DONE  %s of gameday's own could not be removed\n            by hand: docker ps -aq --filter label=%s=%s | xargs docker rm -f\n",
+				plural(r.Helpers, "container"), engine.Label, r.Run)
 		}
 		for _, c := range r.Removed {
 			fmt.Fprintf(a.stdout, "  removed   %s\n", c)

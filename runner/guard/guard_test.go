@@ -413,6 +413,21 @@ func TestEngineIsAwayFromHelpers(t *testing.T) {
 	}
 }
 
+// Helpers that are left are residue, as they are at the end of a run.
+func TestHelpersCannotBeRemoved(t *testing.T) {
+	s := newStage(t, 1)
+	s.watch()
+	s.live()
+	helper := engine.Container{Labels: map[string]string{engine.Label: s.run, engine.RoleLabel: "helper"}}
+	s.engine.Hook("Remove", func(string) { s.engine.AddContainer(helper) }) // there is always one more
+	s.engine.AddContainer(helper)
+	s.die()
+	s.eventually("it has summed up", func() bool { return strings.Contains(s.story(), "run.ended") })
+	s.engine.Hook("Remove", nil)
+	s.leaves()
+	s.tells("guard.state run.stopping(the runner had gone) run.residue(0 of 0) run.ended(residue 6 the runner had gone; nothing was in force; containers of gameday's own are left)")
+}
+
 // A helper that the engine makes after its runner has gone is removed, too.
 func TestHelperComesLate(t *testing.T) {
 	s := newStage(t, 1)

@@ -132,8 +132,10 @@ func (g *Guard) news(p journal.Payload) error {
 func (g *Guard) sweep(ctx context.Context) (int, error) {
 	ctx, cancel := context.WithTimeout(ctx, sweepLimit)
 	defer cancel()
-	_, err := Sweep(ctx, g.Tools.Engine, g.Run, func(c engine.Container) bool { return c.ID == g.self.ID })
-	return CountHelpers(ctx, g.Tools.Engine, g.Run, err)
+	return NoHelpers(ctx, g.Tools.Engine, g.Run, func(ctx context.Context) error {
+		_, err := Sweep(ctx, g.Tools.Engine, g.Run, func(c engine.Container) bool { return c.ID == g.self.ID })
+		return err
+	})
 }
 
 // sweepAll removes the run's helpers until two looks in a row have found none: what the runner had asked the engine for when it
@@ -166,10 +168,13 @@ func (g *Guard) sumUp(rec *journal.Record, why string, out Undone, helpers int) 
 	if rec != nil {
 		faults = Intents(rec.Events)
 	}
+	residue := journal.Residue{Faults: faults, Undone: faults - len(out.Open), Open: out.Open, ByHand: out.ByHand, Helpers: helpers}
 	end := journal.RunEnded{Outcome: journal.OutcomeInterrupted}
+	if residue.Left() {
+		end.Outcome = journal.OutcomeResidue
+	}
 	switch {
 	case len(out.Open) > 0:
-		end.Outcome = journal.OutcomeResidue
 		end.Detail = why + "; not everything could be undone yet, and the guard keeps trying"
 	case len(out.Undone) > 0:
 		end.Detail = why + "; what was in force was undone by the guard"
@@ -177,7 +182,10 @@ func (g *Guard) sumUp(rec *journal.Record, why string, out Undone, helpers int) 
 		end.Detail = why + "; nothing was in force"
 	}
 	end.ExitCode = end.Outcome.ExitCode()
-	_ = g.note(&journal.Residue{Faults: faults, Undone: faults - len(out.Open), Open: out.Open, ByHand: out.ByHand, Helpers: helpers})
+	if helpers > 0 {
+		end.Detail += "; containers of gameday's own are left"
+	}
+	_ = g.note(&residue)
 	_ = g.note(&end)
 }
 

@@ -3,13 +3,10 @@ package guard
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
-	"strings"
 	"sync"
 
 	"gameday/inject"
-	"gameday/inject/engine"
 	"gameday/runner/journal"
 )
 
@@ -78,46 +75,6 @@ func undo(ctx context.Context, t inject.Tools, why journal.UndoWhy, note func(jo
 	out.Undone = append(out.Undone, what+": "+proof.Seen)
 	_ = note(&journal.UndoVerified{Fault: in.Fault, Container: in.Container, Seen: proof.Seen, At: proof.At.UTC(), Differences: proof.Differences})
 	return out
-}
-
-// Sweep removes the containers that gameday made for itself in a run, but for those to be kept, and then the helper images that
-// no other gameday uses: a later run makes them again.
-func Sweep(ctx context.Context, e engine.Engine, run string, keep func(engine.Container) bool) (removed []string, err error) {
-	all, err := e.Containers(ctx)
-	if err != nil {
-		return nil, err
-	}
-	images := map[string]bool{}
-	for _, c := range all {
-		if c.Labels[engine.Label] != run || !c.Own() || keep(c) {
-			continue
-		}
-		if rerr := e.Remove(ctx, c.ID); rerr != nil {
-			err = errors.Join(err, rerr)
-			continue
-		}
-		removed = append(removed, c.Name)
-		images[c.Image] = true
-	}
-	for tag := range images {
-		if strings.HasPrefix(tag, engine.HelperRepository+":") {
-			_ = e.RemoveImage(ctx, tag) // refused while a container uses it
-		}
-	}
-	return removed, err
-}
-
-// CountHelpers counts what gameday made for a run and is still there, but for the lock and a request to stop. It joins what went
-// wrong to an earlier error.
-func CountHelpers(ctx context.Context, e engine.Engine, run string, earlier error) (int, error) {
-	all, err := e.Containers(ctx)
-	n := 0
-	for _, c := range all {
-		if role := c.Labels[engine.RoleLabel]; c.Labels[engine.Label] == run && c.Own() && role != RoleLock && role != RoleAbort {
-			n++
-		}
-	}
-	return n, errors.Join(earlier, err)
 }
 
 // Intents counts the faults that were begun, or were about to be.

@@ -275,6 +275,9 @@ type Residue struct {
 	Helpers int      `json:"helpers"` // containers of gameday's own that could not be removed
 }
 
+// Left says whether anything is, so that a person is needed.
+func (r *Residue) Left() bool { return len(r.Open) > 0 || r.Helpers > 0 }
+
 // Kind returns "run.residue".
 func (*Residue) Kind() string { return "run.residue" }
 
