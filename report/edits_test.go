@@ -192,9 +192,15 @@ func (f *editedFile) edit(t *rapid.T) {
 }
 
 // checkMachine holds the machine's side against what it has to say: a block in which nobody has changed a byte has its newest text, one that somebody changed
-// is as they left it, and the newest text stands right after it where that is another one than they began with. None that was deleted is back.
+// is as they left it, and the newest text stands right after it where that is another one than they began with. None that was deleted is back, and a question
+// that was answered stays when the machine does not ask it any more.
 func checkMachine(t *rapid.T, before, after string, next []block) {
 	was, is := textsOf(before), textsOf(after)
+	for id, old := range was {
+		if _, there := is[id]; !there && (old.changed || strings.HasPrefix(id, questionPrefix) && old.answered) {
+			t.Fatalf("%s was changed or answered, and is gone:\n%s", id, old.body)
+		}
+	}
 	for _, b := range next {
 		now, there := is[b.id]
 		old, had := was[b.id]
@@ -218,6 +224,7 @@ func lf(s string) string { return strings.ReplaceAll(s, "\r\n", "\n") }
 type machineText struct {
 	body, hash string
 	changed    bool
+	answered   bool // people typed something beneath it
 }
 
 var beginLine = regexp.MustCompile(`^<!-- gameday:begin (\S+) v\d+ sha256:(\S+) -->`)
@@ -225,7 +232,7 @@ var beginLine = regexp.MustCompile(`^<!-- gameday:begin (\S+) v\d+ sha256:(\S+) 
 // textsOf reads the text of each block that is no offer.
 func textsOf(text string) map[string]machineText {
 	out := map[string]machineText{}
-	id, sum := "", ""
+	id, sum, last, offer := "", "", "", false
 	var body strings.Builder
 	for line := range strings.Lines(text) {
 		if m := beginLine.FindStringSubmatch(line); m != nil {
@@ -233,11 +240,17 @@ func textsOf(text string) map[string]machineText {
 			body.Reset()
 		} else if strings.HasPrefix(line, "<!-- gameday:end") {
 			if id != "" {
-				out[id] = machineText{body.String(), sum, hash(body.String()) != sum}
+				out[id] = machineText{body.String(), sum, hash(body.String()) != sum, false}
+				last = id
 			}
-			id = ""
+			id, offer = "", false
+		} else if strings.HasPrefix(line, "<!-- gameday:offer") {
+			offer = true
 		} else if id != "" {
 			body.WriteString(line)
+		} else if m := out[last]; last != "" && !offer && typedMark.MatchString(line) {
+			m.answered = true
+			out[last] = m
 		}
 	}
 	return out

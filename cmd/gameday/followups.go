@@ -55,7 +55,7 @@ The exit code is 0; with --check it is 3 if there is anything to say; it is 1 fo
 			}
 			shown := []report.FollowUp{}
 			for _, f := range list {
-				if all || f.State == report.FollowUpOpen {
+				if all || f.State == report.FollowUpOpen || check && len(f.Problems) > 0 {
 					shown = append(shown, f)
 				}
 			}

@@ -94,5 +94,9 @@ func participants(names []string, roster string) ([]string, error) {
 	if err != nil {
 		return nil, err
 	}
-	return append(names, blameless.Roster(src)...), nil
+	read := blameless.Roster(src)
+	if len(read) == 0 { // and who relies on it would believe that nobody is named
+		return nil, fmt.Errorf("--roster: %s has no name in it: write one on each line, with a capital letter first, such as Ines Krause", roster)
+	}
+	return append(names, read...), nil
 }
