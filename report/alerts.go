@@ -182,7 +182,7 @@ func (f *facts) alertReason(x *alert) Sentence {
 	case j.Reason == journal.AlertQuiet && replay:
 		return say(ids, "{} {}: it would fire {}, as claimed.", name, v, in)
 	case j.Reason == journal.AlertQuiet:
-		return say(ids, "{} {}: by the server's own record it did not fire, as claimed.", name, v)
+		return otherPhases(e, say(ids, "{} {}: by the server's own record it did not fire, as claimed", name, v))
 	case j.Reason == journal.AlertMissing:
 		s := say(ids, "{} was {}: it would fire {}", name, v, in)
 		if !replay {
@@ -194,6 +194,9 @@ func (f *facts) alertReason(x *alert) Sentence {
 		} else if e.Pended == 0 && x.seen != nil {
 			s.Template += "; it never became pending"
 		}
+		if !replay {
+			return otherPhases(e, s)
+		}
 		s.Template += "."
 		return s
 	case j.Reason == journal.AlertLate && e.Firing != nil && !replay:
@@ -204,6 +207,8 @@ func (f *facts) alertReason(x *alert) Sentence {
 		return otherPhases(e, say(ids, "{} was {}: by the server's own record it fired {} after the first effect, and the claim is that it does not", name, v, firedAfter(e)))
 	case j.Reason == journal.AlertUnwanted && e.Firing != nil:
 		return say(ids, "{} was {}: it fires {}, {} after the first effect, and the claim is that it does not.", name, v, in, alertDelay(e.Firing))
+	case j.Reason == journal.AlertByPhase && !replay && e.Firing != nil && len(e.Phases) > 1 && e.Phases[0].Firing == nil:
+		return otherPhases(e, say(ids, "{} is {}: by the server's own record it did not fire, and that hangs on the phase of its evaluation alone", name, v))
 	case j.Reason == journal.AlertByPhase && !replay && e.Firing != nil:
 		return otherPhases(e, say(ids, "{} is {}: by the server's own record it fired {} after the first effect, and whether that is within {} hangs on the phase of its evaluation alone", name, v,
 			firedAfter(e), within))
@@ -229,7 +234,7 @@ func (f *facts) alertReason(x *alert) Sentence {
 	case j.Reason == journal.AlertNotReplayed && replay:
 		return detail("{} is {}: its rule could not be replayed.", name, v)
 	case j.Reason == journal.AlertNotReplayed:
-		return detail("{} is {}: the server did not tell what its alerts did.", name, v)
+		return detail("{} is {}: the server did not tell all of what its alerts did or would have done.", name, v)
 	case j.Reason == journal.AlertNotStarted:
 		if f.gate != nil {
 			return say(cite(append(ids, f.gate.id)...), "{} is {}: the baseline gate was not met, and nothing was injected.", name, v)
@@ -251,7 +256,7 @@ func (f *facts) alertReason(x *alert) Sentence {
 
 // firedAfter is how long after the first effect a server recorded that an alert fired.
 func firedAfter(e journal.AlertSeen) Value {
-	if len(e.Phases) == 1 && e.Phases[0].Firing != nil {
+	if e.By == journal.AlertServer && len(e.Phases) > 0 && e.Phases[0].Firing != nil {
 		at, from := *e.Phases[0].Firing, e.EffectFrom
 		if from.IsZero() {
 			from = e.Effect
@@ -263,7 +268,15 @@ func firedAfter(e journal.AlertSeen) Value {
 
 // otherPhases ends a sentence about what a server recorded with what another phase of its evaluation could have shown.
 func otherPhases(e journal.AlertSeen, s Sentence) Sentence {
-	if e.Firing.AtLeast < e.Firing.AtMost {
+	switch {
+	case len(e.Phases) > 1:
+		s.Template += "; it would fire in {} of {} phases of its evaluation, that of the record among them"
+		s.Args = append(s.Args, Count{N: e.Fired}, phasesOf(&e))
+		if e.Firing != nil {
+			s.Template += ", {} after the effect"
+			s.Args = append(s.Args, alertDelay(e.Firing))
+		}
+	case e.Firing != nil && e.Firing.AtLeast < e.Firing.AtMost:
 		s.Template += "; the rule is evaluated every {}, and another phase could have had it {} after the effect"
 		s.Args = append(s.Args, Dur(e.Step), alertDelay(e.Firing))
 	}
@@ -370,7 +383,7 @@ func (f *facts) alertTicks(from, to time.Time) []AlertTick {
 
 // firedAt is when an alert fired, of one that did: in the phase in which it did so first where there are several.
 func (x *alert) firedAt() time.Time {
-	if e := x.seen.p; len(e.Phases) == 1 && e.Phases[0].Firing != nil {
+	if e := x.seen.p; e.By == journal.AlertServer && len(e.Phases) > 0 && e.Phases[0].Firing != nil {
 		return *e.Phases[0].Firing
 	}
 	return x.seen.p.Firing.First

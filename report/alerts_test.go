@@ -213,6 +213,63 @@ func TestAlertsAtTheAlertmanager(t *testing.T) {
 	}
 }
 
+// What a server recorded is told apart from what its rules would have done in other phases.
+func TestServerAlertsInOtherPhases(t *testing.T) {
+	for _, x := range []struct {
+		own    bool // it fired on the server
+		others int  // in so many of nine it would fire
+		judged journal.AlertJudged
+		want   string
+	}{
+		{true, 9, journal.AlertJudged{Verdict: journal.Held, Reason: journal.AlertFired}, "by the server's own record it fired 15.3 s after the first effect, within the 20 s declared; it would fire in 10 of 10 phases of its evaluation, that of the record among them, 15.3 to 16.2 s after the effect."},
+		{true, 3, journal.AlertJudged{Verdict: journal.Inconclusive, Reason: journal.AlertByPhase}, "whether that is within the 20 s declared hangs on the phase of its evaluation alone; it would fire in 4 of 10 phases"},
+		{false, 3, journal.AlertJudged{Verdict: journal.Inconclusive, Reason: journal.AlertByPhase}, "by the server's own record it did not fire, and that hangs on the phase of its evaluation alone; it would fire in 3 of 10 phases of its evaluation, that of the record among them, "},
+		{false, 0, journal.AlertJudged{Verdict: journal.Refuted, Reason: journal.AlertMissing}, "by the server's own record it did not fire; it never became pending; it would fire in 0 of 10 phases of its evaluation, that of the record among them."},
+		{false, 0, journal.AlertJudged{Verdict: journal.Held, Reason: journal.AlertQuiet}, "by the server's own record it did not fire, as claimed; it would fire in 0 of 10 phases of its evaluation, that of the record among them."},
+		{true, 3, journal.AlertJudged{Verdict: journal.Refuted, Reason: journal.AlertUnwanted}, "and the claim is that it does not; it would fire in 4 of 10 phases"},
+	} {
+		e := seenIn("CheckoutSlow", 0.3, 15.3, 0)
+		e.By, e.Fired = journal.AlertServer, x.others
+		if x.own {
+			e.Fired++
+		} else {
+			e.Phases[0].Firing = nil
+		}
+		for i := range e.Phases[1:] {
+			if i >= x.others {
+				e.Phases[1+i].Firing = nil
+			}
+		}
+		if e.Fired == 0 {
+			e.Firing, e.Pending, e.Pended = nil, nil, 0
+		}
+		x.judged.Alert, x.judged.Phases = "CheckoutSlow", 10
+		rec := alertRun(heldRun(0.12), []journal.AlertClaim{{Alert: "CheckoutSlow", Fires: true, Within: dur(20), File: "shop.gameday.hcl", Line: 50}},
+			func(d *journal.AlertsDeclared) { d.By = journal.AlertServer }, e, &x.judged, &journal.AlertsSummed{By: journal.AlertServer, Expected: 1, Alerts: 1, Phases: 1})
+		r := Build(rec)
+		md := string(r.Markdown())
+		if !strings.Contains(md, x.want) {
+			t.Errorf("it does not say %q:\n%s", x.want, md)
+		}
+		if says := strings.Contains(md, "It fired at "); x.own != says {
+			t.Errorf("%+v: it says that it fired: %t", x, says)
+		}
+		for _, b := range breaches(t, r) {
+			t.Error(b)
+		}
+	}
+}
+
+// For the public, too, a replay is not called a server's own record, nor the other way round.
+func TestHowAlertsAreKnownForThePublic(t *testing.T) {
+	for name, server := range map[string]bool{"alert_held": false, "alert_server": true} {
+		md := string(BuildFor(stories()[name], journal.AudiencePublic).Markdown())
+		if said := strings.Contains(md, "by the server's own record"); said != server {
+			t.Errorf("%s: it says that it is by the server's own record: %t", name, said)
+		}
+	}
+}
+
 func TestAlertsInTheFiveLines(t *testing.T) {
 	for _, x := range []struct{ name, want string }{
 		{"alert_held", "Of 1 alert expected to fire, 1 did in every phase; the first was `CheckoutSlow`, 15.3 to 16.2 s after the first effect"},

@@ -97,8 +97,12 @@ func (f *facts) howAlertsAreKnown() Para {
 		return Para{say(cite(append(ids, s.id)...), "After the run the rules of {} {} were evaluated over the recorded samples in {} phases of their interval: {} evaluations.",
 			Count{N: s.p.Alerts}, plural(s.p.Alerts, "alert", "alerts"), Count{N: s.p.Phases}, Count{N: s.p.Evaluations})}
 	}
-	return Para{say(cite(append(ids, s.id)...), "The server evaluates the rules of {} {}; the times are those that it recorded, in the one phase that it has, and an interval of the rule on either side of them.",
+	p := Para{say(cite(append(ids, s.id)...), "The server evaluates the rules of {} {}; the times are those that it recorded, in the one phase that it has, and an interval of the rule on either side of them.",
 		Count{N: s.p.Alerts}, plural(s.p.Alerts, "alert", "alerts"))}
+	if i := slices.IndexFunc(f.alerts.all, func(x *alert) bool { return x.seen != nil && len(x.seen.p.Phases) > 1 }); i >= 0 {
+		p = append(p, say(cite(append(ids, f.alerts.all[i].seen.id)...), "Of alerts that the scenario names it was asked after the run what their rules give in other phases: the times of these are those of all phases."))
+	}
+	return p
 }
 
 // alertTable has a row for every alert that was claimed or that left its rest.
@@ -145,8 +149,12 @@ func (f *facts) alertPoints(x *alert) Points {
 	e, ids := x.seen.p, []string{x.seen.id}
 	if e.Firing != nil && e.Fired > 0 {
 		p := []Sentence{say(ids, "In the phase in which it fires first, it fires at {}; in the one in which it fires last, at {}.", At(e.Firing.First), At(e.Firing.Last))}
-		if len(e.Phases) == 1 && e.Phases[0].Firing != nil {
-			p = []Sentence{say(ids, "It fired at {}.", At(*e.Phases[0].Firing))}
+		switch {
+		case e.By != journal.AlertServer || len(e.Phases) == 0:
+		case e.Phases[0].Firing == nil:
+			p[0] = say(ids, "It did not fire; in the phase in which it would fire first, it would at {}; in the one in which it would fire last, at {}.", At(e.Firing.First), At(e.Firing.Last))
+		default:
+			p[0] = say(ids, "It fired at {}.", At(*e.Phases[0].Firing))
 		}
 		for _, l := range e.Labels[:min(len(e.Labels), mostInstances)] {
 			if labels := instanceLabels(l); len(labels) > 0 {

@@ -152,7 +152,9 @@ func (r *redactor) text(s, parent, key string) string {
 	}
 	kind := namesOf(parent, key)
 	switch {
-	case kind == "role" && !codes[s]:
+	case kind == "role" && codes[s]: // how alerts are known
+		return s
+	case kind == "role":
 		return r.role(s)
 	case key == "sha256" || key == "file" && parent != "files" && parent != "rules" && parent != "unread" && parent != "": // a place in a file that has another name here
 		return ""

@@ -3,6 +3,7 @@ package runner
 import (
 	"context"
 	"path/filepath"
+	"slices"
 	"sync"
 	"time"
 
@@ -25,9 +26,9 @@ type alertSource interface {
 }
 
 // alertsOf is the source of a run's alerts. tell is told of what changes, from any goroutine. It asks nobody yet.
-func alertsOf(src metrics.Source, s *scenarios.Source, tell func(metrics.AlertChange)) alertSource {
+func alertsOf(src metrics.Source, s *scenarios.Source, claimed []string, tell func(metrics.AlertChange)) alertSource {
 	if server, ok := src.(*metrics.Server); ok {
-		return &serverAlerts{server: server, tell: tell, looks: map[ruleKey]*ruleLook{}}
+		return &serverAlerts{server: server, claimed: claimed, tell: tell, looks: map[ruleKey]*ruleLook{}}
 	}
 	engine := src.(*metrics.Embedded)
 	engine.OnAlert(tell)
@@ -62,8 +63,9 @@ func longestGap(s *scenarios.Source) time.Duration { return max(5*s.Interval, 5*
 
 // serverAlerts asks a server, which evaluates its own rules, for their states, and after the run for what it recorded of them.
 type serverAlerts struct {
-	server *metrics.Server
-	tell   func(metrics.AlertChange)
+	server  *metrics.Server
+	claimed []string // alerts that are looked at in other phases than the server's own
+	tell    func(metrics.AlertChange)
 
 	mu    sync.Mutex
 	looks map[ruleKey]*ruleLook
@@ -114,5 +116,6 @@ func (a *serverAlerts) fill(ctx context.Context, h *alertHistory) error {
 		return err
 	}
 	a.doubt(h)
+	a.server.Replay(ctx, h.replayed, slices.DeleteFunc(states, func(r metrics.ServerRule) bool { return !slices.Contains(a.claimed, r.Alert) }), h.Start, h.End)
 	return nil
 }

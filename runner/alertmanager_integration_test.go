@@ -154,7 +154,7 @@ func TestRealAlertmanager(t *testing.T) {
 		if call := hook.first(name); call != nil {
 			t.Errorf("somebody was told of %s: %+v\n%s", name, hook.calls, story(e.rec))
 		}
-		if x := seen[name]; x == nil || x.Fired != 1 || x.Routed != nil {
+		if x := seen[name]; x == nil || x.Phases[0].Firing == nil || x.Routed != nil {
 			t.Errorf("%s: %+v", name, x)
 		}
 	}
@@ -169,7 +169,7 @@ func TestRealAlertmanager(t *testing.T) {
 	// It dies with the fault.
 	e = s.rehearse(text, on(func(*runner.Run, *journal.FaultVerified) { am.kill() }))
 	s.ended(e, journal.OutcomeHeld, runner.ExitHeld)
-	if x := seenAlerts(e)["ShopDown"]; x == nil || x.Fired != 1 || x.Routed != nil {
+	if x := seenAlerts(e)["ShopDown"]; x == nil || x.Phases[0].Firing == nil || x.Routed != nil {
 		t.Errorf("%+v", x)
 	}
 	if u := one[*journal.AlertsSummed](t, e).Unanswered; len(u) != 1 || u[0].From.IsZero() || !u[0].To.IsZero() || strings.Contains(u[0].Why, "hunter2") {

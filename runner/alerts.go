@@ -80,7 +80,7 @@ func (p *Plan) askAlerts(ctx context.Context, server *metrics.Server) {
 		p.Warnings = append(p.Warnings, problem(r, block, format, args...))
 	}
 	source := p.Scenario.Source
-	rules, err := alertsOf(server, source, nil).rules(ctx)
+	rules, err := alertsOf(server, source, nil, nil).rules(ctx)
 	if err != nil {
 		warn(source.Range, fmt.Sprintf("prometheus %q", source.Name), "its alerting rules could not be asked for, and without them nothing is decided of alerts: %v", err)
 		return
@@ -99,7 +99,7 @@ func (p *Plan) knowRules(rules []metrics.AlertRule, warn report) {
 	sc := p.Scenario
 	_, fault, recovery := p.Length()
 	first, _ := span(p.Faults)
-	history := sc.Baseline + first
+	history, shortest := sc.Baseline+first, p.shortestFault()
 	for _, a := range sc.Alerts {
 		block := fmt.Sprintf("alert %q", a.Name)
 		if a.Within > fault+recovery {
@@ -113,8 +113,8 @@ func (p *Plan) knowRules(rules []metrics.AlertRule, warn report) {
 					where, r.Lookback, history, sc.Baseline+r.Lookback-history)
 			}
 			switch {
-			case fault > 0 && r.Interval > fault:
-				warn(a.Range, block, "the rule at %s is evaluated every %s, and the faults last %s: it could miss them, and then nothing is decided", where, r.Interval, fault)
+			case shortest > 0 && r.Rarest() > shortest:
+				warn(a.Range, block, "the rule at %s%s is evaluated every %s, and the shortest fault lasts %s: it could miss it, and then nothing is decided", where, needed(r), r.Rarest(), shortest)
 			case !a.Fires:
 			case fault > 0 && need > fault:
 				warn(a.Range, block, "the rule at %s has to be true for %s in evaluations %s apart, and the faults last %s: it could never fire; make the fault at least %s long",
@@ -129,7 +129,7 @@ func (p *Plan) knowRules(rules []metrics.AlertRule, warn report) {
 	var farthest time.Duration
 	for _, r := range rules {
 		claimed := slices.ContainsFunc(sc.Alerts, func(a *scenarios.Alert) bool { return a.Name == r.Alert })
-		if fault > 0 && r.Interval > fault && !claimed && !slices.Contains(rare, r.Alert) {
+		if shortest > 0 && r.Rarest() > shortest && !claimed && !slices.Contains(rare, r.Alert) {
 			rare = append(rare, r.Alert)
 		}
 		if r.Lookback > history && !claimed {
@@ -144,8 +144,16 @@ func (p *Plan) knowRules(rules []metrics.AlertRule, warn report) {
 			list(far), farthest, history)
 	}
 	if len(rare) > 0 {
-		warn(sc.Source.Range, fmt.Sprintf("prometheus %q", sc.Source.Name), "the rules of %s are evaluated more rarely than the %s that the faults last: they may never see them", list(rare), fault)
+		warn(sc.Source.Range, fmt.Sprintf("prometheus %q", sc.Source.Name), "the rules of %s are evaluated more rarely than the %s that the shortest fault lasts: they may never see it", list(rare), shortest)
 	}
+}
+
+// needed says that it is a recording rule that makes a rule see so rarely.
+func needed(r metrics.AlertRule) string {
+	if r.Needs > r.Interval {
+		return ", or a recording rule that it needs,"
+	}
+	return ""
 }
 
 // An alertWatch follows the alerts of a run while it goes on. A nil one does nothing.
@@ -179,7 +187,7 @@ func (r *Run) watchAlerts(src metrics.Source) *alertWatch {
 		return nil
 	}
 	w := &alertWatch{run: r, live: map[ruleKey]*liveAlert{}}
-	w.source = alertsOf(src, r.plan.Scenario.Source, w.changed)
+	w.source = alertsOf(src, r.plan.Scenario.Source, r.plan.claimed(), w.changed)
 	return w
 }
 
@@ -231,7 +239,7 @@ func (r *Run) declareAlerts() error {
 	return r.write(d)
 }
 
-// blind are the rules of a server that are evaluated more rarely than the faults last. Those of the embedded source are in the plan.
+// blind are the rules of a server that are evaluated more rarely than the shortest fault lasts. Those of the embedded source are in the plan.
 func (w *alertWatch) blind() []journal.BlindSpot {
 	if w == nil || w.source.by() != journal.AlertServer {
 		return nil

@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -232,6 +233,20 @@ func (b *beside) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 			values = append(values, fmt.Sprintf(`[%.3f,"1"]`, float64(at.UnixMilli())/1000))
 		}
 		fmt.Fprintf(w, `{"status":"success","data":{"resultType":"matrix","result":[{"metric":{"__name__":"ALERTS","alertname":"Told","alertstate":"firing"},"values":[%s]}]}}`, strings.Join(values, ","))
+	case strings.HasSuffix(r.URL.Path, "/api/v1/query_range"): // what its rule evaluates, a second apart
+		values := []string{}
+		start, _ := strconv.ParseFloat(r.FormValue("start"), 64)
+		end, _ := strconv.ParseFloat(r.FormValue("end"), 64)
+		for at := start; at <= end; at++ {
+			if !b.since.IsZero() && at >= float64(b.since.UnixMilli())/1000 {
+				values = append(values, fmt.Sprintf(`[%.3f,"1"]`, at))
+			}
+		}
+		series := fmt.Sprintf(`{"metric":{},"values":[%s]}`, strings.Join(values, ","))
+		if len(values) == 0 {
+			series = ""
+		}
+		fmt.Fprintf(w, `{"status":"success","data":{"resultType":"matrix","result":[%s]}}`, series)
 	case strings.HasSuffix(r.URL.Path, "/api/v1/query"):
 		fmt.Fprintf(w, `{"status":"success","data":{"resultType":"vector","result":[{"metric":{},"value":[%d,"1"]}]}}`, time.Now().Unix())
 	default:
@@ -253,7 +268,7 @@ func TestAlertsOfAServer(t *testing.T) {
 	e := s.rehearse(b.scenario(t, s.container(), "  alert \"Told\" {\n    within = \"3s\"\n  }\n"), b.fire)
 	s.ended(e, journal.OutcomeHeld, 0)
 	seen := all[*journal.AlertSeen](e.rec)
-	if len(seen) != 1 || seen[0].By != journal.AlertServer || len(seen[0].Phases) != 1 || seen[0].Routed == nil || seen[0].Routed.AtMost <= seen[0].Routed.AtLeast {
+	if len(seen) != 1 || seen[0].By != journal.AlertServer || len(seen[0].Phases) != 11 || seen[0].Routed == nil || seen[0].Routed.AtMost <= seen[0].Routed.AtLeast {
 		t.Errorf("%+v", seen)
 	}
 	told := all[*journal.AlertRouted](e.rec)

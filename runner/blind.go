@@ -22,12 +22,22 @@ const (
 	mostSpots = 50
 )
 
-// blindRules are the alerting rules that are evaluated more rarely than the faults last.
+// shortestFault is how long the fault is to last that lasts for the shortest time, as verdicts have it; of those that only begin, the
+// whole time of the faults; 0: there is none.
+func (p *Plan) shortestFault() time.Duration {
+	if d := least(p.Faults, func(f PlannedFault) time.Duration { return f.Fault.Duration }); d > 0 {
+		return d
+	}
+	_, all, _ := p.Length()
+	return all
+}
+
+// blindRules are the alerting rules that are evaluated more rarely, or need a recording rule that is, than the shortest fault lasts.
 func (p *Plan) blindRules(rules []metrics.AlertRule) (out []journal.BlindSpot) {
-	_, fault, _ := p.Length()
+	fault := p.shortestFault()
 	for _, r := range rules {
-		if fault > 0 && r.Interval > fault && len(out) < mostSpots {
-			out = append(out, journal.BlindSpot{What: journal.BlindRule, Name: r.Alert, Reads: journal.Duration(fault), Interval: journal.Duration(r.Interval)})
+		if fault > 0 && r.Rarest() > fault && len(out) < mostSpots {
+			out = append(out, journal.BlindSpot{What: journal.BlindRule, Name: r.Alert, Reads: journal.Duration(fault), Interval: journal.Duration(r.Rarest())})
 		}
 	}
 	return out

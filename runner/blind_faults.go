@@ -93,10 +93,10 @@ func shortest(jobs []job) time.Duration {
 	return least(jobs, func(j job) time.Duration { return j.interval })
 }
 
-// least is the shortest time of all; 0 where there is none.
+// least is the shortest time of all, but for what has none; 0 where nothing has.
 func least[T any](all []T, of func(T) time.Duration) (out time.Duration) {
 	for _, x := range all {
-		if d := of(x); out == 0 || d < out {
+		if d := of(x); d > 0 && (out == 0 || d < out) {
 			out = d
 		}
 	}

@@ -101,9 +101,9 @@ scenario "s" {
 	}
 	all := strings.Join(words, "\n")
 	says(t, all,
-		`alert "Told": the rule at alerts.yml is evaluated every 1m, and the faults last 1s`,
+		`alert "Told": the rule at alerts.yml is evaluated every 1m, and the shortest fault lasts 1s`,
 		`alert "Other": the server has no rule of this name`,
-		`the rules of Rare are evaluated more rarely than the 1s that the faults last`,
+		`the rules of Rare are evaluated more rarely than the 1s that the shortest fault lasts`,
 		`Told looks back 2s, and that holds hardly any samples`, `y looks back 3s, and that holds hardly any samples`,
 		`fault.freeze lasts 1s, and {instance="`, `", job="shop"} is scraped every 10s: nothing may be seen of it there`,
 		`whether the ranges in what steady reads hold enough samples could not be asked`, "too many samples",

@@ -58,6 +58,8 @@ type alertSeen struct {
 	phases []phaseSeen
 	errors []time.Time // evaluations that could not be done, in any phase
 	lost   []metrics.Loss
+	// unswept says in words why there are no other phases than a server's own; empty: there are, or it has no claim.
+	unswept string
 }
 
 // A phaseSeen is what an alert did in one phase. Spells that began before the fault are noise: nobody is told anew by them.
@@ -89,22 +91,25 @@ func (h alertHistory) see(name string, expected bool) alertSeen {
 			rules = append(rules, r)
 			s.rules = append(s.rules, r.Rule)
 			e.For = max(e.For, journal.Duration(r.Rule.For))
-			e.Step = max(e.Step, journal.Duration(r.Rule.Interval/time.Duration(h.replayed.Phases)))
+			e.Step = max(e.Step, journal.Duration(r.Rule.Interval))
 			if e.Unseen == "" {
 				e.Unseen = r.Unseen
 			}
 			s.lost = append(s.lost, r.Lost...)
+			s.unswept = cmp.Or(s.unswept, r.Unswept)
 		}
 	}
 	if len(rules) == 0 {
 		return s
 	}
-	if h.by == journal.AlertServer {
-		e.Step = journal.Duration(h.phaseApart(s.rules)) // it has one phase, and between two evaluations it knows nothing
-	}
-	for i := range h.replayed.Phases {
+	phases := len(slices.MaxFunc(rules, func(a, b metrics.ReplayedRule) int { return len(a.Phases) - len(b.Phases) }).Phases)
+	for i := range phases {
 		s.phase(h, rules, i)
 	}
+	if h.by == journal.AlertServer && phases > 1 {
+		phases-- // but for its own
+	}
+	e.Step /= journal.Duration(max(1, phases))
 	s.delays(h)
 	e.Lost = s.lostUntil(h, h.End)
 	e.ShortHistory = s.shortHistory(h)
@@ -119,6 +124,9 @@ func (s *alertSeen) phase(h alertHistory, rules []metrics.ReplayedRule, i int) {
 	before := journal.NoiseBefore{}
 	longest := time.Duration(0)
 	for _, r := range rules {
+		if i >= len(r.Phases) {
+			continue
+		}
 		offset = max(offset, r.Phases[i].Offset)
 		for _, f := range r.Phases[i].Failed {
 			if e.Errors++; e.Error == "" {
@@ -190,7 +198,8 @@ func (s *alertSeen) label(labels map[string]string) {
 	}
 }
 
-// delays sums the phases up. A server has one, and another one of its evaluations could have come up to an interval sooner or later.
+// delays sums the phases up. Where there is only a server's own, another one of its evaluations could have come up to an interval
+// sooner or later.
 func (s *alertSeen) delays(h alertHistory) {
 	e := s.event
 	var pending, firing, resolved []time.Time
@@ -206,23 +215,15 @@ func (s *alertSeen) delays(h alertHistory) {
 		}
 	}
 	e.Pended, e.Fired = len(pending), len(firing)
-	apart := h.phaseApart(s.rules)
+	apart := time.Duration(0)
+	if h.by == journal.AlertServer && len(s.phases) == 1 {
+		apart = time.Duration(e.Step)
+	}
 	effect := limits{e.EffectFrom, e.Effect}
 	e.Pending, e.Firing = delay(effect, pending, apart), delay(effect, firing, apart)
 	if len(resolved) == len(firing) {
 		e.Resolved = delay(effect, resolved, apart)
 	}
-}
-
-// phaseApart is how much sooner or later rules may come to the same where only one phase of their evaluation is known.
-func (h alertHistory) phaseApart(rules []metrics.AlertRule) time.Duration {
-	var longest time.Duration
-	if h.by == journal.AlertServer {
-		for _, r := range rules {
-			longest = max(longest, r.Interval)
-		}
-	}
-	return longest
 }
 
 func delay(effect limits, times []time.Time, apart time.Duration) *journal.AlertDelay {
@@ -254,16 +255,8 @@ func pointer(t time.Time) *time.Time {
 	return &t
 }
 
-// shortest is the shortest interval at which one of the rules is evaluated.
-func (s alertSeen) shortest() time.Duration {
-	var d time.Duration
-	for _, r := range s.rules {
-		if d == 0 || r.Interval < d {
-			d = r.Interval
-		}
-	}
-	return d
-}
+// shortest is the shortest interval at which one of the rules, with all that it needs, is evaluated.
+func (s alertSeen) shortest() time.Duration { return least(s.rules, metrics.AlertRule.Rarest) }
 
 // judgeAlert computes the verdict on one claim about an alert. It is a pure function of what was seen. An alert that fires in some
 // phases only would fire, or not, by chance: that decides nothing. Where it did not fire, that counts only if it could have.
@@ -291,12 +284,14 @@ func judgeAlert(claim *scenarios.Alert, s alertSeen, h alertHistory) *journal.Al
 	if claim.Within > 0 {
 		certain, deadline = h.soonest().Add(claim.Within), h.effect().Add(claim.Within)
 	}
-	fired, perhaps, already, byPhase := 0, 0, false, h.phaseApart(s.rules) > 0 && s.straddles(h, certain, deadline)
-	for _, p := range s.phases {
+	fired, perhaps, already := 0, 0, false
+	did := false // on the server itself
+	for i, p := range s.phases {
 		if !p.firing.IsZero() {
 			fired++
 			if !p.firing.After(certain) {
 				v.InTime++
+				did = did || i == 0 && h.by == journal.AlertServer
 				continue
 			}
 			if !p.firing.After(deadline) {
@@ -324,11 +319,13 @@ func judgeAlert(claim *scenarios.Alert, s alertSeen, h alertHistory) *journal.Al
 			return c
 		}
 		return is(journal.Inconclusive, journal.AlertShortHistory, s.event.ShortHistory)
-	case byPhase:
+	case did && !claim.Fires: // whatever it would have done in another phase
+		return is(journal.Refuted, journal.AlertUnwanted, "")
+	case s.unswept != "":
 		if c := cut(); c != nil {
 			return c
 		}
-		return is(journal.Inconclusive, journal.AlertByPhase, "")
+		return is(journal.Inconclusive, journal.AlertNotReplayed, cmp.Or(s.blind(h, deadline), s.unswept))
 	case v.InTime == n && !claim.Fires:
 		return is(journal.Refuted, journal.AlertUnwanted, "")
 	case v.InTime == n:
@@ -382,21 +379,6 @@ func (s alertSeen) shortHistory(h alertHistory) string {
 		return ""
 	}
 	return fmt.Sprintf("the rule looks back %s, and only %s were recorded before the fault", journal.Duration(longest), journal.Duration(recorded.Round(100*time.Millisecond)))
-}
-
-// straddles says whether the one phase that a server has decides nothing about a deadline: another one could have had the alert firing
-// on its other side, or firing at all.
-func (s alertSeen) straddles(h alertHistory, certain, deadline time.Time) bool {
-	apart, e := h.phaseApart(s.rules), s.event
-	for _, p := range s.phases {
-		switch {
-		case p.firing.IsZero() && e.For > 0 && e.Longest > 0:
-			return time.Duration(e.Longest)+apart > time.Duration(e.For)
-		case !p.firing.IsZero() && deadline.Before(h.End):
-			return p.firing.Add(-apart).Before(deadline) && p.firing.Add(apart).After(certain)
-		}
-	}
-	return false
 }
 
 // faultLength is how long the shortest of the faults was in force: what a rule has not seen of one, no pause between two makes good.

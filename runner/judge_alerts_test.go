@@ -53,7 +53,8 @@ func TestAlertVerdicts(t *testing.T) {
 	looksBack := func(seconds float64) func(*alertHistory) {
 		return rule(func(r *metrics.ReplayedRule) { r.Rule.Lookback = time.Duration(seconds * float64(time.Second)) })
 	}
-	server := func(h *alertHistory) { h.by = journal.AlertServer } // it evaluates the rule every second, in one phase
+	server := func(h *alertHistory) { h.by = journal.AlertServer } // its own phase is the first
+	unswept := func(h *alertHistory) { h.by, h.replayed.Rules[0].Unswept = journal.AlertServer, "no answer" }
 	failed := rule(func(r *metrics.ReplayedRule) {
 		r.Phases[1].Failed = []metrics.FailedEvaluation{{At: alertsBegan.Add(40 * time.Second), Error: "many-to-many matching"}}
 	})
@@ -132,15 +133,19 @@ func TestAlertVerdicts(t *testing.T) {
 		"must not, and is evaluated rarely": {refuses, 0, rule(func(r *metrics.ReplayedRule) { r.Rule.Interval = time.Minute }), [][]metrics.Spell{in()}, journal.Inconclusive, journal.AlertTooRare, ""},
 		"must not, does, and was stopped":   {refuses, 0, func(h *alertHistory) { h.Stopped = true }, [][]metrics.Spell{in(spell(30.5, 45.5, 70))}, journal.Refuted, journal.AlertUnwanted, ""},
 		"must not, and hit nothing":         {refuses, 0, func(h *alertHistory) { h.HitNothing = "no packet" }, [][]metrics.Spell{in()}, journal.Inconclusive, journal.AlertHitNothing, ""},
-		"a server's fires":                  {wants, 20, server, [][]metrics.Spell{in(spell(30.5, 45.5, 70))}, journal.Held, journal.AlertFired, ""},
-		"a server's fires just in time":     {wants, 16, server, [][]metrics.Spell{in(spell(30.5, 45.5, 70))}, journal.Inconclusive, journal.AlertByPhase, ""},
-		"a server's is just late":           {wants, 15, server, [][]metrics.Spell{in(spell(30.5, 45.5, 70))}, journal.Inconclusive, journal.AlertByPhase, ""},
-		"a server's is late":                {wants, 14, server, [][]metrics.Spell{in(spell(30.5, 45.5, 70))}, journal.Refuted, journal.AlertLate, ""},
-		"a server's nearly fires":           {wants, 60, server, [][]metrics.Spell{in(spell(30.5, 0, 45))}, journal.Inconclusive, journal.AlertByPhase, ""},
-		"a server's is pending":             {wants, 60, server, [][]metrics.Spell{in(spell(30.5, 0, 40))}, journal.Refuted, journal.AlertMissing, ""},
-		"a server's must not, and nearly":   {refuses, 0, server, [][]metrics.Spell{in(spell(30.5, 0, 45))}, journal.Inconclusive, journal.AlertByPhase, ""},
-		"a server's must not, and does":     {refuses, 0, server, [][]metrics.Spell{in(spell(30.5, 45.5, 70))}, journal.Refuted, journal.AlertUnwanted, ""},
-		"a server's nearly, and it stopped": {wants, 60, func(h *alertHistory) { h.by, h.Stopped = journal.AlertServer, true }, [][]metrics.Spell{in(spell(30.5, 0, 45))}, journal.Inconclusive, journal.AlertStopped, ""},
+		"a server's fires":                  {wants, 20, server, [][]metrics.Spell{in(spell(30.5, 45.5, 70)), in(spell(30.6, 45.6, 70))}, journal.Held, journal.AlertFired, ""},
+		"a server's, in its phase alone":    {wants, 20, server, [][]metrics.Spell{in(spell(30.5, 45.5, 70)), in(spell(30.6, 0, 45))}, journal.Inconclusive, journal.AlertByPhase, ""},
+		"a server's, in another phase":      {wants, 20, server, [][]metrics.Spell{in(spell(30.5, 0, 45)), in(spell(30.6, 45.6, 70))}, journal.Inconclusive, journal.AlertByPhase, ""},
+		"a server's is late":                {wants, 14, server, [][]metrics.Spell{in(spell(30.5, 45.5, 70)), in(spell(30.6, 45.6, 70))}, journal.Refuted, journal.AlertLate, ""},
+		"a server's is pending":             {wants, 60, server, [][]metrics.Spell{in(spell(30.5, 0, 40)), in(spell(30.6, 0, 40))}, journal.Refuted, journal.AlertMissing, ""},
+		"a server's must not, and is quiet": {refuses, 0, server, [][]metrics.Spell{in(), in()}, journal.Held, journal.AlertQuiet, ""},
+		"must not, and would in another":    {refuses, 0, server, [][]metrics.Spell{in(), in(spell(30.5, 45.5, 70))}, journal.Inconclusive, journal.AlertByPhase, ""},
+		"must not, and did":                 {refuses, 0, server, [][]metrics.Spell{in(spell(30.5, 45.5, 70)), in()}, journal.Refuted, journal.AlertUnwanted, ""},
+		"must not, and nobody can tell":     {refuses, 0, unswept, [][]metrics.Spell{in()}, journal.Inconclusive, journal.AlertNotReplayed, "no answer"},
+		"it did, and nobody can tell more":  {refuses, 0, unswept, [][]metrics.Spell{in(spell(30.5, 45.5, 70))}, journal.Refuted, journal.AlertUnwanted, ""},
+		"fires, and nobody can tell more":   {wants, 20, unswept, [][]metrics.Spell{in(spell(30.5, 45.5, 70))}, journal.Inconclusive, journal.AlertNotReplayed, "no answer"},
+		"nobody can tell, and it stopped":   {wants, 60, func(h *alertHistory) { unswept(h); h.Stopped = true }, [][]metrics.Spell{in()}, journal.Inconclusive, journal.AlertStopped, ""},
+		"what it needs is evaluated rarely": {refuses, 0, rule(func(r *metrics.ReplayedRule) { r.Rule.Needs = time.Minute }), [][]metrics.Spell{in()}, journal.Inconclusive, journal.AlertTooRare, "every 1m"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			h := alertsAt(c.change, c.phases...)
@@ -266,5 +271,28 @@ func TestShortestFault(t *testing.T) {
 	}
 	if got := h.faultLength(); got != 2*time.Second {
 		t.Error(got)
+	}
+}
+
+// The plan holds a rule, with the recording rules that it needs, against the shortest fault, as its verdict does.
+func TestRulesAreHeldAgainstTheShortestFault(t *testing.T) {
+	for name, c := range map[string]struct {
+		lasts []time.Duration
+		rule  metrics.AlertRule
+		blind bool
+	}{
+		"two long ones":                 {[]time.Duration{20 * time.Second, 20 * time.Second}, metrics.AlertRule{Interval: 15 * time.Second}, false},
+		"a short one among long ones":   {[]time.Duration{20 * time.Second, 10 * time.Second, 0}, metrics.AlertRule{Interval: 15 * time.Second}, true},
+		"one that only begins":          {[]time.Duration{0, 20 * time.Second}, metrics.AlertRule{Interval: 15 * time.Second}, false},
+		"it needs a rare recording":     {[]time.Duration{20 * time.Second}, metrics.AlertRule{Interval: 15 * time.Second, Needs: time.Minute}, true},
+		"it needs a frequent recording": {[]time.Duration{20 * time.Second}, metrics.AlertRule{Interval: 15 * time.Second, Needs: time.Second}, false},
+	} {
+		p := &Plan{Scenario: &scenarios.Scenario{}}
+		for _, d := range c.lasts {
+			p.Faults = append(p.Faults, PlannedFault{Fault: &scenarios.Fault{Duration: d}})
+		}
+		if spots := p.blindRules([]metrics.AlertRule{c.rule}); len(spots) > 0 != c.blind {
+			t.Errorf("%s: %+v", name, spots)
+		}
 	}
 }

@@ -114,18 +114,23 @@ func putJSON(t *testing.T, dir, name string, content any) string {
 // scraped waits until a metric has been scraped.
 func (p *realServer) scraped(t *testing.T, metric string) {
 	t.Helper()
-	defer http.DefaultClient.CloseIdleConnections()
 	for end := time.Now().Add(time.Minute); time.Now().Before(end); time.Sleep(50 * time.Millisecond) {
-		resp, err := http.Get(p.url + "/api/v1/query?query=" + metric)
-		if err != nil {
-			continue
-		}
-		body, _ := io.ReadAll(resp.Body)
-		resp.Body.Close()
-		if strings.Contains(string(body), `"value":[`) {
+		if strings.Contains(p.answer("/api/v1/query?query="+metric), `"value":[`) {
 			return
 		}
 	}
 	p.kill()
 	t.Fatalf("it scrapes nothing: %s", p.said)
+}
+
+// answer is what it answers at a path; empty: nothing.
+func (p *realServer) answer(path string) string {
+	defer http.DefaultClient.CloseIdleConnections()
+	resp, err := http.Get(p.url + path)
+	if err != nil {
+		return ""
+	}
+	defer resp.Body.Close()
+	body, _ := io.ReadAll(resp.Body)
+	return string(body)
 }

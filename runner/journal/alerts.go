@@ -31,7 +31,8 @@ type AlertSource string
 const (
 	// AlertReplay: the rules are evaluated over the recorded samples after the run, in several phases of their interval.
 	AlertReplay AlertSource = "replay"
-	// AlertServer: a server evaluated them, in one phase, and recorded what they did.
+	// AlertServer: a server evaluated them, in one phase, and recorded what they did. Of those that are claimed it says after the run, too,
+	// what their rules give at the times of other phases.
 	AlertServer AlertSource = "server"
 )
 
@@ -119,8 +120,8 @@ type AlertSeen struct {
 	EffectFrom time.Time    `json:"effect_from,omitzero"`
 	Undo       time.Time    `json:"undo"`           // the last one; zero: not reached
 	End        time.Time    `json:"end"`            // of the evaluations
-	Phases     []AlertPhase `json:"phases"`         // the evaluation phases that were swept; of a server there is one
-	Step       Duration     `json:"step,omitempty"` // between two phases, of the rule with the longest interval
+	Phases     []AlertPhase `json:"phases"`         // the evaluation phases that were swept; of a server its own is the first, and may be the only one
+	Step       Duration     `json:"step,omitempty"` // between two phases that were swept, of the rule with the longest interval
 	For        Duration     `json:"for,omitempty"`  // the longest of its rules
 	Pended     int          `json:"pended"`         // in how many phases it became pending, or fired, after the effect
 	Fired      int          `json:"fired"`          // in how many phases it fired after the effect
@@ -163,7 +164,7 @@ type AlertPhase struct {
 }
 
 // An AlertDelay is a time after the fault's first effect, between the soonest and the latest over the phases, and over the times at which
-// the effect may have come. A server has one phase: then it is one interval of the rule on either side of what it recorded, as far as that
+// the effect may have come. Where a server's own phase is the only one, it is one interval of the rule on either side of what it recorded, as far as that
 // comes after the effect.
 type AlertDelay struct {
 	AtLeast Duration  `json:"at_least"`

@@ -120,7 +120,7 @@ type BlindWhat string
 const (
 	BlindRange   BlindWhat = "range"    // a range of a query or rule is shorter than four scrape intervals: a rate in it is often empty
 	BlindFault   BlindWhat = "fault"    // a fault is shorter than the time between two samples: of a query or of targets, where they are given
-	BlindRule    BlindWhat = "rule"     // an alerting rule is evaluated more rarely than the faults last
+	BlindRule    BlindWhat = "rule"     // an alerting rule, or one that it needs, is evaluated more rarely than the shortest fault lasts
 	BlindGap     BlindWhat = "gap"      // a target was not scraped for longer than its interval
 	BlindDown    BlindWhat = "down"     // a target did not answer
 	BlindNeverUp BlindWhat = "never up" // a target did not answer even once

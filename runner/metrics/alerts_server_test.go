@@ -176,6 +176,11 @@ func TestReplayAgreesWithPrometheus(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	asked, err := server.Recorded(t.Context(), known, from, to)
+	if err != nil {
+		t.Fatal(err)
+	}
+	server.Replay(t.Context(), asked, known, from, to)
 	stop()
 	options := tsdb.DefaultOptions()
 	db, err := tsdb.Open(filepath.Join(dir, "data"), nil, nil, options, nil)
@@ -191,6 +196,19 @@ func TestReplayAgreesWithPrometheus(t *testing.T) {
 	// Between two phases of the sweep lies one step; a sample is up to one scrape old, on either side, and on a busy machine two.
 	t.Run("over its own samples", func(t *testing.T) { compare(t, began, recorded, own, step+4*rehearsalScrape, false) })
 	t.Run("over the server's samples", func(t *testing.T) { compare(t, began, recorded, theirs, step+time.Millisecond, true) })
+	t.Run("asked of the server", func(t *testing.T) {
+		for i, r := range asked.Rules {
+			want, got := theirs.Rules[i], r.Phases[1:]
+			if r.Rule.Alert != want.Rule.Alert || r.Unswept != "" || len(got) != len(want.Phases) {
+				t.Fatalf("%s: %d phases, %q; want %s with %d", r.Rule.Alert, len(got), r.Unswept, want.Rule.Alert, len(want.Phases))
+			}
+			for j := range got {
+				if a, b := fmt.Sprint(got[j].Spells), fmt.Sprint(want.Phases[j].Spells); a != b {
+					t.Errorf("%s in phase %d: %s, want %s", r.Rule.Alert, j, a, b)
+				}
+			}
+		}
+	})
 	t.Run("live", func(t *testing.T) {
 		close(changes)
 		fired := map[string]bool{}

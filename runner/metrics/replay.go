@@ -44,7 +44,9 @@ type Replayed struct {
 // A ReplayedRule is what one alerting rule says of them.
 type ReplayedRule struct {
 	Rule   AlertRule
-	Phases []RulePhase
+	Phases []RulePhase // of a server its own is the first
+	// Unswept says in words why there are no other phases than a server's own; empty: there are, or nobody asked for them.
+	Unswept string
 	// Unseen says in words what of the rule's input is not in the samples; empty: it could see.
 	Unseen string
 	Lost   []Loss // of the rule's input, at the evaluations of all phases
@@ -91,7 +93,11 @@ func Replay(ctx context.Context, db storage.Queryable, c ReplayConfig) (*Replaye
 	g.SetLimit(runtime.GOMAXPROCS(0))
 	for i := range phases {
 		g.Go(func() error {
-			phases[i] = replayPhase(each, db, engine, groups, from, to, i, out.Phases)
+			world := newOverlay(db, groups)
+			var err error
+			if phases[i], err = replayPhase(each, groups, from, to, i, out.Phases, world.evaluate(engine)); err != nil {
+				return err
+			}
 			return each.Err()
 		})
 	}
@@ -141,10 +147,11 @@ type replayedPhase struct {
 	evaluations int
 }
 
-// replayPhase replays all groups in one phase: each is evaluated at the same share of its own interval.
-func replayPhase(ctx context.Context, db storage.Queryable, engine *promql.Engine, groups []*ruleGroup, from, to time.Time, phase, phases int) replayedPhase {
+// replayPhase replays all groups in one phase: each is evaluated at the same share of its own interval. prepare says how an evaluator
+// comes to what the expressions of its rules give at the times at which it will be asked.
+func replayPhase(ctx context.Context, groups []*ruleGroup, from, to time.Time, phase, phases int,
+	prepare func(ctx context.Context, e *evaluator, times []time.Time) error) (replayedPhase, error) {
 	out := replayedPhase{rules: map[*rule]*RulePhase{}}
-	world := newOverlay(db, groups)
 	type turn struct {
 		at    time.Time
 		group int
@@ -164,19 +171,9 @@ func replayPhase(ctx context.Context, db storage.Queryable, engine *promql.Engin
 			}
 		}
 		e := newEvaluator(g)
-		ahead := evaluateAhead(ctx, engine, world, g, times)
-		e.query = func(ctx context.Context, r *rule, at time.Time) (promql.Vector, error) {
-			if all, ok := ahead[r]; ok {
-				return all[at.UnixMilli()], nil
-			}
-			return ruleVector(ctx, engine, world, r.text, at)
-		}
-		e.ask = func(ctx context.Context, query string, at time.Time) (promql.Vector, error) {
-			return ruleVector(ctx, engine, world, query, at)
-		}
 		e.began = func(r *rule, s *Spell) { out.rules[r].spells = append(out.rules[r].spells, s) }
-		if world.read {
-			e.write = world.append
+		if err := prepare(ctx, e, times); err != nil {
+			return out, err
 		}
 		evaluators[i] = e
 	}
@@ -215,7 +212,27 @@ func replayPhase(ctx context.Context, db storage.Queryable, engine *promql.Engin
 		p.spells = nil
 		sortSpells(p.Spells)
 	}
-	return out
+	return out, nil
+}
+
+// evaluate prepares evaluators to evaluate their rules over the samples.
+func (o *overlay) evaluate(engine *promql.Engine) func(ctx context.Context, e *evaluator, times []time.Time) error {
+	return func(ctx context.Context, e *evaluator, times []time.Time) error {
+		ahead := evaluateAhead(ctx, engine, o, e.group, times)
+		e.query = func(ctx context.Context, r *rule, at time.Time) (promql.Vector, error) {
+			if all, ok := ahead[r]; ok {
+				return all[at.UnixMilli()], nil
+			}
+			return ruleVector(ctx, engine, o, r.text, at)
+		}
+		e.ask = func(ctx context.Context, query string, at time.Time) (promql.Vector, error) {
+			return ruleVector(ctx, engine, o, query, at)
+		}
+		if o.read {
+			e.write = o.append
+		}
+		return nil
+	}
 }
 
 // readersOf are, for each recording rule, the alerting rules that read what it writes, or what another one makes of that.

@@ -40,7 +40,12 @@ type AlertRule struct {
 	// Lookback is the longest time into the past that it reads, through the recording rules that it needs. A rule of a server has none:
 	// the server has its history.
 	Lookback time.Duration
+	Needs    time.Duration // the longest interval of the recording rules that it needs; 0: it needs none
 }
+
+// Rarest is the longest time between two evaluations of the rule, or of a recording rule that it needs: what lasts shorter they may
+// not see.
+func (r AlertRule) Rarest() time.Duration { return max(r.Interval, r.Needs) }
 
 // Place is where the rule stands: a server tells no lines.
 func (r AlertRule) Place() string {
@@ -88,10 +93,10 @@ type ruleGroup struct {
 
 // A rule is a recording rule or an alerting one.
 type rule struct {
-	record string     // what a recording rule writes
-	alert  *AlertRule // nil: a recording rule
-	text   string     // of the expression
-	expr   parser.Expr
+	record string      // what a recording rule writes
+	alert  *AlertRule  // nil: a recording rule
+	text   string      // of the expression
+	expr   parser.Expr // nil: only a server evaluates it
 	labels labels.Labels
 	// alone: it reads nothing that rules write, and nothing that hangs on the range of a query, so that all its evaluations can be
 	// made by one range query.
@@ -233,6 +238,7 @@ func relate(groups []*ruleGroup) {
 			if r.alert != nil {
 				need(r)
 				r.alert.Lookback = max(0, addDurations(g.offset, reach(groups, r, nil)))
+				r.alert.Needs = needs(groups, r, map[*rule]bool{})
 			}
 		}
 	}
@@ -249,6 +255,21 @@ func reach(groups []*ruleGroup, r *rule, path []*rule) time.Duration {
 		}
 		return longest
 	})
+}
+
+// needs is the longest interval of the recording rules that a rule needs.
+func needs(groups []*ruleGroup, r *rule, done map[*rule]bool) (longest time.Duration) {
+	done[r] = true
+	for _, s := range selectors(r.expr) {
+		for _, g := range groups {
+			for _, w := range writers([]*ruleGroup{g}, s) {
+				if !done[w] {
+					longest = max(longest, g.interval, needs(groups, w, done))
+				}
+			}
+		}
+	}
+	return longest
 }
 
 // writers are the recording rules that write what a selector reads.
@@ -323,6 +344,9 @@ func (s selector) String() string {
 
 func selectors(expr parser.Expr) []selector {
 	var out []selector
+	if expr == nil {
+		return nil
+	}
 	parser.Inspect(expr, func(node parser.Node, path []parser.Node) error {
 		v, ok := node.(*parser.VectorSelector)
 		if !ok {

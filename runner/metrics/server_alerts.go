@@ -23,6 +23,7 @@ type ServerRule struct {
 	Error     string            // of the last evaluation; empty: it went well
 	Oldest    map[string]string // labels of the alert that has been active for the longest time; nil: there is none
 	Active    int
+	Whole     string // its expression with what recording rules evaluate in the place of what they write, as far as that is the same
 }
 
 // ruleGroups asks for the server's rules and reads what of them groups has fields for.
@@ -73,11 +74,11 @@ func (s *Server) Rules(ctx context.Context) ([]ServerRule, error) {
 		return nil, s.unreadRules("there are no groups in them")
 	}
 	var out []ServerRule
-	var recording []recordingRule
+	var recording recordings
 	for _, g := range groups {
 		for _, r := range g.Rules {
 			if r.Type == "recording" {
-				recording = append(recording, recordingRule{r.Name, r.Query, s.foreign(r.LastError, 300)})
+				recording = append(recording, recordingRule{r.Name, r.Query, s.foreign(r.LastError, 300), seconds(g.Interval), r.Labels})
 			}
 			if r.Type != "alerting" {
 				continue
@@ -104,12 +105,17 @@ func (s *Server) Rules(ctx context.Context) ([]ServerRule, error) {
 		if out[i].Error == "" {
 			out[i].Error = readsFailed(out[i].Expr, failed)
 		}
+		out[i].Whole, out[i].Needs = recording.reads(out[i].Expr, out[i].Interval, nil)
 	}
 	return out, nil
 }
 
 // A recordingRule of a server, with the error of its last evaluation; empty: it went well.
-type recordingRule struct{ record, expr, err string }
+type recordingRule struct {
+	record, expr, err string
+	interval          time.Duration
+	labels            map[string]string
+}
 
 // failedRecordings are the recording rules that failed, and those that read what these should have written.
 func failedRecordings(rules []recordingRule) (failed []recordingRule) {

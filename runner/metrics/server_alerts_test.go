@@ -169,3 +169,86 @@ func TestAlertmanager(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// What recording rules wrote is asked for as what they evaluate: with their labels, as far as it is selected, and through each other.
+func TestWholeExpressions(t *testing.T) {
+	rule := func(interval int, record, expr, labels string) string {
+		return fmt.Sprintf(`{"name":"g%s","file":"f","interval":%d,"rules":[{"type":"recording","name":%q,"query":%q,"labels":{%s}}]}`, record, interval, record, expr, labels)
+	}
+	cases := []struct {
+		expr, want string
+		needs      time.Duration
+	}{
+		{"up == 0", "up == 0", 0},
+		{"job:up > 0", "((sum by (job) (up))) > 0", 15 * time.Second},
+		{"absent(job:up) or half < 1", "absent(((sum by (job) (up)))) or ((((sum by (job) (up))) / 2)) < 1", 15 * time.Second},
+		{`job:up{job=~"a|b"}`, `label_replace(label_replace(((sum by (job) (up))), "gameday_chosen", "1", "job", "a|b") and on (gameday_chosen) label_replace(vector(1), "gameday_chosen", "1", "", ""), "gameday_chosen", "", "", "")`, 15 * time.Second},
+		{`job:up{job!="a.b"}`, `label_replace(label_replace(((sum by (job) (up))), "gameday_chosen", "1", "job", "a\\.b") unless on (gameday_chosen) label_replace(vector(1), "gameday_chosen", "1", "", ""), "gameday_chosen", "", "", "")`, 15 * time.Second},
+		{"twice", `(label_replace((up), "part", "one", "", "") or (up * 2))`, 15 * time.Second},
+		{"number", "(vector(7))", 15 * time.Second},
+		{"rate(job:up[5m])", "rate(job:up[5m])", 15 * time.Second},
+		{"job:up offset 1m", "job:up offset 1m", 15 * time.Second},
+		{"rare", "rare", 5 * time.Minute},
+		{"circle", "((circle + 1))", 15 * time.Second},
+		{"a dialect[", "a dialect[", 0},
+	}
+	groups := []string{rule(15, "job:up", "sum by (job) (up) # of each", ""), rule(15, "half", "job:up / 2", ""), rule(15, "twice", "up", `"part":"one"`), rule(15, "twice", "up * 2", ""), rule(15, "number", "7", ""),
+		rule(300, "rare", "up", ""), rule(15, "circle", "circle + 1", "")}
+	for i, c := range cases {
+		groups = append(groups, fmt.Sprintf(`{"name":"alerts","file":"f","interval":15,"rules":[{"type":"alerting","name":"A%d","query":%q}]}`, i, c.expr))
+	}
+	s := answering(t, map[string]string{"/api/v1/rules": `{"status":"success","data":{"groups":[` + strings.Join(groups, ",") + `]}}`})
+	list, err := s.Rules(t.Context())
+	if err != nil || len(list) != len(cases) {
+		t.Fatal(list, err)
+	}
+	for i, c := range cases {
+		if list[i].Whole != c.want || list[i].Needs != c.needs {
+			t.Errorf("%s:\n%s, needs %s, want\n%s, %s", c.expr, list[i].Whole, list[i].Needs, c.want, c.needs)
+		}
+	}
+}
+
+// A server that answers for other times than it was asked for, or not at all, says nothing of other phases.
+func TestServerReplayUnanswered(t *testing.T) {
+	began := time.Date(2026, 11, 22, 10, 0, 0, 0, time.UTC)
+	for name, c := range map[string]struct{ answer, want string }{
+		"other times": {fmt.Sprintf(`{"status":"success","data":{"resultType":"matrix","result":[{"metric":{},"values":[[%d.5,"1"]]}]}}`, began.Unix()), "none of the times that it was asked for"},
+		"an error":    {`{"status":"error","errorType":"execution","error":"too many samples"}`, "too many samples"},
+	} {
+		s := answering(t, map[string]string{"/api/v1/query_range": c.answer})
+		rule := metrics.ServerRule{AlertRule: metrics.AlertRule{Alert: "A", Expr: "x", Interval: time.Second}}
+		recorded := &metrics.Replayed{Rules: []metrics.ReplayedRule{{Rule: rule.AlertRule, Phases: make([]metrics.RulePhase, 1)}}}
+		s.Replay(t.Context(), recorded, []metrics.ServerRule{rule}, began, began.Add(time.Minute))
+		if r := recorded.Rules[0]; len(r.Phases) != 1 || !strings.Contains(r.Unswept, c.want) {
+			t.Errorf("%s: %+v", name, r)
+		}
+	}
+}
+
+// Of rules in files, too, it is known how rarely something is evaluated that they need.
+func TestWhatRulesNeed(t *testing.T) {
+	rules, err := metrics.AlertRules([]metrics.RuleFile{{Name: "alerts.yml", Text: []byte(`groups:
+- name: rare
+  interval: 5m
+  rules:
+  - record: rare
+    expr: up
+- name: often
+  interval: 15s
+  rules:
+  - record: often
+    expr: rare * 2
+  - record: own
+    expr: up
+  - alert: Far
+    expr: often > 0
+  - alert: Near
+    expr: own > 0
+  - alert: Alone
+    expr: up == 0
+`)}}, 0)
+	if err != nil || len(rules) != 3 || rules[0].Needs != 5*time.Minute || rules[0].Rarest() != 5*time.Minute || rules[1].Needs != 15*time.Second || rules[2].Needs != 0 || rules[2].Rarest() != 15*time.Second {
+		t.Errorf("%+v, %v", rules, err)
+	}
+}
