@@ -208,7 +208,7 @@ func (f *facts) blindSentence(id string, b journal.BlindSpot) Sentence {
 		}
 		return say(ids, "The fault {} lasts {}, and there is a sample every {}: nothing of it may be among them.", Name(b.Name), Dur(b.Reads), Dur(b.Interval))
 	case journal.BlindRule:
-		return say(ids, "The rule {} is evaluated every {}, and the faults last {}: it may never see them.", Name(b.Name), Dur(b.Interval), Dur(b.Reads))
+		return say(ids, "The rule {} is evaluated every {}, and the fault that is over soonest lasts {}: it may never see it.", Name(b.Name), Dur(b.Interval), Dur(b.Reads))
 	case journal.BlindUnchecked:
 		return say(ids, "Whether the ranges that {} reads hold enough samples is not known: {}.", Name(b.Name), Quote(b.Detail))
 	case journal.BlindTargets:
