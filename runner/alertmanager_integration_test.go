@@ -74,6 +74,12 @@ func (h *webhook) first(alert string) *webhookCall {
 // A real Alertmanager, behind a prefix and a password, beside a real Prometheus server whose rules a fault on a container makes fire: the
 // record says when the alert was there and for whom, which agrees with the moment in which that one was told; what is silenced or
 // inhibited there reaches nobody; and when it dies nothing is said of what would have reached it.
+//
+// What inhibits has to be there earlier and longer than what is inhibited. An Alertmanager looks at inhibition when it sends, which is at the
+// end of group_wait and then every group_interval, and for each of the API's answers anew; and it takes alerts in one after the other, into
+// what it inhibits by apart from what it sends. If both began or ended in one evaluation, there would be moments in which only the
+// inhibited one fires for it. One who is told in such a moment is told rightly, and answers two seconds apart, which say "inhibited" before and
+// after, do not show it.
 func TestRealAlertmanager(t *testing.T) {
 	s := realStage(t)
 	n := enginetest.TestNetwork(t, s.setup.Engine)
