@@ -77,7 +77,7 @@ func NewAgenda(rec *journal.Record, agreed []followup.FollowUp, minutes int) (*A
 			{Text: "Say what this is for: to learn how the system and its people cope. Everybody did what made sense to them with what they saw."},
 			{Text: "Say how it goes: one timeline, every role speaks for itself, accounts that differ stand side by side."}}},
 		{10, "The five lines, and what was expected", append(f.agendaFiveLines(), f.agendaPredictions()...)},
-		{45, "Walk along the timeline", f.agendaWalk()},
+		{45, "Walk along the timeline", f.agendaWalk(minutes)},
 		{15, "Quiet voices, and what was not on any screen", f.agendaQuiet()},
 		{20, "Follow-ups and next experiments", f.agendaFollowUps()},
 		{5, "Close", []AgendaLine{{Text: "Each role says one thing that it learned; write it into the debrief record."}, {Text: "Agree on the day to come back, and who brings the draft into review."}}},

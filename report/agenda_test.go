@@ -57,16 +57,30 @@ func TestAgendaGolden(t *testing.T) {
 func TestWalkOfLongTimeline(t *testing.T) {
 	s := &story{alertMissingRun()}
 	s.add(45.6, &journal.AlertChanged{Alert: "Watchdog", From: journal.AlertPending, To: journal.AlertFiring, At: at(45.6)})
-	quiet, _ := gather(s.rec).walked()
+	quiet, _ := gather(s.rec).walked(mostWalked)
 	for i := range 60 {
 		s.say(5+float64(i), "dev", note(journal.NoteObservation, fmt.Sprintf("message %d", i), 5+float64(i)))
 	}
 	s.say(80, "sre", note(journal.NoteAction, "restarted the api", 80))
 	s.say(81, "sre", note(journal.NoteSurprise, "it came back by itself", 81))
 	f := gather(s.rec)
-	walked, left := f.walked()
+	walked, left := f.walked(mostWalked)
 	if len(walked) != mostWalked || len(walked)+len(left) != len(quiet)+62 {
 		t.Errorf("%d are walked and %d left, of %d", len(walked), len(left), len(quiet)+62)
+	}
+	must, _ := f.walked(0)
+	short, err := NewAgenda(s.rec, nil, ShortestDebrief)
+	if err != nil {
+		t.Fatal(err)
+	}
+	stops := 0
+	for _, l := range short.Boxes[2].Lines {
+		if l.At != "" && !l.Ask {
+			stops++
+		}
+	}
+	if want := max(len(must), ShortestDebrief/2); stops != want || want >= mostWalked {
+		t.Errorf("a debrief of %d minutes stops %d times, want %d", ShortestDebrief, stops, want)
 	}
 	a, err := NewAgenda(s.rec, nil, 60)
 	if err != nil {

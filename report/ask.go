@@ -452,7 +452,11 @@ func (f *facts) askAllHeld() []Question {
 	c := f.count(journal.Held)
 	if h := f.worst(); h != nil {
 		m := h.judged.p.Margin
-		return []Question{{Text: say(cite(append(c.Of, f.query(h.QueryID))...), "{} of {} {} held; the nearest to its bound was {} at {}, in {}. Nothing surprised the instruments. What surprised you? What did you quietly make up for?",
+		template := "{} of {} {} held; the nearest to its bound was {} at {}, in {}. "
+		if m.Distance < 0 { // for a time that is tolerated, or before it has to hold
+			template = "{} of {} {} held; the furthest beyond its bound was {} at {}, in {}, which the scenario allows. "
+		}
+		return []Question{{Text: say(cite(append(c.Of, f.query(h.QueryID))...), template+"Nothing surprised the instruments. What surprised you? What did you quietly make up for?",
 			c, c, plural(c.N, "hypothesis", "hypotheses"), against(&m.Point), At(m.Point.At), Name(h.Name))}}
 	}
 	return []Question{{Text: say(c.Of, "{} of {} {} held. Nothing surprised the instruments. What surprised you? What did you quietly make up for?", c, c, plural(c.N, "hypothesis", "hypotheses"))}}

@@ -144,7 +144,9 @@ func newFollowUp(dir, path string, f followup.FollowUp, people []string) FollowU
 	for _, p := range followup.Check(f, people) {
 		out.Problems = append(out.Problems, FollowUpProblem{p.Cell.Line, p.Cell.Column, p.Fault, p.What})
 	}
-	slices.SortStableFunc(out.Problems, func(a, b FollowUpProblem) int { return cmp.Or(cmp.Compare(a.Line, b.Line), cmp.Compare(a.Column, b.Column)) })
+	slices.SortStableFunc(out.Problems, func(a, b FollowUpProblem) int {
+		return cmp.Or(cmp.Compare(a.Line, b.Line), cmp.Compare(a.Column, b.Column))
+	})
 	return out
 }
 

@@ -475,3 +475,17 @@ func TestNothingIsLeftUnaskedWhereThereIsRoom(t *testing.T) {
 		t.Error("no story has more than a few questions of one kind")
 	}
 }
+
+// A claim that held although its bound was passed, for no longer than is tolerated, was not near to its bound but beyond it.
+func TestAllHeldBeyondABound(t *testing.T) {
+	rec := heldRun(0.1)
+	for _, e := range rec.Events {
+		if p, ok := e.Payload.(*journal.HypothesisJudged); ok && p.Margin != nil {
+			p.Margin.Distance, p.Margin.Share = -p.Margin.Distance-1, nil
+		}
+	}
+	asked := gather(rec).askAllHeld()
+	if len(asked) != 1 || !strings.Contains(asked[0].Text.Template, "the furthest beyond its bound was {} at {}, in {}, which the scenario allows. Nothing surprised") {
+		t.Errorf("asked %+v", asked)
+	}
+}

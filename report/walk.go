@@ -7,18 +7,19 @@ import (
 	"gameday/runner/journal"
 )
 
-// mostWalked are the moments of the timeline at which the walk stops, besides its questions; more only where each has to be stopped at.
+// mostWalked are the moments of the timeline at which the walk of a long debrief stops, besides its questions: in a short one there is time for one in two
+// minutes of the whole. There are more only where each has to be stopped at.
 const mostWalked = 25
 
 // agendaWalk is the timeline with each question at its moment; what is asked of the run as a whole comes after it. Of long timelines it says how
 // much more of them is in the draft.
-func (f *facts) agendaWalk() []AgendaLine {
+func (f *facts) agendaWalk(minutes int) []AgendaLine {
 	type stop struct {
 		at   time.Time
 		line AgendaLine
 	}
 	var stops []stop
-	walked, left := f.walked()
+	walked, left := f.walked(min(mostWalked, minutes/2))
 	for _, m := range walked {
 		text := m.text
 		if n := f.noteOf(m.id); n != nil && late(*n) {
@@ -52,7 +53,7 @@ func (f *facts) agendaWalk() []AgendaLine {
 
 // walked are the moments at which the walk stops, and those that are left to the draft, both in order of time. Where there is no room for all,
 // plain notes and other changes are thinned over the whole of the time, never what the run was about.
-func (f *facts) walked() (walked, left []moment) {
+func (f *facts) walked(most int) (walked, left []moment) {
 	events := map[string]journal.Payload{}
 	for _, e := range f.index.Events {
 		events[e.ID] = e.Event.Payload
@@ -74,7 +75,7 @@ func (f *facts) walked() (walked, left []moment) {
 			changed = append(changed, m)
 		}
 	}
-	room := max(0, mostWalked-len(walked))
+	room := max(0, most-len(walked))
 	changes := min(len(changed), max(room/2, room-len(said)))
 	for _, part := range []struct {
 		of   []moment

@@ -19,7 +19,7 @@ func (a app) debriefCommand() *cobra.Command {
 		Long: `Print the facilitator's agenda for the debrief of a run, from its record alone: who to invite by role, time boxes that add up to --minutes, the
 walk along the timeline with each question at its moment, whose voice is missing from the record, what to do when blame comes up, and
 when to come back, by the date of the run and the due dates in the draft's table of follow-ups. The walk stops at every fault, refutation,
-alert, surprise and action; where the timeline is long it says how many plain notes and changes of state are left to the draft.
+alert, surprise and action; where the timeline is long or the time short, it says how many plain notes and changes of state are left to the draft.
 
 RUN is a run directory, an id below --runs or a part of one, or "latest", which is the default.
 
