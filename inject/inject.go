@@ -198,6 +198,8 @@ type State struct {
 	// Kernel is what a helper listed of the container's kernel state: the nftables and qdiscs of its namespace, or the limits
 	// of its control group. Only kinds that change those look.
 	Kernel []string `json:"kernel,omitempty"`
+	// Space is what nftables and qdiscs are in its network namespace, for the other kinds; nil: it was not looked at.
+	Space []string `json:"space,omitzero"`
 }
 
 // Net is a container's place in one network.

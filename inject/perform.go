@@ -29,6 +29,7 @@ func Perform(ctx context.Context, t Tools, u Undo) (Proof, error) {
 			var p Proof
 			p, err = gone(ctx, t, k, u)
 			if err == nil {
+				p.Differences = append(p.Differences, spaceDifferences(ctx, t, u)...)
 				return p, nil
 			}
 		}

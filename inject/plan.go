@@ -31,6 +31,7 @@ func Prepare(ctx context.Context, t Tools, f Fault, id string, h Host) (Step, er
 			return Step{}, fmt.Errorf("fault %q on %s: %w", f.Name, c.Name, err)
 		}
 	}
+	s.Undo.Before.Space = surveySpace(ctx, t, s)
 	return s, nil
 }
 

@@ -18,12 +18,15 @@ import (
 // allowSpaces lets a helper on the host enter the network namespaces of other containers, and list and remove rules and queues there.
 func allowSpaces(s *engine.Spec) { s.CapAdd = append(s.CapAdd, "SYS_ADMIN", "NET_ADMIN") }
 
+// everywhere is what the helper that reaches all is beside.
+var everywhere = engine.Container{Name: "the containers"}
+
 // askReach has a request about a container answered by the helper that reaches all, which is started if there is none. The pid 0
 // stands for a container that does not run.
 func askReach(ctx context.Context, t Tools, run string, c engine.Container, pid int, q sidecar.Request) (sidecar.Reply, error) {
 	q.Container, q.PID, q.Usual = c.ID, pid, usualOf(c)
 	for again := true; ; again = false {
-		d, err := t.Sidecars.get(ctx, run, engine.Container{Name: "the containers"}, reachSidecar)
+		d, err := t.Sidecars.get(ctx, run, everywhere, reachSidecar)
 		if err != nil {
 			return sidecar.Reply{}, err
 		}

@@ -81,7 +81,7 @@ func (l *life) refit(ctx context.Context) error {
 		return err
 	}
 	before := l.step.Undo.Before
-	before.StartedAt, before.Kernel = step.Undo.Before.StartedAt, step.Undo.Before.Kernel
+	before.StartedAt, before.Kernel, before.Space = step.Undo.Before.StartedAt, step.Undo.Before.Kernel, step.Undo.Before.Space
 	step.Undo.Before = before
 	l.step = step
 	return nil

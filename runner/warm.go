@@ -20,6 +20,10 @@ func (r *Run) warmUp(ctx context.Context, wg *sync.WaitGroup) {
 		defer cancel()
 		var g errgroup.Group
 		g.SetLimit(warmers)
+		g.Go(func() error {
+			_ = inject.WarmReach(ctx, r.setup.Tools, r.id)
+			return nil
+		})
 		for _, f := range r.plan.Faults {
 			k, _ := inject.Lookup(f.Fault.Kind)
 			w, ok := k.(inject.Warmer)

@@ -22,6 +22,7 @@ const (
 	OpHeal   = "heal"   // takes a fault back by what was surveyed, whoever put it in force
 	// Those about the network namespace of any container are for the helper that reaches all.
 	OpClean = "clean" // removes what an agent that died has left, then lists what of nftables and qdiscs is there
+	OpList  = "list"  // lists what of nftables and qdiscs is there
 	OpFree  = "free"  // says what is in the way of queues on the devices
 )
 

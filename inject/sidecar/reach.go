@@ -35,7 +35,7 @@ func (reach) answer(q Request) Reply {
 	}
 	h.usual = q.Usual
 	switch q.Op {
-	case OpClean, OpFree:
+	case OpClean, OpList, OpFree:
 		r := Reply{Seq: q.Seq}
 		err := h.inNetwork(func() (err error) {
 			r.Lines, r.InTheWay, err = spaceOnce(q.Op)
@@ -78,15 +78,17 @@ func (h *host) inNetwork(do func() error) error {
 	return <-done
 }
 
-// spaceOnce looks into the network namespace that it is in: with OpFree what is in the way of queues, with OpClean what is there
-// after what an agent that died has left was removed.
+// spaceOnce looks into the network namespace that it is in: with OpFree what is in the way of queues, otherwise what is there, and
+// with OpClean after what an agent that died has left was removed.
 func spaceOnce(op string) (lines []string, inTheWay string, err error) {
-	if op == OpFree {
+	switch op {
+	case OpFree:
 		inTheWay, err = netfault.Occupied()
 		return nil, inTheWay, err
-	}
-	if _, err := netfault.Clean(); err != nil {
-		return nil, "", err
+	case OpClean:
+		if _, err := netfault.Clean(); err != nil {
+			return nil, "", err
+		}
 	}
 	lines, err = netfault.Dump()
 	return lines, "", err
