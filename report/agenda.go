@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"path/filepath"
 	"slices"
 	"strings"
 	"time"
@@ -284,7 +285,9 @@ func (f *facts) comeBack(agreed []followup.FollowUp) []AgendaLine {
 		if !x.Open() {
 			continue
 		}
-		if t, ok := x.DueDate(); ok {
+		if t, ok := x.DueDate(); ok && day(t) < day(run) {
+			out = append(out, AgendaLine{At: day(run), Text: "Due on " + day(t) + ", which is over: " + visible(x.Action.Text) + ". Agree on another day, or decide anew."})
+		} else if ok {
 			due[day(t)] = append(due[day(t)], visible(x.Action.Text))
 			if t.After(last) {
 				last = t
@@ -349,6 +352,29 @@ func (a *Agenda) Write(w io.Writer) error {
 	}
 	_, err := io.WriteString(w, b.String())
 	return err
+}
+
+// Unproven reads the follow-ups from the draft in a run directory, without those that a later run beside it has proven.
+func Unproven(dir string) ([]followup.FollowUp, error) {
+	dir, err := filepath.Abs(dir)
+	if err != nil {
+		return nil, err
+	}
+	path := filepath.Join(dir, "report.md")
+	all, err := Agreed(path)
+	if err != nil || len(all) == 0 {
+		return nil, err
+	}
+	dirs, err := journal.Runs(filepath.Dir(dir))
+	if err != nil {
+		return nil, err
+	}
+	proofs := proofRuns{dirs: dirs}
+	return slices.DeleteFunc(all, func(f followup.FollowUp) bool {
+		x := newFollowUp(dir, path, f, nil)
+		x.prove(&proofs)
+		return x.State == FollowUpProven
+	}), nil
 }
 
 // Agreed reads the follow-ups from the draft in a run directory; none where there is no draft.

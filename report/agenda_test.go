@@ -18,7 +18,8 @@ import (
 
 func TestAgendaGolden(t *testing.T) {
 	agreed := map[string][]followup.FollowUp{"changed": followup.Parse([]byte(agreed("| Raise it | Storefront | 2026-12-04 | it shows | | do | store_freezes |",
-		"| Cut it | Data | 2026-12-04 | it is gone | | later | |", "| Keep it | | | | | not doing: fine | |")))}
+		"| Cut it | Data | 2026-12-04 | it is gone | | later | |", "| Keep it | | | | | not doing: fine | |",
+		"| Move it | Data | 2026-11-01 | it is there | | do | |")))}
 	for _, name := range []string{"held", "refuted", "gate", "killed", "crowded", "alert_missing", "changed", "noted", "hostile"} {
 		a, err := NewAgenda(stories()[name], agreed[name], 60)
 		if err != nil {

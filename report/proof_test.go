@@ -57,9 +57,17 @@ func TestProofBeforeAgreement(t *testing.T) {
 			t.Errorf("%+v, %v; want %s by %s", all, err, state, by)
 		}
 	}
+	left := func(want int) {
+		t.Helper()
+		if all, err := Unproven(filepath.Join(root, "2026-11-01T00-00-00Z-s-0001")); err != nil || len(all) != want {
+			t.Errorf("%+v, %v; want %d to come back to", all, err, want)
+		}
+	}
 	is(FollowUpOpen, before)
+	left(1)
 	keepRun(t, root, after, held, nil)
 	is(FollowUpProven, after)
+	left(0)
 	keepRun(t, root, "2026-11-04T00-00-00Z-s-0001", held, nil) // to which nothing is open
 	is(FollowUpProven, "2026-11-04T00-00-00Z-s-0001")
 }

@@ -1,8 +1,6 @@
 package main
 
 import (
-	"path/filepath"
-
 	"github.com/spf13/cobra"
 
 	"gameday/report"
@@ -35,7 +33,7 @@ The exit code is 0, or 1 for an error.`,
 			if err != nil {
 				return err
 			}
-			agreed, err := report.Agreed(filepath.Join(dir, "report.md"))
+			agreed, err := report.Unproven(dir)
 			if err != nil {
 				return err
 			}
