@@ -186,6 +186,12 @@ func MakePlan(ctx context.Context, s Setup, ws *scenarios.Workspace, sc *scenari
 			"it is in force on %s at the same time as fault.%s, and the two would fight over %s; use `after = fault.%s`, or another target",
 			x.container, x.a.Fault.Name, x.over, x.a.Fault.Name)
 	}
+	for _, f := range p.Faults {
+		if a, b, over := f.shared(); over != "" {
+			refuse(f.Fault.Range, fmt.Sprintf("fault %q %q", f.Fault.Kind, f.Fault.Name),
+				"%s and %s share %s, and both would take it at the same time; use `pick = \"one\"` in the target, or another target", a.Name, b.Name, over)
+		}
+	}
 	p.checkBlastRadius(refuse, failed)
 	p.planQueries(refuse, warn)
 	p.planAlerts(refuse, warn)

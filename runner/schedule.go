@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"gameday/inject"
+	"gameday/inject/engine"
 	"gameday/scenarios"
 )
 
@@ -60,6 +61,18 @@ func span(faults []PlannedFault) (first, last time.Duration) {
 		last = max(last, f.End())
 	}
 	return first, last
+}
+
+// shared returns two containers of one fault that would fight over something that both have, and says over what; "" if there are none.
+func (f PlannedFault) shared() (a, b engine.Container, over string) {
+	for i, x := range f.Steps {
+		for _, y := range f.Steps[i+1:] {
+			if over := inject.Conflict(x, y); over != "" {
+				return x.Container, y.Container, over
+			}
+		}
+	}
+	return a, b, ""
 }
 
 // conflicts returns the pairs of faults that would fight over something while both are in force, on one container, or on two that have

@@ -86,3 +86,25 @@ func TestConflicts(t *testing.T) {
 		})
 	}
 }
+
+// The containers of one fault each have what is theirs, but for what lies outside them.
+func TestSharedWithinAFault(t *testing.T) {
+	step := func(id string, claims ...inject.Claim) inject.Step {
+		return inject.Step{Container: engine.Container{ID: id, Name: "shop-" + id}, Claims: claims}
+	}
+	own := inject.Claim{Thing: "its main process"}
+	volume := inject.Claim{Thing: "the space in the volume data", On: "data"}
+	for _, tt := range []struct {
+		steps []inject.Step
+		want  string
+	}{
+		{[]inject.Step{step("1", own), step("2", own)}, ""},
+		{[]inject.Step{step("1", volume)}, ""},
+		{[]inject.Step{step("1", own), step("2", own, volume), step("3", volume)}, "the space in the volume data"},
+	} {
+		a, b, over := PlannedFault{Steps: tt.steps}.shared()
+		if over != tt.want || over != "" && (a.Name != "shop-2" || b.Name != "shop-3") {
+			t.Errorf("%s and %s share %q, want %q", a.Name, b.Name, over, tt.want)
+		}
+	}
+}
