@@ -333,6 +333,10 @@ type heldAgainst struct {
 // compare looks near each change of the alert on the server for the same change in a phase; and where all phases say the same for
 // long enough, the server has to say so too. It returns how often the alert fired on the server, and what is wrong.
 func (h heldAgainst) compare() (fires int, wrong string) {
+	// What lasts hardly longer than it takes to be seen, or fires for hardly longer, hangs on the times of the scrapes.
+	short := func(s metrics.Spell, shown time.Time) bool {
+		return !s.Resolved.IsZero() && s.Resolved.Sub(shown) <= besideEvaluation+2*besideScrape
+	}
 	for _, s := range h.server {
 		for what, at := range changesOf(s) {
 			if at.Before(h.from) || at.After(h.to) {
@@ -343,9 +347,7 @@ func (h heldAgainst) compare() (fires int, wrong string) {
 				fires++
 				shown = s.Firing
 			}
-			// What lasts hardly longer than it takes to be seen, or fires for hardly longer, hangs on the times of the scrapes.
-			short := !s.Resolved.IsZero() && s.Resolved.Sub(shown) <= besideEvaluation+2*besideScrape
-			if short && (h.elsewhere || what == metrics.AlertFiring) {
+			if short(s, shown) && (h.elsewhere || what == metrics.AlertFiring) {
 				continue
 			}
 			near := slices.ContainsFunc(h.phases, func(p []metrics.Spell) bool {
@@ -359,9 +361,13 @@ func (h heldAgainst) compare() (fires int, wrong string) {
 			}
 		}
 	}
+	server := h.server
+	if h.elsewhere { // a scrape that failed there, and not here
+		server = slices.DeleteFunc(slices.Clone(server), func(s metrics.Spell) bool { return short(s, s.Pending) })
+	}
 	for at := h.from.Add(h.slack); at.Before(h.to); at = at.Add(besideEvaluation / 5) {
 		state, sure := h.agreed(at)
-		if is := stateAt(h.server, at); sure && is != state {
+		if is := stateAt(server, at); sure && is != state {
 			return fires, fmt.Sprintf("is %s on the server %s after the beginning, and %s in all phases for %s around it", is, at.Sub(h.from), state, h.slack)
 		}
 	}
@@ -542,6 +548,8 @@ func TestHeldAgainst(t *testing.T) {
 		{"never in any phase", []metrics.Spell{spell(10.3, 12.3, 20.3)}, []float64{0, 0, 0}, false, false},
 		{"never in any phase, and for hardly a moment", []metrics.Spell{spell(10.3, 0, 11.3)}, []float64{0, 0, 0}, false, false},
 		{"nor are other scrapes asked for that", []metrics.Spell{spell(10.3, 0, 11.3)}, []float64{0, 9.8, 0}, true, true},
+		{"a scrape that failed on the server alone", []metrics.Spell{spell(10.3, 0, 11.3)}, []float64{0, 0, 0}, true, true},
+		{"several that failed on the server alone", []metrics.Spell{spell(10.3, 0, 14.3)}, []float64{0, 0, 0}, true, false},
 		{"never at all", nil, []float64{0, 0, 0}, false, true},
 		{"twice instead of once", []metrics.Spell{spell(10.3, 12.3, 20.3), spell(25, 27, 35)}, []float64{10, 10.5, 9.8}, false, false},
 	}
