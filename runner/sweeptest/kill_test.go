@@ -91,9 +91,33 @@ func (v *trial) attempt() (o outcome, done bool) {
 	}
 	v.kill()
 	o = v.watch()
+	if name := v.lost(); name != "" {
+		v.Logf("the engine has lost %s, and the record says that it is left", name)
+		return o, true
+	}
 	v.compare()
 	v.record(&o)
 	return o, true
+}
+
+// lost is the name of a target that the engine itself has lost, if the record says that something is left; "" otherwise. A daemon that
+// ends while it restarts a container may find it exited, and its process running: it starts that container for nobody then.
+func (v *trial) lost() string {
+	dir := v.runDir()
+	if v.daemon == nil || !v.k.restartsDaemon() || dir == "" || !v.came("undo.failed") {
+		return ""
+	}
+	rec, err := journal.Read(dir)
+	if err != nil || rec.Ended() == nil || rec.Ended().Outcome != journal.OutcomeResidue {
+		return ""
+	}
+	said, _ := os.ReadFile(filepath.Join(v.daemon.Dir, "dockerd.log"))
+	for _, x := range v.targets {
+		if bytes.Contains(said, []byte("cannot delete running task "+x.id)) {
+			return x.name
+		}
+	}
+	return ""
 }
 
 // begin makes targets and starts a run.
@@ -353,6 +377,9 @@ func (v *trial) watch() (o outcome) {
 		}
 		// A call that was under way when the runner was killed may still make something.
 		if !idle.IsZero() && time.Since(idle) > settles {
+			break
+		}
+		if v.lost() != "" {
 			break
 		}
 		if time.Now().After(end) {
