@@ -24,7 +24,7 @@ func (f *facts) responseAndRecovery() Section {
 	}
 	t := Table{Columns: []string{"Hypothesis", "After the fault's effect", "Before the last undo", "After the last undo"}}
 	for _, h := range f.hypotheses {
-		t.Rows = append(t.Rows, row(append([]string{h.declared, f.firstEffect()}, h.rests...), words("{}", Name(h.Name)), h.stopped(), h.recovered(), h.again()))
+		t.Rows = append(t.Rows, row(append([]string{h.declared, f.firstEffect()}, h.rests...), words("{}", Name(h.Name)), h.stopped(), h.recovered(), h.again(!f.lastUndo().IsZero())))
 	}
 	s.Items = append(s.Items, t)
 	return s
@@ -98,11 +98,13 @@ func (h *hypothesis) recovered() Phrase {
 	return words("a recovery without the undo was not shown")
 }
 
-// again is when it held for good after the undo.
-func (h *hypothesis) again() Phrase {
+// again is when it held for good after the undo, if one was seen.
+func (h *hypothesis) again(undone bool) Phrase {
 	switch {
 	case h.judged == nil:
 		return words("not judged")
+	case !undone:
+		return words("no undo was seen")
 	case h.judged.p.HeldAgain == nil:
 		return h.notAgain()
 	case h.judged.p.HeldAgain.AtMost == 0:
