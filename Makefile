@@ -23,7 +23,7 @@ tools:
 # rehearsed miss samples.
 TESTFLAGS ?=
 test: tools
-	CGO_ENABLED=0 $(GO) test -p 2 -parallel 4 -timeout 30m $(TESTFLAGS) ./...
+	CGO_ENABLED=0 $(GO) test -p 2 -parallel 3 -timeout 30m $(TESTFLAGS) ./...
 
 # The network faults on a kernel that has netem, and the limits on one with control groups of version 2, in an emulated machine: minutes, and
 # apart from CI's quick path.
