@@ -278,9 +278,9 @@ type driven struct {
 	stream    engine.Stream
 	ahead     time.Duration // by which the sidecar's clock is ahead of this one; zero on the same machine
 
-	write   sync.Mutex
 	mu      sync.Mutex
 	seq     int
+	sent    chan struct{} // closed when the request before has been written; nil before the first
 	waiting map[int]chan sidecar.Reply
 	broken  chan struct{} // closed when the stream has ended
 	why     string        // what was seen of that
@@ -344,6 +344,8 @@ func (d *driven) call(ctx context.Context, q sidecar.Request) (sidecar.Reply, er
 	d.seq++
 	q.Seq = d.seq
 	d.waiting[q.Seq] = ch
+	before, sent := d.sent, make(chan struct{})
+	d.sent = sent
 	d.mu.Unlock()
 	defer func() {
 		d.mu.Lock()
@@ -352,14 +354,17 @@ func (d *driven) call(ctx context.Context, q sidecar.Request) (sidecar.Reply, er
 	}()
 	line, err := json.Marshal(q)
 	if err != nil {
+		close(sent)
 		return sidecar.Reply{}, err
 	}
-	// A stream that takes nothing more must not keep anybody waiting for longer than ctx. What is sent late does no harm: a fault that
-	// was taken back is not put in force any more.
+	// A stream that takes nothing more must not keep anybody waiting for longer than ctx. Requests go out in the order of the calls, also
+	// those that nobody waits for any more: an undo finds what was to be prepared before it, and what is sent late does no harm.
 	unsent := make(chan struct{})
 	go func() {
-		d.write.Lock()
-		defer d.write.Unlock()
+		defer close(sent)
+		if before != nil {
+			<-before
+		}
 		if _, err := d.stream.Write(append(line, '\n')); err != nil {
 			close(unsent)
 		}

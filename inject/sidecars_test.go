@@ -153,3 +153,26 @@ func TestInjectionIsCutOff(t *testing.T) {
 		}
 	}
 }
+
+// Requests arrive in the order of the calls, although nobody waits for them: else a fault is prepared after its undo.
+func TestRequestsKeepTheirOrder(t *testing.T) {
+	outR, outW := io.Pipe()
+	inR, inW := io.Pipe()
+	defer outW.Close()
+	d := &driven{name: "helper", target: "target", stream: played{outR, inW}, waiting: map[int]chan sidecar.Reply{}, broken: make(chan struct{})}
+	over, cancel := context.WithCancel(t.Context())
+	cancel()
+	const calls = 200
+	for range calls {
+		if _, err := d.call(over, sidecar.Request{Op: sidecar.OpPing}); !errors.Is(err, context.Canceled) {
+			t.Fatalf("a call that is cut off returned %v", err)
+		}
+	}
+	dec := json.NewDecoder(inR)
+	for want := 1; want <= calls; want++ {
+		var q sidecar.Request
+		if err := dec.Decode(&q); err != nil || q.Seq != want {
+			t.Fatalf("request %d came instead of %d, %v", q.Seq, want, err)
+		}
+	}
+}
