@@ -101,7 +101,7 @@ func (v *trial) attempt() (o outcome, done bool) {
 }
 
 // lost is the name of a target that the engine itself has lost, if the record says that something is left; "" otherwise. A daemon that
-// ends while it restarts a container may find it exited, and its process running: it starts that container for nobody then.
+// ends while a container is started may take it for exited, and containerd has its task: it starts that container for nobody then.
 func (v *trial) lost() string {
 	dir := v.runDir()
 	if v.daemon == nil || !v.k.restartsDaemon() || dir == "" || !v.came("undo.failed") {
@@ -113,8 +113,10 @@ func (v *trial) lost() string {
 	}
 	said, _ := os.ReadFile(filepath.Join(v.daemon.Dir, "dockerd.log"))
 	for _, x := range v.targets {
-		if bytes.Contains(said, []byte("cannot delete running task "+x.id)) {
-			return x.name
+		for _, what := range []string{"cannot delete running task " + x.id, "task " + x.id + ": already exists"} {
+			if bytes.Contains(said, []byte(what)) {
+				return x.name
+			}
 		}
 	}
 	return ""
