@@ -15,6 +15,12 @@ import (
 // packets: nothing of it should have changed them, and somebody should be told if something has. Faults on packets compare by
 // themselves.
 
+// ComparesSpace says whether that is done around a fault: not on the host's network, which others change all the time.
+func ComparesSpace(s Step) bool {
+	k, ok := Lookup(s.Fault.Kind)
+	return ok && k.Doc().Family != Network && s.Container.NetworkMode != "host"
+}
+
 // WarmReach starts the helper of a run that reaches all containers, so that no fault is late for its sake.
 func WarmReach(ctx context.Context, t Tools, run string) error {
 	_, err := t.Sidecars.get(ctx, run, everywhere, reachSidecar)
@@ -22,10 +28,10 @@ func WarmReach(ctx context.Context, t Tools, run string) error {
 }
 
 // surveySpace lists what is in the namespace. It asks only a helper that is there already, and returns nil where there is none,
-// where the namespace is the host's, which others change all the time, or where another fault of gameday's is in it.
+// where nothing is compared, or where another fault of gameday's is in it.
 func surveySpace(ctx context.Context, t Tools, s Step) []string {
 	c := s.Container
-	if k, ok := Lookup(s.Fault.Kind); !ok || k.Doc().Family == Network || c.NetworkMode == "host" || t.Sidecars.peek(ctx, s.Fault.Run, "", reachSidecar) == nil {
+	if !ComparesSpace(s) || t.Sidecars.peek(ctx, s.Fault.Run, "", reachSidecar) == nil {
 		return nil
 	}
 	ctx, cancel := context.WithTimeout(ctx, lookLimit)

@@ -2,6 +2,7 @@ package runner
 
 import (
 	"context"
+	"slices"
 	"sync"
 
 	"golang.org/x/sync/errgroup"
@@ -20,10 +21,12 @@ func (r *Run) warmUp(ctx context.Context, wg *sync.WaitGroup) {
 		defer cancel()
 		var g errgroup.Group
 		g.SetLimit(warmers)
-		g.Go(func() error {
-			_ = inject.WarmReach(ctx, r.setup.Tools, r.id)
-			return nil
-		})
+		if slices.ContainsFunc(r.plan.Faults, func(f PlannedFault) bool { return slices.ContainsFunc(f.Steps, inject.ComparesSpace) }) {
+			g.Go(func() error {
+				_ = inject.WarmReach(ctx, r.setup.Tools, r.id)
+				return nil
+			})
+		}
 		for _, f := range r.plan.Faults {
 			k, _ := inject.Lookup(f.Fault.Kind)
 			w, ok := k.(inject.Warmer)
