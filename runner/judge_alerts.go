@@ -416,6 +416,10 @@ func (s alertSeen) lostUntil(h alertHistory, deadline time.Time) string {
 	for _, l := range s.lost {
 		switch {
 		case !l.From.Before(deadline) || !l.To.After(h.effect()):
+		case l.NaN && l.Forever:
+			return fmt.Sprintf("%s was not a number after %s", l.Of, l.From.Format(clock))
+		case l.NaN:
+			return fmt.Sprintf("%s was not a number between %s and %s", l.Of, l.From.Format(clock), l.To.Format(clock))
 		case l.Fewer:
 			return fmt.Sprintf("fewer series matched %s after %s than before", l.Of, l.From.Format(clock))
 		case l.Forever:

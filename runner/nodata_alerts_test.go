@@ -25,6 +25,12 @@ var noDataAlerts = []struct {
 	{"SumOfMany", "sum(several) > 10", journal.Inconclusive, `no series matched several{instance=`},
 	{"OtherOfMany", `several{n="1"} > 10`, journal.Held, ""},
 	{"RateOfWhatGoes", "rate(mortal[1s]) > 10", journal.Inconclusive, "no series matched mortal any more after"},
+	{"NotANumber", "part / whole > 10", journal.Inconclusive, `part / whole of {instance="`},
+	{"NotANumberForOne", "sum by (n) (parts) / sum by (n) (wholes) > 10", journal.Inconclusive, `sum by (n) (parts) / sum by (n) (wholes) of {n="2"} was not a number after`},
+	{"NeverANumber", "zero / zero > 10", journal.Inconclusive, `zero / zero of {instance="`},
+	{"ReadsWhatIsNotANumber", "numbers:share > 10", journal.Inconclusive, "numbers:share was not a number after"},
+	{"OneIsIdle", "idle / on (n) idles > 10", journal.Held, ""},
+	{"TimesOfItsOwn", "timed > 10", journal.Inconclusive, `no series matched timed{instance=`},
 	{"Fails", "steady * on () many > 10", journal.Inconclusive, "many-to-"},
 	{"ReadsWhatFails", "numbers:failing > 10", journal.Inconclusive, "the recording rule numbers:failing: "},
 }
@@ -33,7 +39,7 @@ var noDataAlerts = []struct {
 func TestNoDataIsNoQuietAlert(t *testing.T) {
 	t.Parallel()
 	rules := filepath.Join(t.TempDir(), "alerts.yml")
-	text := "groups:\n- name: numbers\n  interval: 200ms\n  rules:\n  - record: numbers:failing\n    expr: steady * on () many\n"
+	text := "groups:\n- name: numbers\n  interval: 200ms\n  rules:\n  - record: numbers:failing\n    expr: steady * on () many\n  - record: numbers:share\n    expr: sum(part) / sum(whole)\n"
 	claims := ""
 	for _, a := range noDataAlerts {
 		text += fmt.Sprintf("  - alert: %s\n    expr: %s\n  - alert: %sToo\n    expr: %s\n", a.name, a.expr, a.name, a.expr)
@@ -48,7 +54,8 @@ func TestNoDataIsNoQuietAlert(t *testing.T) {
 			c := s.container()
 			mortal := serveNumbers(t)
 			mortal.set("mortal", "1")
-			for name, v := range map[string]string{`many{n="1"}`: "1", `many{n="2"}`: "1", "vanishing": "1", `several{n="1"}`: "1", `several{n="2"}`: "1"} {
+			for name, v := range map[string]string{`many{n="1"}`: "1", `many{n="2"}`: "1", "vanishing": "1", `several{n="1"}`: "1", `several{n="2"}`: "1", "part": "0", "whole": "5", `parts{n="1"}`: "0", `parts{n="2"}`: "0", `wholes{n="1"}`: "5", `wholes{n="2"}`: "5",
+				"zero": "0", `idle{n="1"}`: "0", `idle{n="2"}`: "0", `idles{n="1"}`: "5", `idles{n="2"}`: "0", `timed{n="1"}`: "1 now", `timed{n="2"}`: "1 now"} {
 				s.numbers.set(name, v)
 			}
 			jobs := map[string]string{"numbers": s.numbers.address(), "mortal": mortal.address()}
@@ -69,6 +76,9 @@ func TestNoDataIsNoQuietAlert(t *testing.T) {
 			e := s.rehearse(scenario(claims), on(func(*runner.Run, *journal.FaultVerified) {
 				s.numbers.drop("vanishing")
 				s.numbers.drop(`several{n="2"}`)
+				s.numbers.drop(`timed{n="2"}`)
+				s.numbers.set("whole", "0")
+				s.numbers.set(`wholes{n="2"}`, "0")
 				mortal.fail(true)
 			}))
 			s.ended(e, journal.OutcomeInconclusive, runner.ExitInconclusive)

@@ -37,6 +37,10 @@ var noData = []struct {
 	{"one_of_two_vanished_declared", "query = \"pair\"\nexpect = value < 10\nno_data = \"holds\"\ntolerate = \"1s\"", journal.Held, journal.ReasonHeld},
 	{"one_of_two_targets_went_away", "query = \"last_over_time(shared[1s])\"\nexpect = value < 10", journal.Inconclusive, journal.ReasonNoData},
 	{"one_of_two_with_times_of_its_own", "query = \"timed and time() - timestamp(timed) < 1\"\nexpect = value < 10", journal.Inconclusive, journal.ReasonNoData},
+	{"one_of_two_with_times_of_its_own_unguarded", "query = \"timed\"\nexpect = value < 10", journal.Inconclusive, journal.ReasonNoData},
+	{"times_of_its_own_in_a_sum", "query = \"sum(late_timed) + zero\"\nexpect = value < 10", journal.Inconclusive, journal.ReasonNoData},
+	{"any_with_times_of_its_own", "query = \"late_timed\"\nexpect = value < 10\nmatch = \"any\"", journal.Inconclusive, journal.ReasonNoData},
+	{"control_with_times_of_its_own", "query = \"timed{n=\\\"1\\\"}\"\nexpect = value < 10\ntolerate = \"1s\"", journal.Held, journal.ReasonHeld},
 	{"one_of_two_gone_in_the_recovery", "query = \"late_pair\"\nexpect = value < 10\nphases = [\"recovery\"]", journal.Inconclusive, journal.ReasonNoData},
 	{"target_never_up", "query = \"anything{job=\\\"nobody\\\"}\"\nexpect = value < 10", journal.Inconclusive, journal.ReasonNoData},
 	{"status_of_a_dead_service", "query = \"probe_http_status_code{job=\\\"dying\\\"}\"\nexpect = value < 500", journal.Inconclusive, journal.ReasonNoData},
@@ -61,7 +65,7 @@ func TestNoDataIsNeverAPass(t *testing.T) {
 			defer dying.Close()
 			mortal.set("shared", "1")
 			s.numbers.set("shared", "1")
-			for name, v := range map[string]string{"zero": "0", `timed{n="1"}`: "1 now", `timed{n="2"}`: "1 now", `pair{n="1"}`: "1", `pair{n="2"}`: "1", `late_pair{n="1"}`: "1", `late_pair{n="2"}`: "1", `many{n="1"}`: "1", `many{n="2"}`: "1", `requests_total{code="200"}`: "7", "vanishing": "1", "ends": "1"} {
+			for name, v := range map[string]string{"zero": "0", `timed{n="1"}`: "1 now", `timed{n="2"}`: "1 now", "late_timed": "1 now", `pair{n="1"}`: "1", `pair{n="2"}`: "1", `late_pair{n="1"}`: "1", `late_pair{n="2"}`: "1", `many{n="1"}`: "1", `many{n="2"}`: "1", `requests_total{code="200"}`: "7", "vanishing": "1", "ends": "1"} {
 				s.numbers.set(name, v)
 			}
 			var head string
@@ -94,6 +98,7 @@ func TestNoDataIsNeverAPass(t *testing.T) {
 					s.numbers.drop("vanishing")
 					s.numbers.drop(`pair{n="2"}`)
 					s.numbers.drop(`timed{n="2"}`)
+					s.numbers.drop("late_timed")
 					mortal.fail(true)
 					dying.Close()
 				case *journal.UndoVerified:

@@ -49,6 +49,7 @@ type PlannedQuery struct {
 	Text       string
 	Every      time.Duration
 	Lookback   time.Duration // how far into the past it reads
+	Age        string        // a query for how old its newest samples are; empty: it does not matter
 }
 
 // Name is that of the hypothesis or guardrail.
@@ -321,6 +322,9 @@ func (p *Plan) planQueries(refuse, warn report) {
 			warn(r, block, "cannot tell how far into the past the query reads (%v), so the warm-up is taken as none", err)
 		}
 		q.Lookback = lb
+		if q.Hypothesis != nil && sc.Source.URL != "" { // the embedded engine knows when a series has ended; guardrails guard with what is left
+			q.Age = metrics.Age(q.Text, q.Hypothesis.MatchAny)
+		}
 		p.Queries = append(p.Queries, q)
 		p.shortRanges(reading{q.Name(), q.ID, q.Text}, "the query", func(format string, args ...any) { warn(r, block, format, args...) })
 		for _, hint := range metrics.Hints(q.Text) {

@@ -308,7 +308,9 @@ func (re *rejudging) samples(ctx context.Context) error {
 	_, re.h.Usual = gate(re.plan.Queries, until)
 	for id, m := range known {
 		if m != nil {
-			re.h.Usual[id] = usual{m, re.h.Usual[id].always}
+			u := re.h.Usual[id]
+			u.medians = m
+			re.h.Usual[id] = u
 		}
 	}
 	re.gate = regate(re.plan.Queries, until, re.h.Usual)

@@ -6,6 +6,7 @@ import (
 	"math"
 	"slices"
 	"sort"
+	"time"
 
 	"gameday/runner/journal"
 	"gameday/runner/metrics"
@@ -17,6 +18,9 @@ type usual struct {
 	// always are the labels of the series that every answer of the baseline had, in the order of their keys: those whose absence
 	// later is missing data. There are none where the query returns now these series and now those, or one that holds is enough.
 	always []map[string]string
+	// oldest is how old what the query reads was at most; 0 where that is not known.
+	oldest time.Duration
+	every  time.Duration // between two looks at it
 }
 
 // baselineOf is what the baseline of a query has shown after the warm-up.
@@ -29,7 +33,8 @@ func baselineOf(q PlannedQuery, h History) (usual, []journal.SeriesMedian) {
 	for _, s := range h.Samples[q.ID] {
 		raw.all = append(raw.all, seen{Sample: s})
 	}
-	for _, s := range raw.in(journal.Baseline) {
+	samples := raw.in(journal.Baseline)
+	for _, s := range samples {
 		if len(s.Series) > 0 {
 			answers++
 		}
@@ -42,7 +47,7 @@ func baselineOf(q PlannedQuery, h History) (usual, []journal.SeriesMedian) {
 			}
 		}
 	}
-	u := usual{medians: map[string]float64{}}
+	u := usual{medians: map[string]float64{}, oldest: oldest(samples), every: q.Every}
 	var rows []journal.SeriesMedian
 	for _, k := range slices.Sorted(maps.Keys(values)) {
 		u.medians[k] = median(values[k])
@@ -110,6 +115,37 @@ func tellLost(lost []map[string]string) string {
 		text += fmt.Sprintf(", and %d more", n)
 	}
 	return text
+}
+
+// oldest is how old what samples read was at most. It is known if they have seen something newer come: just before that, it is as old as
+// it gets.
+func oldest(samples []seen) (most time.Duration) {
+	const clocks = time.Millisecond // to which ages are rounded
+	came := false
+	for i, s := range samples {
+		age := time.Duration(s.Age)
+		if age == 0 {
+			return 0
+		}
+		most = max(most, age)
+		if i > 0 {
+			before := samples[i-1]
+			came = came || s.At.Add(-age).Sub(before.At.Add(-time.Duration(before.Age))) > clocks
+		}
+	}
+	if !came {
+		return 0
+	}
+	return most
+}
+
+// stale says whether something is older than it gets at the usual rate, by half of that: not every clock beats evenly. Between two looks
+// at it in the baseline it may have been older than at either.
+func (u usual) stale(age time.Duration) bool { return u.oldest > 0 && age > (u.oldest+u.every)*3/2 }
+
+// tellStale says of something stale how old it is.
+func (u usual) tellStale(age time.Duration) string {
+	return fmt.Sprintf("what the query reads is %s old, and was %s at most in the baseline", journal.Duration(age), journal.Duration(u.oldest))
 }
 
 // median is the middle value; of an even number the mean of the two in the middle.

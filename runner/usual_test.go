@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+	"time"
 
 	"gameday/runner/journal"
 )
@@ -94,5 +95,39 @@ func TestAGuardrailGuardsWithWhatIsLeft(t *testing.T) {
 	h := answers(q, strings.Repeat("a/1=1 b/2=1;", 3)+"a/1=1 b/2=1|a/1=1;a/1=1|a/1=1")
 	if g := judgeGuardrail(q, h, false, false); g.Missing != 0 || g.Samples != 2 {
 		t.Errorf("%+v", g)
+	}
+}
+
+// What is older than it usually gets is missing, whatever its value; what the baseline cannot tell is not judged.
+func TestWhatIsOldIsNoData(t *testing.T) {
+	const gone = "inconclusive: no data in fault"
+	for _, x := range []struct {
+		says, ages string // in tenths of a second, of answers a second apart; bars between the phases
+		want       string
+	}{
+		{"goes on as it was", "3 13 3 13 3|13 3 13|3", "held"},
+		{"one is late", "3 13 3 13 3|13 23 33 3|13", "held"},
+		{"nothing newer comes", "3 13 3 13 3|13 23 33 43 53|63", gone},
+		{"newer than the looks at it", "2 3 1 2 2|3 13 23|3", gone},
+		{"nothing came in the baseline either", "3 13 23 33 43|53 63 73 83 93 103|113", "held"},
+		{"not asked for", "0 0 0 0 0|0 0 0|0", "held"},
+		{"the server did not say once", "3 13 0 13 3|13 23 33 43 53|63", "held"},
+		{"no answer in the fault", "3 13 3 13 3|0 0 0|0", "held"},
+	} {
+		t.Run(x.says, func(t *testing.T) {
+			q := hypothesis(t, "")
+			var each []string
+			for _, phase := range strings.Split(x.ages, "|") {
+				each = append(each, strings.TrimSuffix(strings.Repeat("a/1=1;", len(strings.Fields(phase))), ";"))
+			}
+			h := answers(q, strings.Join(each, "|"))
+			for i, age := range strings.Fields(strings.ReplaceAll(x.ages, "|", " ")) {
+				var tenths int
+				fmt.Sscan(age, &tenths)
+				h.Samples[q.ID][i].Age = journal.Duration(tenths) * journal.Duration(100*time.Millisecond)
+			}
+			_, h.Usual = gate([]PlannedQuery{q}, h)
+			check(t, judge(q, h), x.want)
+		})
 	}
 }

@@ -161,3 +161,35 @@ func FuzzCheck(f *testing.F) {
 		}
 	})
 }
+
+func TestAge(t *testing.T) {
+	for _, x := range []struct {
+		query string
+		any   bool
+		want  string
+	}{
+		{"x", false, "max(time() - timestamp(x))"},
+		{"x", true, "min(time() - timestamp(x))"},
+		{`sum by (job) (x{job=~"a|b"}) > 5`, false, `max(time() - timestamp(x{job=~"a|b"}))`},
+		{"x / x", false, "max(time() - timestamp(x))"},
+		{"x / on () y", false, `max(label_replace(max(time() - timestamp(x)), "selector", "0", "", "") or label_replace(max(time() - timestamp(y)), "selector", "1", "", ""))`},
+		{"rate(x[5s])", false, ""}, // ends by itself
+		{"rate(x[5s]) / y", false, "max(time() - timestamp(y))"},
+		{"max_over_time(x[10s:1s])", false, "max(time() - timestamp(x))"},
+		{"max_over_time(x[10s:1s] offset 1m)", false, ""},
+		{"x - x offset 1h", false, "max(time() - timestamp(x))"},
+		{"x @ 100", false, ""},
+		{"x and time() - timestamp(x) < 60", false, ""}, // it looks itself
+		{"vector(1)", false, ""},
+		{"time()", false, ""},
+		{"not promql(", false, ""},
+	} {
+		got := Age(x.query, x.any)
+		if got != x.want {
+			t.Errorf("%s: %q, want %q", x.query, got, x.want)
+		}
+		if got != "" && Check(got) != nil {
+			t.Errorf("%s: %v", got, Check(got))
+		}
+	}
+}

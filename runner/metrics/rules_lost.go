@@ -25,6 +25,7 @@ type Loss struct {
 	Of      string // the selector, or one of a single series
 	Forever bool   // it did not come back
 	Fewer   bool   // of very many: some were gone, and which is not known
+	NaN     bool   // it was there, and was not a number; Of is what a rule compares
 }
 
 // mostSteps of a query over a time are asked for; servers refuse more than 11,000.
@@ -42,6 +43,66 @@ func (s selector) presence() string {
 		return fmt.Sprintf("last_over_time(%s[%s:%s])", s, model.Duration(s.asked), model.Duration(max(time.Millisecond, s.asked/10)))
 	}
 	return s.String()
+}
+
+// series are those that a selector finds to read. On a server that keeps on answering with the last sample of one to which an exporter
+// gives times of its own, it counts as found only for as long as its samples are fresh.
+func (s selector) series(ask func(query string) ([]present, error)) ([]present, error) {
+	if !s.timed || s.over > 0 || s.asked > 0 {
+		return ask(s.presence())
+	}
+	out, err := ask("timestamp(" + s.String() + ")")
+	if err != nil {
+		return ask(s.presence()) // series that differ in nothing but their names
+	}
+	name := ""
+	for _, m := range s.matchers {
+		if m.Name == model.MetricNameLabel && m.Type == labels.MatchEqual {
+			name = m.Value
+		}
+	}
+	fresh := make([]present, 0, len(out))
+	for _, p := range out {
+		f := p.fresh()
+		f.labels = maps.Clone(p.labels)
+		if name != "" {
+			f.labels[model.MetricNameLabel] = name
+		}
+		fresh = append(fresh, f)
+	}
+	return fresh, nil
+}
+
+// fresh is a series whose values are the times of its newest samples, at the steps at which these are no older than at its usual rate, and
+// half of that more. Of fewer than three samples no rate is known.
+func (p present) fresh() present {
+	var apart []time.Duration
+	least, wide := time.Duration(math.MaxInt64), time.Duration(0)
+	age := func(i int) time.Duration {
+		return p.at[i].Sub(time.UnixMilli(int64(math.Round(p.values[i] * 1000))))
+	}
+	for i := range p.at {
+		least = min(least, age(i))
+		if i == 0 {
+			continue
+		}
+		wide = max(wide, p.at[i].Sub(p.at[i-1]))
+		if d := time.Duration((p.values[i] - p.values[i-1]) * float64(time.Second)); d > time.Millisecond {
+			apart = append(apart, d)
+		}
+	}
+	if len(apart) < 2 {
+		return p
+	}
+	slices.Sort(apart)
+	most := (max(0, least) + apart[len(apart)/2] + wide) * 3 / 2
+	out := present{labels: p.labels}
+	for i := range p.at {
+		if age(i) <= most {
+			out.at, out.values = append(out.at, p.at[i]), append(out.values, p.values[i])
+		}
+	}
+	return out
 }
 
 // A present is one series at the steps at which it is there.
@@ -88,7 +149,7 @@ func (s selector) losses(shown selector, to time.Time, step time.Duration, ask f
 		}
 		return out, nil
 	}
-	series, err := ask(s.presence())
+	series, err := s.series(ask)
 	if err != nil {
 		return nil, err
 	}
@@ -184,9 +245,11 @@ func lostIn(ctx context.Context, db storage.Queryable, engine *promql.Engine, gr
 		}
 		return out, nil
 	}
-	return losses(narrowed(groups, r, nil), last, step, func(query string) ([]present, error) {
+	ask := func(query string) ([]present, error) {
 		return known.ask(query, from, step, func() ([]present, error) { return there(query) })
-	})
+	}
+	out, err := losses(narrowed(groups, r, nil), last, step, ask)
+	return append(out, numberless(r.expr, last, ask)...), err
 }
 
 // lost are the losses of what a rule of the server reads, at the times at which it evaluates. known has the answers so far.
@@ -200,12 +263,15 @@ func (s *Server) lost(ctx context.Context, r ServerRule, from, to time.Time, kno
 	var in []selector
 	for _, sel := range selectors(expr) {
 		if !sel.readsAlerts() {
+			sel.timed = true
 			in = append(in, sel)
 		}
 	}
-	return losses(in, last, step, func(query string) ([]present, error) {
+	ask := func(query string) ([]present, error) {
 		return known.ask(query, first, step, func() ([]present, error) { return s.steps(ctx, query, first, last, step) })
-	})
+	}
+	out, err := losses(in, last, step, ask)
+	return append(out, numberless(expr, last, ask)...), err
 }
 
 // steps asks at which steps a query gives something.
