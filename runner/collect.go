@@ -67,6 +67,7 @@ func (c *collector) run(ctx context.Context) {
 	scan := time.NewTimer(0)
 	defer scan.Stop()
 	var events <-chan engine.Event
+	var last time.Time // of the last event, by the engine's clock, or from when on they were listened to
 	for {
 		select {
 		case <-ctx.Done():
@@ -78,13 +79,20 @@ func (c *collector) run(ctx context.Context) {
 				scan.Reset(200 * time.Millisecond) // not at once: it may break again and again
 			case ev.Err == nil:
 				c.hear()
+				last = ev.Time
 				if !c.tell(ev.ID, news{event: ev}) && (ev.Action == "create" || ev.Action == "start") {
 					scan.Reset(50 * time.Millisecond) // somebody new; there may be more
 				}
 			}
 		case <-scan.C:
 			if events == nil {
-				events, _ = c.engine.Events(ctx) // nil: the next scan tries again, and finds what was missed
+				again, from, err := c.engine.Events(ctx, last)
+				if err == nil { // otherwise the next scan tries again
+					events = again
+					if last.IsZero() {
+						last = from
+					}
+				}
 			}
 			c.scan(ctx, &all)
 			scan.Reset(c.rescanEvery)

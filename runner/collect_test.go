@@ -243,17 +243,31 @@ func TestCollectorInSilence(t *testing.T) {
 func TestCollectorGoesOn(t *testing.T) {
 	t.Parallel()
 	f := fake.New()
-	a := f.AddContainer(engine.Container{Name: "a"})
-	c := collect(t, f, func(c *collector) { c.rescanEvery = 200 * time.Millisecond }, a)
+	a, b := f.AddContainer(engine.Container{Name: "a"}), f.AddContainer(engine.Container{Name: "b", RestartPolicy: "always"})
+	c := collect(t, f, func(c *collector) { c.rescanEvery = 200 * time.Millisecond }, a, b)
 	for range 3 {
 		f.Disconnect()
 		f.Reconnect()
-		seen := c.ask("container_last_seen")[0]
-		c.comes(fmt.Sprintf("container_last_seen > bool %f", seen+0.5), 1)
+		seen := c.ask(`container_last_seen{name="a"}`)[0]
+		c.comes(fmt.Sprintf(`container_last_seen{name="a"} > bool %f`, seen+0.5), 1)
 	}
+	// Nothing but an event tells of a kill for want of memory, and it counts once.
+	killed := fmt.Sprintf("container_oom_events_total{name=%q}", b.Name)
+	c.comes(killed, 0)
+	f.Disconnect()
+	must(t, f.OOM(b.ID))
+	f.Reconnect()
+	c.comes(killed, 1)
+	for range 2 {
+		f.Disconnect()
+		f.Reconnect()
+		seen := c.ask("container_last_seen{name=\"a\"}")[0]
+		c.comes(fmt.Sprintf("container_last_seen{name=\"a\"} > bool %f", seen+0.5), 1)
+	}
+	c.comes(killed, 1)
 	f.Fail("Container", engine.ErrUnreachable, 3)
 	must(t, f.Pause(t.Context(), a.ID))
-	c.comes(`container_state{state="paused"}`, 1)
+	c.comes(`container_state{name="a",state="paused"}`, 1)
 	if _, gaps := c.told(); len(gaps) != 0 {
 		t.Errorf("gaps: %+v", gaps)
 	}

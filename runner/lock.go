@@ -204,6 +204,7 @@ func Patient(h *Holder, waited, wait time.Duration) bool {
 // tryLock takes the lock once. A lock whose runner has gone without leaving a fault open is taken over, but not before its guard
 // has had time to go by itself.
 func tryLock(ctx context.Context, s Setup, spec engine.Spec, waited time.Duration) (l lease, err error) {
+	var dead []string // runs that had the lock
 	for range 3 {
 		if err := ctx.Err(); err != nil {
 			return l, err
@@ -217,7 +218,14 @@ func tryLock(ctx context.Context, s Setup, spec engine.Spec, waited time.Duratio
 		}
 		if err == nil {
 			return lease{id, func(ctx context.Context) error {
-				return untilReached(ctx, func() error { return s.Engine.Remove(ctx, id) })
+				return untilReached(ctx, func() error {
+					for _, run := range dead { // what their runners had asked for may have come after all
+						if err := sweepDead(ctx, s.Engine, run); errors.Is(err, engine.ErrUnreachable) {
+							return err
+						}
+					}
+					return s.Engine.Remove(ctx, id)
+				})
 			}}, nil
 		}
 		if !errors.Is(err, engine.ErrConflict) {
@@ -236,8 +244,18 @@ func tryLock(ctx context.Context, s Setup, spec engine.Spec, waited time.Duratio
 		if err := s.Engine.Remove(ctx, h.c.ID); err != nil {
 			return l, err
 		}
+		dead = append(dead, h.Run)
+		if err := sweepDead(ctx, s.Engine, h.Run); err != nil {
+			return l, err
+		}
 	}
 	return l, errors.New("the lock of this Docker engine changes hands too quickly; try again")
+}
+
+// sweepDead removes the helpers of a run that died without leaving a fault open.
+func sweepDead(ctx context.Context, e engine.Engine, run string) error {
+	_, err := guard.Sweep(ctx, e, run, func(engine.Container) bool { return false })
+	return err
 }
 
 // untilReached does something again and again while the engine is away, until ctx ends: a daemon that is being restarted is back in

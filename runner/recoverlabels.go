@@ -67,7 +67,11 @@ func RecoverRun(ctx context.Context, s Setup, run string) (Recovered, error) {
 			return out, err
 		}
 	}
-	err = out.sweep(ctx, s, run)
+	var last time.Time // not known; but with a lock somebody may just have died
+	if lock != nil {
+		last = time.Now()
+	}
+	err = out.sweep(ctx, s, run, last)
 	if err == nil && lock == nil && len(out.Removed) == 0 {
 		err = ErrNoTrace
 	}

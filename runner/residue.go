@@ -24,7 +24,7 @@ func (r *Run) residue() journal.Residue {
 		}
 	}
 	err := untilReached(ctx, func() (err error) {
-		out.Helpers, err = guard.NoHelpers(ctx, r.setup.Engine, r.id, func(ctx context.Context) error {
+		out.Helpers, err = guard.NoHelpers(ctx, r.setup.Engine, r.id, 0, func(ctx context.Context) error {
 			return errors.Join(inject.Sweep(ctx, r.setup.Tools, r.id), removeAborts(ctx, r.setup.Engine, r.id))
 		})
 		return err

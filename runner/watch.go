@@ -23,6 +23,8 @@ type watcher struct {
 	started func(id string) // a container in reach runs again, perhaps under another address, or no more; "" stands for any of them
 	abort   func()          // somebody asks the run to stop
 	lost    func(err error) // the events broke off; they are taken up again
+	last    time.Time       // of the last event, by the engine's clock, or from when on they were listened to
+	from    time.Time       // by the engine's clock: when the stream was opened
 	hints   map[string][]chan struct{}
 	mu      sync.Mutex
 	calls   map[string]*doing // by id
@@ -88,7 +90,8 @@ func (w *watcher) ours(id string) bool {
 	return d != nil && (d.calls > 0 || time.Now().Before(d.until))
 }
 
-// follow reads events until ctx ends, taking them up again when they break off. events is the stream already open.
+// follow reads events until ctx ends, taking them up again when they break off. events is the stream already open. Of what happened
+// in between, how everything is by now tells: but for a kill for want of memory, of which nothing else does.
 func (w *watcher) follow(ctx context.Context, events <-chan engine.Event) {
 	for {
 		opened := time.Now()
@@ -99,7 +102,9 @@ func (w *watcher) follow(ctx context.Context, events <-chan engine.Event) {
 				}
 				continue
 			}
-			w.handle(ev)
+			if w.last = ev.Time; ev.Action == "oom" || !ev.Time.Before(w.from) {
+				w.handle(ev)
+			}
 		}
 		for {
 			if ctx.Err() != nil {
@@ -112,9 +117,9 @@ func (w *watcher) follow(ctx context.Context, events <-chan engine.Event) {
 			case <-time.After(200*time.Millisecond - time.Since(opened)):
 			}
 			opened = time.Now()
-			again, err := w.engine.Events(ctx)
+			again, from, err := w.engine.Events(ctx, w.last)
 			if err == nil {
-				events = again
+				events, w.from = again, from
 				// Whatever happened meanwhile was not seen.
 				w.hintAll()
 				w.started("")
@@ -200,7 +205,7 @@ func (w *watcher) handle(ev engine.Event) {
 // beginWatching opens the engine's event stream.
 func (r *Run) beginWatching(ctx context.Context, wg *sync.WaitGroup) error {
 	// The events first: what happens between the two is then in both.
-	events, err := r.setup.Engine.Events(ctx)
+	events, from, err := r.setup.Engine.Events(ctx, time.Time{})
 	if err != nil {
 		return err
 	}
@@ -208,7 +213,7 @@ func (r *Run) beginWatching(ctx context.Context, wg *sync.WaitGroup) error {
 	if err != nil {
 		return err
 	}
-	r.watcher = &watcher{engine: r.setup.Engine, run: r.id, reach: r.reach(all), target: map[string]bool{},
+	r.watcher = &watcher{engine: r.setup.Engine, run: r.id, last: from, from: from, reach: r.reach(all), target: map[string]bool{},
 		changed: func(tc journal.TargetChanged) { r.writeBy("container:"+tc.Container.Name, &tc) },
 		started: func(id string) { wg.Go(func() { r.refreshEndpoints(ctx) }) },
 		abort:   func() { r.Stop(journal.UndoInterrupted, "gameday abort") },

@@ -32,8 +32,8 @@ scenario "api_replica_dies" {
   }
 
   hypothesis "the_replica_is_used_again" {
-    description = "The frontend finds the replica by itself once it is back."
-    query       = "sum(replica_put_aside{job=\"frontend\"})"
+    description = "The frontend finds the replica by itself once it is back: none is put aside for two seconds on end."
+    query       = "sum(min_over_time(replica_put_aside{job=\"frontend\"}[2s]))"
     expect      = value == 0
     phases      = ["baseline", "recovery"]
   }

@@ -54,10 +54,12 @@ type Engine interface {
 	// it as stopped by hand: its restart policy stays silent.
 	Kill(ctx context.Context, id string, signal string) error
 
-	// Events streams what happens to containers from now on, until ctx ends or the connection breaks; then the channel
-	// is closed, after an Event with Err set if it was the connection. It returns once the engine is listening. What is
-	// executed inside containers is left out: every health check is, several times a second.
-	Events(ctx context.Context) (<-chan Event, error)
+	// Events streams what happens to containers, until ctx ends or the connection breaks; then the channel is closed, after an
+	// Event with Err set if it was the connection. It returns once the engine is listening, with the time by the engine's clock
+	// from which on nothing is missed. Where a time is given, what came after that is streamed first, as far as the engine
+	// remembers it: the last 256 events, unless it was started anew. What is executed inside containers is left out: every health
+	// check is, several times a second.
+	Events(ctx context.Context, after time.Time) (events <-chan Event, from time.Time, err error)
 	// Stats streams what a container uses, about once a second and the first soon, until ctx ends, the container is removed
 	// or the connection breaks; then the channel is closed, after a Stats with Err set if it was the connection. It goes on over
 	// restarts: while the container does not run nothing comes, and its totals begin anew after that.

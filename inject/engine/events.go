@@ -13,31 +13,33 @@ import (
 	"github.com/docker/docker/api/types/filters"
 )
 
-// Events streams what happens to containers from now on.
+// Events streams what happens to containers.
 //
 // The engine sends its answer's header before it subscribes, so that an event in between would be lost. Asking for all
 // events since just before, by the engine's own clock, has it sent from the engine's memory.
-func (d *docker) Events(ctx context.Context) (<-chan Event, error) {
+func (d *docker) Events(ctx context.Context, after time.Time) (<-chan Event, time.Time, error) {
 	const what = "follow the engine's events"
-	var since string
+	var from time.Time
 	err := d.call(ctx, infoLimit, what, func(ctx context.Context) error {
 		in, err := d.cli.Info(ctx)
 		if err != nil {
 			return err
 		}
-		now, err := time.Parse(time.RFC3339Nano, in.SystemTime)
-		if err != nil {
+		if from, err = time.Parse(time.RFC3339Nano, in.SystemTime); err != nil {
 			return fmt.Errorf("the engine's clock reads %s", strconv.Quote(in.SystemTime))
 		}
-		since = fmt.Sprintf("%d.%09d", now.Unix(), now.Nanosecond())
 		return nil
 	})
 	if err != nil {
-		return nil, err
+		return nil, time.Time{}, err
+	}
+	since := from
+	if !after.IsZero() && after.Before(from) {
+		since = after.Add(1)
 	}
 	ctx, cancel := context.WithCancel(ctx)
 	messages, failed := d.cli.Events(ctx, events.ListOptions{
-		Since:   since,
+		Since:   fmt.Sprintf("%d.%09d", since.Unix(), since.Nanosecond()),
 		Filters: filters.NewArgs(filters.Arg("type", string(events.ContainerEventType))),
 	})
 	out := make(chan Event, 256)
@@ -73,7 +75,7 @@ func (d *docker) Events(ctx context.Context) (<-chan Event, error) {
 			}
 		}
 	}()
-	return out, nil
+	return out, from.UTC(), nil
 }
 
 func fromMessage(m events.Message) Event {

@@ -3,6 +3,7 @@ package engine_test
 import (
 	"errors"
 	"testing"
+	"time"
 
 	"gameday/inject/engine"
 	"gameday/inject/engine/enginetest"
@@ -25,7 +26,7 @@ func TestDaemonRestarts(t *testing.T) {
 			}
 			plain := enginetest.Workload(t, e, enginetest.Unique("gameday-plain"), enginetest.Network("none"))
 			always := enginetest.Workload(t, e, enginetest.Unique("gameday-always"), enginetest.Network("none"), enginetest.RestartPolicy("always"))
-			events, err := e.Events(t.Context())
+			events, _, err := e.Events(t.Context(), time.Time{})
 			if err != nil {
 				t.Fatal(err)
 			}

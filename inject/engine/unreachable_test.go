@@ -109,7 +109,7 @@ func TestTooOld(t *testing.T) {
 			_, err := e.Info(t.Context())
 			wantError(t, err, engine.ErrTooOld, "API "+x.says, "1.41", "Docker 20.10 or newer")
 			wantError(t, e.Pause(t.Context(), "x"), engine.ErrTooOld)
-			_, err = e.Events(t.Context())
+			_, _, err = e.Events(t.Context(), time.Time{})
 			wantError(t, err, engine.ErrTooOld)
 			_, err = e.Wait(t.Context(), "x")
 			wantError(t, err, engine.ErrTooOld)
@@ -274,7 +274,7 @@ func TestBrokenConnection(t *testing.T) {
 	wantError(t, e.Pause(t.Context(), "x"), engine.ErrUnreachable, "pause x")
 	_, err := e.Wait(t.Context(), "x")
 	wantError(t, err, engine.ErrUnreachable)
-	events, err := e.Events(t.Context())
+	events, _, err := e.Events(t.Context(), time.Time{})
 	if err != nil {
 		t.Fatal(err)
 	}

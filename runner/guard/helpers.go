@@ -40,11 +40,13 @@ func Sweep(ctx context.Context, e engine.Engine, run string, keep func(engine.Co
 // still come, and what it is removing is still there for a moment.
 const late = 5 * time.Second
 
-// NoHelpers removes what gameday made for a run, and returns how many are there all the same: that is residue.
-func NoHelpers(ctx context.Context, e engine.Engine, run string, remove func(context.Context) error) (left int, err error) {
-	for end := time.Now().Add(late); ; {
+// NoHelpers removes what gameday made for a run, and returns how many are there all the same: that is residue. It goes on for as long as
+// requests of the run's own may be under way still.
+func NoHelpers(ctx context.Context, e engine.Engine, run string, underWay time.Duration, remove func(context.Context) error) (left int, err error) {
+	began := time.Now()
+	for end := began.Add(late); ; {
 		left, err = countHelpers(ctx, e, run, remove(ctx))
-		if err != nil || left == 0 || time.Now().After(end) || sleep(ctx, late/25) != nil {
+		if err != nil || left == 0 && time.Since(began) >= underWay || time.Now().After(end) || sleep(ctx, late/25) != nil {
 			return left, err
 		}
 	}

@@ -132,7 +132,7 @@ func (g *Guard) news(p journal.Payload) error {
 func (g *Guard) sweep(ctx context.Context) (int, error) {
 	ctx, cancel := context.WithTimeout(ctx, sweepLimit)
 	defer cancel()
-	return NoHelpers(ctx, g.Tools.Engine, g.Run, func(ctx context.Context) error {
+	return NoHelpers(ctx, g.Tools.Engine, g.Run, 0, func(ctx context.Context) error {
 		_, err := Sweep(ctx, g.Tools.Engine, g.Run, func(c engine.Container) bool { return c.ID == g.self.ID })
 		return err
 	})

@@ -106,7 +106,7 @@ func TestHTTPProbe(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			limit := 20 * time.Second
 			if name == "slow" {
-				limit = 50 * time.Millisecond
+				limit = 500 * time.Millisecond
 			}
 			ctx, cancel := context.WithTimeout(t.Context(), limit)
 			defer cancel()

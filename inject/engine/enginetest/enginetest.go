@@ -48,6 +48,7 @@ func Run(t *testing.T, open func(t *testing.T) engine.Engine) {
 		{"Publish", testPublish},
 		{"Events", testEvents},
 		{"EventsFromTheStart", testEventsFromTheStart},
+		{"EventsFromBefore", testEventsFromBefore},
 		{"Stats", testStats},
 		{"StatsOverRestarts", testStatsOverRestarts},
 		{"Images", testImages},
@@ -439,7 +440,7 @@ func testLogs(t *testing.T, e engine.Engine) {
 
 func testHealth(t *testing.T, e engine.Engine) {
 	ctx := Context(t)
-	events, err := e.Events(ctx)
+	events, _, err := e.Events(ctx, time.Time{})
 	must(t, err)
 	c := Workload(t, e, Unique("gameday-health"), HealthCheck())
 	if h := c.Health; h == nil || h.Interval != 200*time.Millisecond || h.Timeout != 10*time.Second || h.Retries != 1 {
@@ -470,7 +471,7 @@ func testCancelled(t *testing.T, e engine.Engine) {
 	ctx, cancel := context.WithCancel(Context(t))
 	_, err := e.Info(ctx)
 	must(t, err)
-	events, err := e.Events(ctx)
+	events, _, err := e.Events(ctx, time.Time{})
 	must(t, err)
 	cancel()
 	_, err = e.Containers(ctx)

@@ -2,6 +2,7 @@ package enginetest
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"io"
 	"slices"
@@ -101,7 +102,7 @@ func until(t testing.TB, events <-chan engine.Event, id, action string) (all []e
 
 func testEvents(t *testing.T, e engine.Engine) {
 	ctx := Context(t)
-	events, err := e.Events(ctx)
+	events, _, err := e.Events(ctx, time.Time{})
 	must(t, err)
 	c := Workload(t, e, Unique("gameday-events"), Args("print", "ready"))
 	ready(t, e, c.ID)
@@ -156,11 +157,53 @@ func testEvents(t *testing.T, e engine.Engine) {
 func testEventsFromTheStart(t *testing.T, e engine.Engine) {
 	c := Workload(t, e, Unique("gameday-events"))
 	for range 20 {
-		events, err := e.Events(t.Context())
+		events, _, err := e.Events(t.Context(), time.Time{})
 		must(t, err)
 		must(t, e.Kill(t.Context(), c.ID, "USR1"))
 		if ev := next(t, events, c.ID); ev.Action != "kill" || ev.Labels["signal"] != "10" {
 			t.Errorf("the first event is %+v", ev)
+		}
+	}
+}
+
+// testEventsFromBefore listens again after a while: what came meanwhile is told where it is asked for, once and in its order.
+func testEventsFromBefore(t *testing.T, e engine.Engine) {
+	began := time.Now()
+	c := Workload(t, e, Unique("gameday-events"))
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	events, from, err := e.Events(ctx, time.Time{})
+	must(t, err)
+	info, err := e.Info(ctx)
+	must(t, err)
+	if info.Local && (from.Before(began) || from.After(time.Now())) {
+		t.Errorf("it is listened to from %s on", from)
+	}
+	must(t, e.Kill(ctx, c.ID, "USR1"))
+	last := next(t, events, c.ID)
+	cancel()
+	must(t, e.Pause(t.Context(), c.ID))
+	must(t, e.Unpause(t.Context(), c.ID))
+	for _, x := range []struct {
+		after time.Time
+		want  []string
+	}{
+		{time.Time{}, []string{"kill"}},
+		{time.Now().Add(time.Hour), []string{"kill"}},
+		{last.Time, []string{"pause", "unpause", "kill", "kill", "kill"}},
+		{last.Time.Add(-1), []string{"kill", "pause", "unpause", "kill", "kill", "kill", "kill"}},
+	} {
+		ctx, cancel := context.WithCancel(t.Context())
+		events, _, err := e.Events(ctx, x.after)
+		must(t, err)
+		must(t, e.Kill(ctx, c.ID, "USR1"))
+		var got []string
+		for range x.want {
+			got = append(got, next(t, events, c.ID).Action)
+		}
+		cancel()
+		if !slices.Equal(got, x.want) {
+			t.Errorf("after %s: %q, want %q", x.after, got, x.want)
 		}
 	}
 }

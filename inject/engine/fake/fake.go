@@ -25,14 +25,15 @@ import (
 
 // Fake is an engine.Engine.
 type Fake struct {
-	mu       sync.Mutex
-	info     engine.Info
-	boxes    map[string]*box // by id
-	networks map[string]engine.NetworkInfo
-	subnets  map[string][]netip.Prefix // by the network's id; none: the engine's choice
-	images   map[string]*image         // by tag
-	ports    int                       // the last that was published
-	subs     map[*subscriber]struct{}
+	mu         sync.Mutex
+	info       engine.Info
+	boxes      map[string]*box // by id
+	networks   map[string]engine.NetworkInfo
+	subnets    map[string][]netip.Prefix // by the network's id; none: the engine's choice
+	images     map[string]*image         // by tag
+	ports      int                       // the last that was published
+	subs       map[*subscriber]struct{}
+	remembered []engine.Event
 
 	failures map[string]*failure
 	delays   map[string]time.Duration
@@ -181,6 +182,20 @@ func (f *Fake) Exit(id string, code int) error {
 	return nil
 }
 
+// OOM has the kernel kill a container's main process for want of memory.
+func (f *Fake) OOM(id string) error {
+	f.mu.Lock()
+	b, err := f.find(id)
+	if err == nil {
+		f.emit(b, "oom")
+	}
+	f.mu.Unlock()
+	if err != nil {
+		return err
+	}
+	return f.Exit(id, 137)
+}
+
 func unreachable() error {
 	return fmt.Errorf("%w: it was disconnected; is the daemon running?", engine.ErrUnreachable)
 }
@@ -325,20 +340,25 @@ func (f *Fake) view(b *box) engine.Container {
 	return c
 }
 
-// Events streams what happens from now on.
-func (f *Fake) Events(ctx context.Context) (<-chan engine.Event, error) {
+// Events streams what happens.
+func (f *Fake) Events(ctx context.Context, after time.Time) (<-chan engine.Event, time.Time, error) {
 	if err := f.enter(ctx, "Events", ""); err != nil {
-		return nil, err
+		return nil, time.Time{}, err
 	}
 	defer f.mu.Unlock()
 	s := &subscriber{out: make(chan engine.Event, 4096)}
+	for _, ev := range f.remembered {
+		if !after.IsZero() && ev.Time.After(after) {
+			s.out <- ev
+		}
+	}
 	f.subs[s] = struct{}{}
 	context.AfterFunc(ctx, func() {
 		f.mu.Lock()
 		defer f.mu.Unlock()
 		f.drop(s)
 	})
-	return s.out, nil
+	return s.out, time.Now().UTC(), nil
 }
 
 func (f *Fake) drop(s *subscriber) {
@@ -355,9 +375,14 @@ func (f *Fake) emit(b *box, action string, attributes ...string) {
 	for i := 0; i+1 < len(attributes); i += 2 {
 		labels[attributes[i]] = attributes[i+1]
 	}
+	ev := engine.Event{Time: time.Now().UTC(), Action: action, ID: b.c.ID, Name: b.c.Name, Labels: labels}
+	const most = 256 // as a real engine
+	f.remembered = append(f.remembered[max(0, len(f.remembered)-most+1):], ev)
 	for s := range f.subs {
+		told := ev
+		told.Labels = maps.Clone(labels)
 		select {
-		case s.out <- engine.Event{Time: time.Now().UTC(), Action: action, ID: b.c.ID, Name: b.c.Name, Labels: maps.Clone(labels)}:
+		case s.out <- told:
 		default:
 		}
 	}

@@ -68,7 +68,7 @@ func TestHook(t *testing.T) {
 func TestDisconnect(t *testing.T) {
 	f, ctx := fake.New(), context.Background()
 	c := f.AddContainer(engine.Container{Name: "a"})
-	events, err := f.Events(ctx)
+	events, _, err := f.Events(ctx, time.Time{})
 	if err != nil {
 		t.Fatal(err)
 	}
