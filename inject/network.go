@@ -48,7 +48,7 @@ func netDoc(d Doc, direction string) Doc {
 	d.Family, d.Holds, d.Ahead, d.Follows = Network, DurationRequired, true, true
 	d.Undo = "The rules and queues that it made are removed; a helper that dies takes them with it."
 	d.Proof = "The kernel lists its rules, and counts packets that met them."
-	d.ByHand = "docker rm -f gameday-net-ID"
+	d.ByHand = "docker stop gameday-net-ID && docker rm gameday-net-ID"
 	d.Args = append(d.Args, selectionArgs(direction)...)
 	return d
 }
@@ -296,8 +296,11 @@ func (packets) Undo(ctx context.Context, t Tools, u Undo) error {
 	return undoAgent(ctx, t, u, netSidecar)
 }
 
-// byHand is the removal of the sidecar: the kernel drops its rules with its process.
-func (packets) byHand(u Undo) string { return "docker rm -f " + netSidecar.container(u.ID) }
+// byHand has the sidecar undo what it holds, and go. Of one that is killed the kernel drops the rules with the process, but not the queues.
+func (packets) byHand(u Undo) string {
+	name := netSidecar.container(u.ID)
+	return fmt.Sprintf("docker stop %s && docker rm %[1]s", name)
+}
 
 // Gone compares the namespace with what it was before.
 func (packets) Gone(ctx context.Context, t Tools, u Undo) (Proof, error) {

@@ -53,6 +53,7 @@ func Run(t *testing.T, c Case) {
 		{"healed by somebody else", testHealed},
 		{"undone by another process", testAnotherProcess},
 		{"intent only", testIntentOnly},
+		{"undone by hand", testByHand},
 	}...)
 	if c.Driven && c.Stands {
 		tests = append(tests, []test{
@@ -127,6 +128,21 @@ func testAnotherProcess(v *env) {
 	s := v.plan(c)
 	v.harm(s)
 	v.same(v.undoElsewhere(s.Undo))
+}
+
+// A person does what gameday says where it could not do it: then the fault is gone, and gameday finds it so.
+func testByHand(v *env) {
+	c := v.target()
+	s := v.plan(c)
+	v.harm(s)
+	command := inject.ByHand(s.Undo)
+	out, err := exec.CommandContext(enginetest.Context(v.t), "sh", "-c", command).CombinedOutput()
+	if err != nil {
+		v.t.Errorf("%s: %v: %s", command, err, out)
+	}
+	enginetest.Eventually(v.t, v.tools.Engine, c.ID, "life", func(c engine.Container) bool { return c.State.Status == "running" })
+	v.gone(c.ID)
+	v.undo(s.Undo)
 }
 
 // The runner dies right after the intent is in the journal: nothing has happened, and the undo does nothing.

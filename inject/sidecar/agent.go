@@ -6,9 +6,12 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"os"
+	"os/signal"
 	"sort"
 	"sync"
 	"sync/atomic"
+	"syscall"
 	"time"
 )
 
@@ -80,26 +83,35 @@ type held struct {
 	last  Look        // what was seen of it just before
 }
 
-// serve drives effects by the requests that come in, until the stream ends or nothing is heard for the lease. Then it undoes
-// everything, says so in a last line, and returns its exit code.
-func serve(r role, in io.Reader, out io.Writer, lease time.Duration) int {
+// serve drives effects by the requests that come in, until the stream ends, nothing is heard for the lease, or it is told to stop. Then
+// it undoes everything, says so in a last line, and returns its exit code.
+func serve(r role, in io.Reader, out io.Writer, lease time.Duration, stop <-chan os.Signal) int {
 	a := &agent{role: r, lease: lease, lines: json.NewEncoder(out), held: map[string]*held{}, heard: time.Now()}
 	ended := make(chan struct{})
 	go func() {
 		defer close(ended)
 		a.read(in)
 	}()
-	return a.leave(a.wait(ended))
+	return a.leave(a.wait(ended, stop))
+}
+
+// stopped tells of `docker stop`: a person, or an engine that goes.
+func stopped() <-chan os.Signal {
+	told := make(chan os.Signal, 1)
+	signal.Notify(told, syscall.SIGTERM)
+	return told
 }
 
 // wait returns why the agent has to go.
-func (a *agent) wait(ended <-chan struct{}) string {
+func (a *agent) wait(ended <-chan struct{}, stop <-chan os.Signal) string {
 	tick := time.NewTicker(a.lease / 10)
 	defer tick.Stop()
 	for {
 		select {
 		case <-ended:
 			return "its stream has ended"
+		case <-stop:
+			return "it was told to stop"
 		case <-tick.C:
 			a.mu.Lock()
 			quiet := time.Since(a.heard)

@@ -6,7 +6,9 @@ import (
 	"encoding/json"
 	"errors"
 	"io"
+	"os"
 	"strings"
+	"syscall"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -62,15 +64,16 @@ type rig struct {
 	in    *io.PipeWriter
 	lines chan []byte
 	code  chan int
+	stop  chan os.Signal
 	seq   int
 }
 
 func newRig(t *testing.T) *rig {
 	inR, inW := io.Pipe()
 	outR, outW := io.Pipe()
-	r := &rig{t: t, role: &scripted{inForce: map[string]bool{}, stuck: map[string]bool{}}, in: inW, lines: make(chan []byte, 100), code: make(chan int, 1)}
+	r := &rig{t: t, role: &scripted{inForce: map[string]bool{}, stuck: map[string]bool{}}, in: inW, lines: make(chan []byte, 100), code: make(chan int, 1), stop: make(chan os.Signal, 1)}
 	go func() {
-		r.code <- serve(r.role, inR, outW, time.Second)
+		r.code <- serve(r.role, inR, outW, time.Second, r.stop)
 		outW.Close()
 		inR.Close()
 	}()
@@ -127,7 +130,7 @@ func (r *rig) last() (Last, int) {
 
 // An undo that comes while the fault is still being prepared leaves nothing of it, nor does the end of the stream.
 func TestAgentUndoesWhatIsBeingPrepared(t *testing.T) {
-	for _, how := range []string{"undo", "end"} {
+	for _, how := range []string{"undo", "end", "stop"} {
 		synctest.Test(t, func(t *testing.T) {
 			r := newRig(t)
 			r.role.slow = 100 * time.Millisecond
@@ -143,8 +146,12 @@ func TestAgentUndoesWhatIsBeingPrepared(t *testing.T) {
 					t.Errorf("after the undo there are %d effects", r.role.made)
 				}
 			}
-			r.in.Close()
-			if l, code := r.last(); code != ExitDone || r.role.made != 0 {
+			if how == "stop" {
+				r.stop <- syscall.SIGTERM
+			} else {
+				r.in.Close()
+			}
+			if l, code := r.last(); code != ExitDone || r.role.made != 0 || (how == "stop") != strings.Contains(l.Last, "told to stop") {
 				t.Errorf("%s: it leaves with %+v, %d, and %d effects", how, l, code, r.role.made)
 			}
 		})

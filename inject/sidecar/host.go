@@ -185,5 +185,5 @@ func hostAgent(args []string, in io.Reader, out, errs io.Writer) int {
 		return exitCode(err)
 	}
 	Slim()
-	return serve(h, in, out, Lease)
+	return serve(h, in, out, Lease, stopped())
 }

@@ -58,7 +58,7 @@ func netAgent(in io.Reader, out, errs io.Writer) int {
 		fmt.Fprintf(errs, "net: %v\n", err)
 		return ExitDenied
 	}
-	return serve(&netRole{features: f}, in, out, Lease)
+	return serve(&netRole{features: f}, in, out, Lease, stopped())
 }
 
 func (r *netRole) open() (*netfault.Space, error) {

@@ -97,5 +97,5 @@ func spaceOnce(op string) (lines []string, inTheWay string, err error) {
 // reachAgent serves every container of the engine's host.
 func reachAgent(in io.Reader, out io.Writer) int {
 	Slim()
-	return serve(reach{}, in, out, Lease)
+	return serve(reach{}, in, out, Lease, stopped())
 }
