@@ -1,7 +1,6 @@
 package sweeptest
 
 import (
-	"fmt"
 	"os"
 	"path/filepath"
 	"slices"
@@ -77,58 +76,64 @@ func (v *trial) killAll() (healed []time.Duration, told time.Duration) {
 	return o.healed, told
 }
 
-// BenchmarkMemory measures what the guard and a sidecar that waits take: what is resident of their processes (RSS), which counts what of
+// BenchmarkMemory measures what the guard and the helpers that wait take: what is resident of their processes (RSS), which counts what of
 // the binary is mapped and can be had back, and what their control groups say less what of files nobody uses, as docker stats does.
 func BenchmarkMemory(b *testing.B) {
 	s := privateSite(b, false)
 	all := map[string][]float64{}
 	for b.Loop() {
-		v := &trial{TB: b, site: s, logs: map[string]*os.File{},
-			k: kill{deed: deedOf("partition"), victim: theRunner, step: "guard.state", targets: 1, hold: time.Second, baseline: 30 * time.Second}}
-		v.begin()
-		if !v.await() {
-			b.Fatalf("the run was over before the guard was up:\n%s", v.said())
-		}
-		names := map[string]string{"guard": s.setup.Lock, "sidecar": fmt.Sprintf("gameday-net-%.12s", v.targets[0].id)}
-		pids := map[string]int{}
-		for end := time.Now().Add(20 * time.Second); len(pids) < len(names); time.Sleep(look) {
-			for role, name := range names {
-				if in, err := s.inspect(name); err == nil && in.State.Running {
-					pids[role] = in.State.Pid
-				} else if time.Now().After(end) {
-					b.Fatalf("%s does not run: %v", name, err)
-				}
+		for kind, flavours := range map[string][]string{"partition": {"net"}, "cpu": {"host", "reach"}} {
+			v := &trial{TB: b, site: s, logs: map[string]*os.File{},
+				k: kill{deed: deedOf(kind), victim: theRunner, step: "guard.state", targets: 1, hold: time.Second, baseline: 30 * time.Second}}
+			v.begin()
+			if !v.await() {
+				b.Fatalf("the run was over before the guard was up:\n%s", v.said())
 			}
-		}
-		time.Sleep(5 * time.Second) // it has begun, and let go of what only that took
-		for role, pid := range pids {
-			own := &target{site: s, pid: pid}
-			all[role+"-MiB-rss"] = append(all[role+"-MiB-rss"], figure(b, "/proc/"+strconv.Itoa(pid)+"/smaps_rollup", "Rss:")/1024)
-			for _, dir := range own.groups() {
-				used, err := os.ReadFile(filepath.Join(dir, "memory.usage_in_bytes"))
-				idle := "total_inactive_file"
-				if err != nil {
-					used, err = os.ReadFile(filepath.Join(dir, "memory.current"))
-					idle = "inactive_file"
-				}
-				if err != nil {
-					continue
-				}
-				bytes, err := strconv.Atoi(strings.TrimSpace(string(used)))
+			time.Sleep(10 * time.Second) // all have begun, and let go of what only that took
+			measure(b, s, "guard", s.setup.Lock, all)
+			for _, f := range flavours {
+				id, err := s.docker("ps", "--no-trunc", "--quiet", "--filter", "label=gameday.flavour="+f)
 				if err != nil {
 					b.Fatal(err)
 				}
-				all[role+"-MiB-stats"] = append(all[role+"-MiB-stats"], (float64(bytes)-figure(b, filepath.Join(dir, "memory.stat"), idle))/(1<<20))
+				measure(b, s, f, strings.TrimSpace(id), all)
 			}
+			v.kill()
+			v.watch()
+			v.clear()
 		}
-		v.kill()
-		v.watch()
-		v.clear()
 	}
 	b.ReportMetric(0, "ns/op")
 	for unit, measured := range all {
 		slices.Sort(measured)
 		b.ReportMetric(measured[len(measured)/2], unit)
+	}
+}
+
+// measure adds what a container of gameday's takes, in MiB.
+func measure(b *testing.B, s *site, role, name string, all map[string][]float64) {
+	b.Helper()
+	in, err := s.inspect(name)
+	if err != nil || !in.State.Running {
+		b.Fatalf("%s (%s) does not run: %v", role, name, err)
+	}
+	own := &target{site: s, pid: in.State.Pid}
+	all[role+"-MiB-rss"] = append(all[role+"-MiB-rss"], figure(b, "/proc/"+strconv.Itoa(in.State.Pid)+"/smaps_rollup", "Rss:")/1024)
+	for _, dir := range own.groups() {
+		used, err := os.ReadFile(filepath.Join(dir, "memory.usage_in_bytes"))
+		idle := "total_inactive_file"
+		if err != nil {
+			used, err = os.ReadFile(filepath.Join(dir, "memory.current"))
+			idle = "inactive_file"
+		}
+		if err != nil {
+			continue
+		}
+		bytes, err := strconv.Atoi(strings.TrimSpace(string(used)))
+		if err != nil {
+			b.Fatal(err)
+		}
+		all[role+"-MiB-stats"] = append(all[role+"-MiB-stats"], (float64(bytes)-figure(b, filepath.Join(dir, "memory.stat"), idle))/(1<<20))
 	}
 }
 
