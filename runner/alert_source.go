@@ -51,7 +51,7 @@ func (a *engineAlerts) rules(context.Context) ([]metrics.AlertRule, error) {
 func (*engineAlerts) follow(context.Context) {}
 
 func (a *engineAlerts) fill(ctx context.Context, h *alertHistory) (err error) {
-	if h.replayed, err = a.engine.Replay(ctx, h.Start, h.End); err != nil {
+	if h.replayed, err = a.engine.Replay(ctx, h.span()); err != nil {
 		return err
 	}
 	h.gaps, err = a.engine.Gaps(ctx, h.Start, h.End, longestGap(a.source))
@@ -112,7 +112,7 @@ func (a *serverAlerts) fill(ctx context.Context, h *alertHistory) error {
 	if err != nil {
 		return err
 	}
-	if h.replayed, err = a.server.Recorded(ctx, states, h.Start, h.End); err != nil {
+	if h.replayed, err = a.server.Recorded(ctx, states, h.span()); err != nil {
 		return err
 	}
 	a.doubt(h)

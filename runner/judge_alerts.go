@@ -26,6 +26,15 @@ type alertHistory struct {
 func (h alertHistory) effect() time.Time  { return h.History.effect().latest }
 func (h alertHistory) soonest() time.Time { return h.History.effect().earliest }
 
+// span is the time of the run. The effect is as early as it may have been: whatever the rules had until then is what they usually have.
+func (h alertHistory) span() metrics.Span {
+	s := metrics.Span{From: h.Start, To: h.End}
+	if !h.FaultStart.IsZero() {
+		s.Effect = h.soonest()
+	}
+	return s
+}
+
 // scrapeSlack is how much earlier than it was taken a sample may be dated: Prometheus evens the times of its scrapes out by 2 ms, and
 // counts in whole ones.
 const scrapeSlack = 3 * time.Millisecond
@@ -101,6 +110,9 @@ func (h alertHistory) see(name string, expected bool) alertSeen {
 	}
 	if len(rules) == 0 {
 		return s
+	}
+	if !expected { // a rule about what is idle is no news
+		s.lost = slices.DeleteFunc(s.lost, func(l metrics.Loss) bool { return l.Never })
 	}
 	phases := len(slices.MaxFunc(rules, func(a, b metrics.ReplayedRule) int { return len(a.Phases) - len(b.Phases) }).Phases)
 	for i := range phases {
@@ -416,6 +428,12 @@ func (s alertSeen) lostUntil(h alertHistory, deadline time.Time) string {
 	for _, l := range s.lost {
 		switch {
 		case !l.From.Before(deadline) || !l.To.After(h.effect()):
+		case l.Old && l.Forever:
+			return fmt.Sprintf("nothing newer came of what %s reads after %s", l.Of, l.From.Format(clock))
+		case l.Old:
+			return fmt.Sprintf("nothing newer came of what %s reads from %s to %s", l.Of, l.From.Format(clock), l.To.Format(clock))
+		case l.Never:
+			return fmt.Sprintf("%s was not a number at any time", l.Of)
 		case l.NaN && l.Forever:
 			return fmt.Sprintf("%s was not a number after %s", l.Of, l.From.Format(clock))
 		case l.NaN:

@@ -1,6 +1,7 @@
 package runner
 
 import (
+	"fmt"
 	"slices"
 	"time"
 
@@ -32,7 +33,30 @@ func look(q PlannedQuery, h History) view {
 		}
 		v.all = append(v.all, seen{s, err != nil})
 	}
+	if q.Hypothesis != nil {
+		v.outdate(journal.Fault)
+		v.outdate(journal.Recovery)
+	}
 	return v
+}
+
+// outdate makes what holds in a phase missing data, if nothing that is from this phase was read in it: all of it is from before.
+func (v view) outdate(p journal.Phase) {
+	from, _ := v.h.window(p)
+	var newest time.Time
+	for _, s := range v.all {
+		if came := s.At.Add(-time.Duration(s.Age)); v.h.phase(s.At) == p && s.Age > 0 && came.After(newest) {
+			newest = came
+		}
+	}
+	if newest.IsZero() || newest.After(from) {
+		return
+	}
+	for i := range v.all {
+		if s := &v.all[i]; v.h.phase(s.At) == p && s.State == journal.Holding {
+			s.State, s.Error = missing(v.q), fmt.Sprintf("what the query reads is from before this phase: the newest is of %s", newest.UTC().Format("15:04:05.000"))
+		}
+	}
 }
 
 // in returns the samples of a phase that count: those of the baseline after the warm-up, and all of the others.

@@ -322,8 +322,8 @@ func (p *Plan) planQueries(refuse, warn report) {
 			warn(r, block, "cannot tell how far into the past the query reads (%v), so the warm-up is taken as none", err)
 		}
 		q.Lookback = lb
-		if q.Hypothesis != nil && sc.Source.URL != "" { // the embedded engine knows when a series has ended; guardrails guard with what is left
-			q.Age = metrics.Age(q.Text, q.Hypothesis.MatchAny)
+		if sc.Source.URL != "" { // the embedded engine knows when a series has ended
+			q.Age = metrics.Age(q.Text, q.Hypothesis == nil || q.Hypothesis.MatchAny) // a guardrail guards with what is left
 		}
 		p.Queries = append(p.Queries, q)
 		p.shortRanges(reading{q.Name(), q.ID, q.Text}, "the query", func(format string, args ...any) { warn(r, block, format, args...) })

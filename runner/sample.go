@@ -18,15 +18,17 @@ import (
 // that needs it waits.
 func ask(ctx context.Context, src metrics.Source, q PlannedQuery, at time.Time, u usual) journal.Sample {
 	began := time.Now()
+	aging, enough := context.WithCancel(ctx)
+	defer enough()
 	age := make(chan time.Duration, 1)
-	go func() { age <- askAge(ctx, src, q, at) }()
+	go func() { age <- askAge(aging, src, q, at) }()
 	res, err := src.Query(ctx, q.Text, at)
 	s := journal.Sample{At: at.UTC().Round(0), Took: journal.Duration(time.Since(began))}
-	s.Age = journal.Duration(<-age)
 	if err != nil {
 		s.State, s.Error = missing(q), err.Error()
 		return s
 	}
+	s.Age = journal.Duration(<-age)
 	for _, r := range res.Series {
 		s.Series = append(s.Series, journal.SeriesValue{Labels: r.Labels, Value: journal.Number(r.Value)})
 	}
@@ -35,16 +37,20 @@ func ask(ctx context.Context, src metrics.Source, q PlannedQuery, at time.Time, 
 	return s
 }
 
-// askAge is how old what a query reads is at one time, where that matters and can be told; otherwise 0.
+// askAge is how old what a query reads is at one time: 0 where that does not matter or there is nothing, less where it was not told.
 func askAge(ctx context.Context, src metrics.Source, q PlannedQuery, at time.Time) time.Duration {
 	if q.Age == "" {
 		return 0
 	}
 	res, err := src.Query(ctx, q.Age, at)
-	if err != nil || len(res.Series) != 1 || !(res.Series[0].Value > 0 && res.Series[0].Value < 1e6) {
+	switch {
+	case err != nil:
+		return -1
+	case len(res.Series) == 0:
 		return 0
 	}
-	return time.Duration(res.Series[0].Value * float64(time.Second)).Round(time.Millisecond)
+	// The clock of an exporter may be ahead.
+	return max(time.Millisecond, time.Duration(res.Series[0].Value*float64(time.Second)).Round(time.Millisecond))
 }
 
 // seriesKey names a series by its labels in one order.
@@ -64,7 +70,7 @@ func seriesKey(labels map[string]string) string {
 // hold holds every series of a sample against the condition and sets its state. For a hypothesis OK means that expect is true,
 // for a guardrail that abort_when is false; one series that is not OK makes the sample violated (with match = "any": all).
 // A series without a number, or without the baseline that the condition needs, is missing, and so is one that the baseline always
-// had and the answer has not; all of it is, where it is older than any in the baseline was; that counts as the file says. The sample's Error says why something is missing, if its state hangs on that. The error is that of a condition which could not be
+// had and the answer has not; that counts as the file says. An answer that is too old holds nothing, but what it violates, it violates. The sample's Error says why something is missing, if its state hangs on that. The error is that of a condition which could not be
 // evaluated: whatever the file says of missing data, that is never a pass.
 func hold(q PlannedQuery, s *journal.Sample, u usual) error {
 	if s.Error != "" && len(s.Series) == 0 {
@@ -124,16 +130,16 @@ func hold(q PlannedQuery, s *journal.Sample, u usual) error {
 	if len(lost) > 0 && why == "" {
 		why = tellLost(lost)
 	}
-	stale := u.stale(time.Duration(s.Age))
-	if stale {
-		why = u.tellStale(time.Duration(s.Age))
+	stale := u.stale(s)
+	if stale != "" {
+		why = stale
 	}
 	if len(s.Series) == 0 {
 		why = "the query returned no series"
 	}
 	any := q.Hypothesis != nil && q.Hypothesis.MatchAny
 	switch n := len(s.Series); {
-	case !stale && (any && good > 0 || n > 0 && good == n && len(lost) == 0):
+	case stale == "" && (any && good > 0 || n > 0 && good == n && len(lost) == 0):
 		s.State = journal.Holding
 	case any && n > 0 && bad == n, !any && bad > 0:
 		s.State = journal.Violated

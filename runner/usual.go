@@ -18,8 +18,7 @@ type usual struct {
 	// always are the labels of the series that every answer of the baseline had, in the order of their keys: those whose absence
 	// later is missing data. There are none where the query returns now these series and now those, or one that holds is enough.
 	always []map[string]string
-	// oldest is how old what the query reads was at most; 0 where that is not known.
-	oldest time.Duration
+	oldest time.Duration // how old what the query reads was at most; 0 where that is not known
 	every  time.Duration // between two looks at it
 }
 
@@ -47,7 +46,7 @@ func baselineOf(q PlannedQuery, h History) (usual, []journal.SeriesMedian) {
 			}
 		}
 	}
-	u := usual{medians: map[string]float64{}, oldest: oldest(samples), every: q.Every}
+	u := usual{medians: map[string]float64{}, oldest: metrics.UsualAge(agesOf(samples)), every: q.Every}
 	var rows []journal.SeriesMedian
 	for _, k := range slices.Sorted(maps.Keys(values)) {
 		u.medians[k] = median(values[k])
@@ -117,35 +116,25 @@ func tellLost(lost []map[string]string) string {
 	return text
 }
 
-// oldest is how old what samples read was at most. It is known if they have seen something newer come: just before that, it is as old as
-// it gets.
-func oldest(samples []seen) (most time.Duration) {
-	const clocks = time.Millisecond // to which ages are rounded
-	came := false
-	for i, s := range samples {
-		age := time.Duration(s.Age)
-		if age == 0 {
-			return 0
-		}
-		most = max(most, age)
-		if i > 0 {
-			before := samples[i-1]
-			came = came || s.At.Add(-age).Sub(before.At.Add(-time.Duration(before.Age))) > clocks
-		}
+// agesOf is how old what samples read was, in their order.
+func agesOf(samples []seen) (out []metrics.Aged) {
+	for _, s := range samples {
+		out = append(out, metrics.Aged{At: s.At, Age: max(0, time.Duration(s.Age))})
 	}
-	if !came {
-		return 0
-	}
-	return most
+	return out
 }
 
-// stale says whether something is older than it gets at the usual rate, by half of that: not every clock beats evenly. Between two looks
-// at it in the baseline it may have been older than at either.
-func (u usual) stale(age time.Duration) bool { return u.oldest > 0 && age > (u.oldest+u.every)*3/2 }
-
-// tellStale says of something stale how old it is.
-func (u usual) tellStale(age time.Duration) string {
-	return fmt.Sprintf("what the query reads is %s old, and was %s at most in the baseline", journal.Duration(age), journal.Duration(u.oldest))
+// stale says of a sample why what the query read then does not count as data of its time; empty: it does.
+func (u usual) stale(s *journal.Sample) string {
+	switch age := time.Duration(s.Age); {
+	case u.oldest == 0, s.Phase == journal.Baseline:
+		return "" // what is usual is not known, or is this
+	case age < 0:
+		return "the source did not tell how old what the query reads is"
+	case metrics.TooOld(age, u.oldest, u.every):
+		return fmt.Sprintf("what the query reads is %s old, and was %s at most in the baseline", journal.Duration(age), journal.Duration(u.oldest))
+	}
+	return ""
 }
 
 // median is the middle value; of an even number the mean of the two in the middle.

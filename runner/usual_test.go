@@ -98,31 +98,38 @@ func TestAGuardrailGuardsWithWhatIsLeft(t *testing.T) {
 	}
 }
 
-// What is older than it usually gets is missing, whatever its value; what the baseline cannot tell is not judged.
+// What is older than it usually gets is missing, whatever its value, and so is a whole phase of which nothing was read.
 func TestWhatIsOldIsNoData(t *testing.T) {
 	const gone = "inconclusive: no data in fault"
 	for _, x := range []struct {
-		says, ages string // in tenths of a second, of answers a second apart; bars between the phases
+		says, ages string // in tenths of a second, of answers a second apart; bars between the phases; ? was not told
+		arguments  string
 		want       string
 	}{
-		{"goes on as it was", "3 13 3 13 3|13 3 13|3", "held"},
-		{"one is late", "3 13 3 13 3|13 23 33 3|13", "held"},
-		{"nothing newer comes", "3 13 3 13 3|13 23 33 43 53|63", gone},
-		{"newer than the looks at it", "2 3 1 2 2|3 13 23|3", gone},
-		{"nothing came in the baseline either", "3 13 23 33 43|53 63 73 83 93 103|113", "held"},
-		{"not asked for", "0 0 0 0 0|0 0 0|0", "held"},
-		{"the server did not say once", "3 13 0 13 3|13 23 33 43 53|63", "held"},
-		{"no answer in the fault", "3 13 3 13 3|0 0 0|0", "held"},
+		{"goes on as it was", "3 13 3 13 3|13 3 13|3", "", "held"},
+		{"one is late", "3 13 3 13 3|13 23 33 3|3", "", "held"},
+		{"nothing newer comes", "3 13 3 13 3|13 3 13 23 33 43 53|63", "", gone},
+		{"nothing newer comes for a while", "3 13 3 13 3|13 3 13 23 33 43 53 3|3", "tolerate = \"3s\"", "held"},
+		{"newer than the looks at it", "2 3 1 2 2|3 1 13 23|3", "", gone},
+		{"not told in the baseline once", "3 13 ? 13 3|13 3 13 23 33 43 53|63", "", gone},
+		{"not told in the fault", "3 13 3 13 3|13 3 ? 3|13", "", gone},
+		{"never told", "? ? ? ? ?|? ? ?|?", "", "held"}, // of what cannot be asked for
+		{"the baseline is too short to tell, and something comes", "3 13 23 33 43|53 3 13 23 33 43|3", "", "held"},
+		{"the baseline is too short to tell, and nothing comes", "3 13 23 33 43|53 63 73 83|3", "", gone},
+		{"the fault is too short to tell", "3 13 3 13 3|13|3", "", gone},
+		{"nothing comes in the recovery", "3 13 3 13 3|13 3 3|13 23", "phases = [\"recovery\"]", "inconclusive: no data in recovery"},
+		{"not asked for", "0 0 0 0 0|0 0 0|0", "", "held"},
+		{"nothing holds that is declared to", "3 13 23 33 43|53 63 73 83|3", "no_data = \"holds\"", "held"},
 	} {
 		t.Run(x.says, func(t *testing.T) {
-			q := hypothesis(t, "")
+			q := hypothesis(t, x.arguments)
 			var each []string
 			for _, phase := range strings.Split(x.ages, "|") {
 				each = append(each, strings.TrimSuffix(strings.Repeat("a/1=1;", len(strings.Fields(phase))), ";"))
 			}
 			h := answers(q, strings.Join(each, "|"))
 			for i, age := range strings.Fields(strings.ReplaceAll(x.ages, "|", " ")) {
-				var tenths int
+				tenths := -1
 				fmt.Sscan(age, &tenths)
 				h.Samples[q.ID][i].Age = journal.Duration(tenths) * journal.Duration(100*time.Millisecond)
 			}
@@ -130,4 +137,16 @@ func TestWhatIsOldIsNoData(t *testing.T) {
 			check(t, judge(q, h), x.want)
 		})
 	}
+}
+
+// What is old and violates, violates: it was so when it was new.
+func TestWhatIsOldViolates(t *testing.T) {
+	q := hypothesis(t, "")
+	h := answers(q, "a/1=1;a/1=1;a/1=1;a/1=1|a/1=1;a/1=9;a/1=9|a/1=1")
+	for i := range h.Samples[q.ID] {
+		h.Samples[q.ID][i].Age = journal.Duration(300 * time.Millisecond)
+	}
+	h.Samples[q.ID][6].Age = journal.Duration(9 * time.Second)
+	_, h.Usual = gate([]PlannedQuery{q}, h)
+	check(t, judge(q, h), "refuted: violated in fault")
 }

@@ -21,7 +21,7 @@ type Sample struct {
 	State  State         `json:"state"` // for a guardrail, Violated means that abort_when was true
 	Series []SeriesValue `json:"series,omitempty"`
 	Error  string        `json:"error,omitempty"` // why there is no data, verbatim
-	Age    Duration      `json:"age,omitempty"`   // of what the query read as it was then; 0: it was not asked for
+	Age    Duration      `json:"age,omitempty"`   // of what the query read as it was then; 0: it was not asked for, or there was nothing; less: it was not told
 }
 
 // A SeriesValue is one series of a sample, with what the condition said of it.

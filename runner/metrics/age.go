@@ -2,15 +2,17 @@ package metrics
 
 import (
 	"fmt"
+	"slices"
 	"strings"
+	"time"
 
 	"github.com/prometheus/prometheus/promql/parser"
 )
 
-// Age is a query for the age in seconds of what another one reads as it is now: that of the oldest of the newest samples, or of the
-// newest of them all where one series that is there is enough. A server goes on to answer with the last sample of a series for five
-// minutes, unless it knows that it has ended; to which an exporter gives times of its own, of those it does not. Ranges are empty by
-// themselves. It is empty where nothing is read as it is now, and where the query asks for times itself.
+// Age is a query for the age in seconds of what another one reads as it is now: the oldest of the newest samples of its series, or, where
+// one series is enough, the newest of each selector. A server goes on to answer with the last sample of a series for five minutes, unless
+// it knows that it has ended; to which an exporter gives times of its own, of those it does not. Ranges are empty by themselves. It is
+// empty where nothing is read as it is now, and where the query asks for times itself.
 func Age(query string, oneIsEnough bool) string {
 	expr, err := parse(query)
 	if err != nil {
@@ -36,7 +38,8 @@ func Age(query string, oneIsEnough bool) string {
 					then = then || p.OriginalOffset != 0 || p.Timestamp != nil || p.StartOrEnd != 0
 				}
 			}
-			if age := fmt.Sprintf("%s(time() - timestamp(%s))", among, n); !then && !strings.Contains(strings.Join(ages, " "), age) {
+			// VictoriaMetrics has times of series that have ended, so those that are there are chosen.
+			if age := fmt.Sprintf("%s(time() - timestamp(%s) and %[2]s)", among, n); !then && !slices.Contains(ages, age) {
 				ages = append(ages, age)
 			}
 		}
@@ -51,5 +54,34 @@ func Age(query string, oneIsEnough bool) string {
 	for i, age := range ages {
 		ages[i] = fmt.Sprintf(`label_replace(%s, "selector", "%d", "", "")`, age, i)
 	}
-	return fmt.Sprintf("%s(%s)", among, strings.Join(ages, " or "))
+	return fmt.Sprintf("max(%s)", strings.Join(ages, " or "))
 }
+
+// Aged is how old what a query reads was at a time.
+type Aged struct {
+	At  time.Time
+	Age time.Duration // 0: nothing was read
+}
+
+// came is when the newest sample came, of the series that was behind all others.
+func (a Aged) came() time.Time { return a.At.Add(-a.Age) }
+
+// UsualAge is how old what a query reads was at most, by looks in the order of their times. It is known only if everything that was read
+// was renewed between the first and the last of them; otherwise it is 0.
+func UsualAge(looks []Aged) (most time.Duration) {
+	var known []Aged
+	for _, l := range looks {
+		if l.Age > 0 {
+			known, most = append(known, l), max(most, l.Age)
+		}
+	}
+	// What was not renewed is at least as old at the last look as that is after the first.
+	if len(known) == 0 || most >= known[len(known)-1].At.Sub(known[0].At) {
+		return 0
+	}
+	return most
+}
+
+// TooOld says whether something is older than it usually gets, by half of that: not every clock beats evenly. Between two looks of the
+// baseline, so far apart, it may have been older than at either.
+func TooOld(age, usual, every time.Duration) bool { return usual > 0 && age > (usual+every)*3/2 }

@@ -168,15 +168,15 @@ func TestReplayAgreesWithPrometheus(t *testing.T) {
 	if len(known) != len(outages) {
 		t.Fatalf("the server has %d alerting rules, want %d", len(known), len(outages))
 	}
-	recorded, err := server.Recorded(t.Context(), known, from, to)
+	recorded, err := server.Recorded(t.Context(), known, metrics.Span{From: from, To: to})
 	if err != nil {
 		t.Fatal(err)
 	}
-	own, err := embedded.Replay(t.Context(), from, to)
+	own, err := embedded.Replay(t.Context(), metrics.Span{From: from, To: to})
 	if err != nil {
 		t.Fatal(err)
 	}
-	asked, err := server.Recorded(t.Context(), known, from, to)
+	asked, err := server.Recorded(t.Context(), known, metrics.Span{From: from, To: to})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -188,7 +188,7 @@ func TestReplayAgreesWithPrometheus(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer db.Close()
-	theirs, err := metrics.Replay(t.Context(), db, metrics.ReplayConfig{Rules: []metrics.RuleFile{{Name: "rules.yml", Text: outageRules()}}, From: from, To: to})
+	theirs, err := metrics.Replay(t.Context(), db, metrics.ReplayConfig{Rules: []metrics.RuleFile{{Name: "rules.yml", Text: outageRules()}}, Span: metrics.Span{From: from, To: to}})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -1,6 +1,8 @@
 package metrics
 
 import (
+	"errors"
+	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -168,16 +170,17 @@ func TestAge(t *testing.T) {
 		any   bool
 		want  string
 	}{
-		{"x", false, "max(time() - timestamp(x))"},
-		{"x", true, "min(time() - timestamp(x))"},
-		{`sum by (job) (x{job=~"a|b"}) > 5`, false, `max(time() - timestamp(x{job=~"a|b"}))`},
-		{"x / x", false, "max(time() - timestamp(x))"},
-		{"x / on () y", false, `max(label_replace(max(time() - timestamp(x)), "selector", "0", "", "") or label_replace(max(time() - timestamp(y)), "selector", "1", "", ""))`},
+		{"x", false, "max(time() - timestamp(x) and x)"},
+		{"x", true, "min(time() - timestamp(x) and x)"},
+		{`sum by (job) (x{job=~"a|b"}) > 5`, false, `max(time() - timestamp(x{job=~"a|b"}) and x{job=~"a|b"})`},
+		{"x / x", false, "max(time() - timestamp(x) and x)"},
+		{"x / on () y", false, `max(label_replace(max(time() - timestamp(x) and x), "selector", "0", "", "") or label_replace(max(time() - timestamp(y) and y), "selector", "1", "", ""))`},
 		{"rate(x[5s])", false, ""}, // ends by itself
-		{"rate(x[5s]) / y", false, "max(time() - timestamp(y))"},
-		{"max_over_time(x[10s:1s])", false, "max(time() - timestamp(x))"},
+		{"rate(x[5s]) / y", false, "max(time() - timestamp(y) and y)"},
+		{"max_over_time(x[10s:1s])", false, "max(time() - timestamp(x) and x)"},
 		{"max_over_time(x[10s:1s] offset 1m)", false, ""},
-		{"x - x offset 1h", false, "max(time() - timestamp(x))"},
+		{"x / on () y", true, `max(label_replace(min(time() - timestamp(x) and x), "selector", "0", "", "") or label_replace(min(time() - timestamp(y) and y), "selector", "1", "", ""))`},
+		{"x - x offset 1h", false, "max(time() - timestamp(x) and x)"},
 		{"x @ 100", false, ""},
 		{"x and time() - timestamp(x) < 60", false, ""}, // it looks itself
 		{"vector(1)", false, ""},
@@ -190,6 +193,128 @@ func TestAge(t *testing.T) {
 		}
 		if got != "" && Check(got) != nil {
 			t.Errorf("%s: %v", got, Check(got))
+		}
+	}
+}
+
+func TestUsualAge(t *testing.T) {
+	at := func(seconds float64) time.Time { return time.UnixMilli(1_000_000 + int64(seconds*1000)) }
+	for _, x := range []struct {
+		says  string
+		every float64
+		ages  []float64 // in seconds
+		want  time.Duration
+	}{
+		{"nothing", 5, nil, 0},
+		{"one look", 5, []float64{3}, 0},
+		{"renewed every 15 s", 5, []float64{4, 9, 14, 4, 9, 14}, 14 * time.Second},
+		{"not renewed in so short a time", 5, []float64{1, 6, 11}, 0},
+		{"renewed, but not seen for as long as it is old", 5, []float64{14, 4, 9}, 0},
+		{"the faster of two was renewed alone", 5, []float64{14, 6, 11, 16, 21, 26}, 0},
+		{"renewed between all looks", 1, []float64{0.3, 0.2, 0.3}, 300 * time.Millisecond},
+		{"one was not told", 5, []float64{4, 0, 14, 4, 9, 14}, 14 * time.Second},
+		{"none was told", 5, []float64{0, 0, 0}, 0},
+	} {
+		var looks []Aged
+		for i, age := range x.ages {
+			looks = append(looks, Aged{at(float64(i) * x.every), time.Duration(age * float64(time.Second))})
+		}
+		if got := UsualAge(looks); got != x.want {
+			t.Errorf("%s: %s, want %s", x.says, got, x.want)
+		}
+	}
+}
+
+// What became old is lost from when the last came of it; what had no usual age only if nothing came any more.
+func TestOutdated(t *testing.T) {
+	at := func(seconds int) time.Time { return time.UnixMilli(1_000_000 + int64(seconds)*1000).UTC() }
+	for _, x := range []struct {
+		says string
+		ages []float64 // at each second; the effect is at 10
+		want string
+	}{
+		{"goes on", []float64{1, 2, 1, 2, 1, 2, 1, 2, 1, 2, 1, 2, 1, 2, 1, 2}, ""},
+		{"stops", []float64{1, 2, 1, 2, 1, 2, 1, 2, 1, 2, 3, 4, 5, 6, 7, 8}, "7 to 15 for ever"},
+		{"stops for a while", []float64{1, 2, 1, 2, 1, 2, 1, 2, 1, 2, 3, 4, 5, 1, 2, 1}, "7 to 13"},
+		{"stops and goes away", []float64{1, 2, 1, 2, 1, 2, 1, 2, 1, 2, 3, 4, 5, 6}, "7 to 15 for ever"},
+		{"twice", []float64{1, 2, 1, 2, 1, 2, 1, 2, 1, 2, 5, 1, 1, 6, 7, 8}, "5 to 11, 7 to 15 for ever"},
+		{"not known, and nothing comes", []float64{11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26}, "-11 to 15 for ever"},
+		{"not known, and something comes", []float64{11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 1, 2, 3, 4, 5}, ""},
+		{"nothing there", nil, ""},
+	} {
+		ask := func(string) ([]present, error) {
+			var p present
+			for i, age := range x.ages {
+				p.at, p.values = append(p.at, at(i)), append(p.values, age)
+			}
+			if len(p.at) == 0 {
+				return nil, nil
+			}
+			return []present{p}, nil
+		}
+		out, err := outdated("x", "x", at(10), at(15), time.Second, ask)
+		var got []string
+		for _, l := range out {
+			text := fmt.Sprintf("%.0f to %.0f", l.From.Sub(at(0)).Seconds(), l.To.Sub(at(0)).Seconds())
+			if l.Forever {
+				text += " for ever"
+			}
+			got = append(got, text)
+		}
+		if text := strings.Join(got, ", "); err != nil || text != x.want {
+			t.Errorf("%s: %q, %v, want %q", x.says, text, err, x.want)
+		}
+	}
+}
+
+// Where it cannot be asked what a rule compares, that is told; where it cannot be evaluated, the rule cannot either.
+func TestNumberless(t *testing.T) {
+	at := func(seconds ...int) (out []time.Time) {
+		for _, s := range seconds {
+			out = append(out, time.UnixMilli(1_000_000+int64(s)*1000).UTC())
+		}
+		return out
+	}
+	a := map[string]string{"n": "1"}
+	b := map[string]string{"n": "2"}
+	for _, x := range []struct {
+		says          string
+		none, numbers []present
+		err           error
+		want          string
+	}{
+		{"always numbers", nil, []present{{labels: a, at: at(0, 5, 10, 15)}}, nil, ""},
+		{"none after the effect", []present{{labels: a, at: at(11, 15)}}, []present{{labels: a, at: at(0, 5, 9)}}, nil, "a / b of {n=\"1\"} 9 to 20"},
+		{"none for a while", []present{{labels: a, at: at(11)}}, []present{{labels: a, at: at(0, 5, 9, 13)}}, nil, "a / b of {n=\"1\"} 9 to 13"},
+		{"none now and then before", []present{{labels: a, at: at(5, 11)}}, []present{{labels: a, at: at(0, 9, 13)}}, nil, ""},
+		{"one is idle", []present{{labels: b, at: at(0, 5, 9, 11)}}, []present{{labels: a, at: at(0, 5, 9, 11)}}, nil, ""},
+		{"never", []present{{at: at(0, 5, 9, 11)}}, nil, nil, "a / b 0 to 20 never"},
+		{"refused", nil, nil, errEvaluation, ""},
+		{"no answer", nil, nil, errors.New("timeout"), "timeout"},
+	} {
+		ask := func(query string) ([]present, error) {
+			if strings.Contains(query, "!=") {
+				return x.none, x.err
+			}
+			return x.numbers, x.err
+		}
+		if x.says == "always numbers" || x.err != nil {
+			x.numbers = nil
+		}
+		out, err := numberless("(a / b) > 5", at(20)[0], at(10)[0], ask)
+		var got []string
+		for _, l := range out {
+			text := fmt.Sprintf("%s %.0f to %.0f", l.Of, l.From.Sub(at(0)[0]).Seconds(), l.To.Sub(at(0)[0]).Seconds())
+			if l.Never {
+				text += " never"
+			}
+			got = append(got, text)
+		}
+		if err != nil {
+			got = append(got, err.Error())
+		}
+		if text := strings.Join(got, ", "); text != x.want {
+			t.Errorf("%s: %q, want %q", x.says, text, x.want)
 		}
 	}
 }

@@ -29,8 +29,14 @@ const (
 type ReplayConfig struct {
 	Rules      []RuleFile
 	Evaluation time.Duration // of rules whose group gives no interval; 0 means DefaultEvaluation
-	From, To   time.Time     // from the start of the samples to their end
-	Phases     int           // 0 means 10, or fewer where that would be very many evaluations
+	Span
+	Phases int // 0 means 10, or fewer where that would be very many evaluations
+}
+
+// A Span is the time of a run.
+type Span struct {
+	From, To time.Time // from the start of the samples to their end
+	Effect   time.Time // when the first fault began at the earliest; zero: none did
 }
 
 // A Replayed is what rules say of recorded samples.
@@ -120,7 +126,7 @@ func Replay(ctx context.Context, db storage.Queryable, c ReplayConfig) (*Replaye
 			if one.Unseen, err = unseen(ctx, db, groups, r, from, to); err != nil {
 				return nil, err
 			}
-			if one.Lost, err = lostIn(ctx, db, engine, groups, r, from, to, out.Phases, known); err != nil {
+			if one.Lost, err = lostIn(ctx, db, engine, groups, r, Span{from, to, c.Effect}, out.Phases, known); err != nil {
 				return nil, err
 			}
 			out.Rules = append(out.Rules, one)

@@ -71,7 +71,7 @@ func constant(v float64) func(int) float64 { return func(int) float64 { return v
 
 func replay(t testing.TB, db *tsdb.DB, seconds int, rules string) *metrics.Replayed {
 	t.Helper()
-	out, err := metrics.Replay(t.Context(), db, metrics.ReplayConfig{Rules: []metrics.RuleFile{{Name: "alerts.yml", Text: []byte(rules)}}, From: zero, To: zero.Add(time.Duration(seconds) * time.Second)})
+	out, err := metrics.Replay(t.Context(), db, metrics.ReplayConfig{Rules: []metrics.RuleFile{{Name: "alerts.yml", Text: []byte(rules)}}, Span: metrics.Span{From: zero, To: zero.Add(time.Duration(seconds) * time.Second)}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -298,21 +298,21 @@ func TestReplayIsBounded(t *testing.T) {
 	db := recorded(t, 10, line{"up", constant(1)})
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	if _, err := metrics.Replay(ctx, db, metrics.ReplayConfig{Rules: []metrics.RuleFile{{Name: "a", Text: []byte(rules("1s", "alert: A\nexpr: up"))}}, From: zero, To: zero.Add(9 * time.Second)}); err == nil {
+	if _, err := metrics.Replay(ctx, db, metrics.ReplayConfig{Rules: []metrics.RuleFile{{Name: "a", Text: []byte(rules("1s", "alert: A\nexpr: up"))}}, Span: metrics.Span{From: zero, To: zero.Add(9 * time.Second)}}); err == nil {
 		t.Error("a cancelled replay came to its end")
 	}
 	long := "groups:\n- name: g\n  interval: 100ms\n  rules:\n"
 	for i := range 200 {
 		long += fmt.Sprintf("  - alert: A%d\n    expr: up == 0\n", i)
 	}
-	out, err := metrics.Replay(t.Context(), db, metrics.ReplayConfig{Rules: []metrics.RuleFile{{Name: "a", Text: []byte(long)}}, From: zero, To: zero.Add(time.Minute)})
+	out, err := metrics.Replay(t.Context(), db, metrics.ReplayConfig{Rules: []metrics.RuleFile{{Name: "a", Text: []byte(long)}}, Span: metrics.Span{From: zero, To: zero.Add(time.Minute)}})
 	if err != nil {
 		t.Fatal(err)
 	}
 	if out.Phases != 3 || out.Evaluations != 3*200*601-2*200 {
 		t.Errorf("%d phases, %d evaluations", out.Phases, out.Evaluations)
 	}
-	out, err = metrics.Replay(t.Context(), db, metrics.ReplayConfig{Rules: []metrics.RuleFile{{Name: "a", Text: []byte(rules("1m", "alert: A\nexpr: up"))}}, From: zero, To: zero.Add(9 * time.Second)})
+	out, err = metrics.Replay(t.Context(), db, metrics.ReplayConfig{Rules: []metrics.RuleFile{{Name: "a", Text: []byte(rules("1m", "alert: A\nexpr: up"))}}, Span: metrics.Span{From: zero, To: zero.Add(9 * time.Second)}})
 	if err != nil || !out.Rules[0].Phases[9].First.IsZero() || out.Rules[0].Phases[1].First.IsZero() {
 		t.Errorf("a run that is shorter than an interval: %+v, %v", out, err)
 	}
@@ -358,7 +358,7 @@ func BenchmarkReplay(b *testing.B) {
 		"alert: D\nexpr: rate(requests_total[30s]) > 90", "alert: E\nexpr: avg(up) < 0.5"))
 	b.ReportAllocs()
 	for b.Loop() {
-		out, err := metrics.Replay(b.Context(), db, metrics.ReplayConfig{Rules: []metrics.RuleFile{{Name: "a", Text: text}}, From: zero, To: zero.Add(299 * time.Second)})
+		out, err := metrics.Replay(b.Context(), db, metrics.ReplayConfig{Rules: []metrics.RuleFile{{Name: "a", Text: text}}, Span: metrics.Span{From: zero, To: zero.Add(299 * time.Second)}})
 		if err != nil {
 			b.Fatal(err)
 		}

@@ -305,7 +305,6 @@ type selector struct {
 	absent   bool          // inside absent(): that it matches nothing is something to see
 	over     time.Duration // the range of samples that is read; 0: one sample of each series
 	asked    time.Duration // the longest time over which that is done, by a subquery; 0: it is done once
-	timed    bool          // what is found counts only while it is fresh
 }
 
 // reads says whether a selector may match series of a name.
@@ -366,7 +365,7 @@ func selectors(expr parser.Expr) []selector {
 				asked = max(asked, n.Range)
 			}
 		}
-		out = append(out, selector{matchers: v.LabelMatchers, absent: absent, over: over, asked: asked})
+		out = append(out, selector{v.LabelMatchers, absent, over, asked})
 		return nil
 	})
 	return out

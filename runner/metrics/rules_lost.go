@@ -1,8 +1,10 @@
 package metrics
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"maps"
 	"math"
@@ -26,6 +28,8 @@ type Loss struct {
 	Forever bool   // it did not come back
 	Fewer   bool   // of very many: some were gone, and which is not known
 	NaN     bool   // it was there, and was not a number; Of is what a rule compares
+	Never   bool   // it was no number before either
+	Old     bool   // it was there, and nothing newer came; Of is the rule's expression
 }
 
 // mostSteps of a query over a time are asked for; servers refuse more than 11,000.
@@ -43,66 +47,6 @@ func (s selector) presence() string {
 		return fmt.Sprintf("last_over_time(%s[%s:%s])", s, model.Duration(s.asked), model.Duration(max(time.Millisecond, s.asked/10)))
 	}
 	return s.String()
-}
-
-// series are those that a selector finds to read. On a server that keeps on answering with the last sample of one to which an exporter
-// gives times of its own, it counts as found only for as long as its samples are fresh.
-func (s selector) series(ask func(query string) ([]present, error)) ([]present, error) {
-	if !s.timed || s.over > 0 || s.asked > 0 {
-		return ask(s.presence())
-	}
-	out, err := ask("timestamp(" + s.String() + ")")
-	if err != nil {
-		return ask(s.presence()) // series that differ in nothing but their names
-	}
-	name := ""
-	for _, m := range s.matchers {
-		if m.Name == model.MetricNameLabel && m.Type == labels.MatchEqual {
-			name = m.Value
-		}
-	}
-	fresh := make([]present, 0, len(out))
-	for _, p := range out {
-		f := p.fresh()
-		f.labels = maps.Clone(p.labels)
-		if name != "" {
-			f.labels[model.MetricNameLabel] = name
-		}
-		fresh = append(fresh, f)
-	}
-	return fresh, nil
-}
-
-// fresh is a series whose values are the times of its newest samples, at the steps at which these are no older than at its usual rate, and
-// half of that more. Of fewer than three samples no rate is known.
-func (p present) fresh() present {
-	var apart []time.Duration
-	least, wide := time.Duration(math.MaxInt64), time.Duration(0)
-	age := func(i int) time.Duration {
-		return p.at[i].Sub(time.UnixMilli(int64(math.Round(p.values[i] * 1000))))
-	}
-	for i := range p.at {
-		least = min(least, age(i))
-		if i == 0 {
-			continue
-		}
-		wide = max(wide, p.at[i].Sub(p.at[i-1]))
-		if d := time.Duration((p.values[i] - p.values[i-1]) * float64(time.Second)); d > time.Millisecond {
-			apart = append(apart, d)
-		}
-	}
-	if len(apart) < 2 {
-		return p
-	}
-	slices.Sort(apart)
-	most := (max(0, least) + apart[len(apart)/2] + wide) * 3 / 2
-	out := present{labels: p.labels}
-	for i := range p.at {
-		if age(i) <= most {
-			out.at, out.values = append(out.at, p.at[i]), append(out.values, p.values[i])
-		}
-	}
-	return out
 }
 
 // A present is one series at the steps at which it is there.
@@ -149,7 +93,7 @@ func (s selector) losses(shown selector, to time.Time, step time.Duration, ask f
 		}
 		return out, nil
 	}
-	series, err := s.series(ask)
+	series, err := ask(s.presence())
 	if err != nil {
 		return nil, err
 	}
@@ -221,8 +165,9 @@ func (k steps) ask(query string, first time.Time, step time.Duration, ask func()
 }
 
 // lostIn are the losses of what a rule reads in recorded samples, at the evaluations of all phases.
-func lostIn(ctx context.Context, db storage.Queryable, engine *promql.Engine, groups []*ruleGroup, r *rule, from, to time.Time, phases int, known steps) ([]Loss, error) {
-	last, step := grid(from, to, r.alert.Interval/time.Duration(phases))
+func lostIn(ctx context.Context, db storage.Queryable, engine *promql.Engine, groups []*ruleGroup, r *rule, span Span, phases int, known steps) ([]Loss, error) {
+	from := span.From
+	last, step := grid(from, span.To, r.alert.Interval/time.Duration(phases))
 	there := func(query string) (out []present, err error) {
 		q, err := engine.NewRangeQuery(ctx, db, nil, query, from, last, step)
 		if err != nil {
@@ -230,8 +175,11 @@ func lostIn(ctx context.Context, db storage.Queryable, engine *promql.Engine, gr
 		}
 		defer q.Close()
 		matrix, err := q.Exec(ctx).Matrix()
-		if err != nil {
-			return nil, fmt.Errorf("whether the rules had something to read cannot be told: %w", err)
+		switch {
+		case err != nil && ctx.Err() == nil:
+			return nil, fmt.Errorf("whether the rules had something to read cannot be told: %w: %w", errEvaluation, err)
+		case err != nil:
+			return nil, err
 		}
 		for _, series := range matrix {
 			one := present{labels: series.Metric.Map()}
@@ -249,11 +197,26 @@ func lostIn(ctx context.Context, db storage.Queryable, engine *promql.Engine, gr
 		return known.ask(query, from, step, func() ([]present, error) { return there(query) })
 	}
 	out, err := losses(narrowed(groups, r, nil), last, step, ask)
-	return append(out, numberless(r.expr, last, ask)...), err
+	if err != nil {
+		return out, err
+	}
+	// What live rules wrote is not read: a recording rule may be another one by now.
+	var written recordings
+	for _, g := range groups {
+		for _, w := range g.rules {
+			if w.alert == nil {
+				written = append(written, recordingRule{record: w.record, expr: w.text, interval: g.interval, labels: w.labels.Map()})
+			}
+		}
+	}
+	whole, _ := written.reads(r.text, r.alert.Interval, nil)
+	none, err := numberless(whole, last, span.Effect, ask)
+	return append(out, none...), err
 }
 
 // lost are the losses of what a rule of the server reads, at the times at which it evaluates. known has the answers so far.
-func (s *Server) lost(ctx context.Context, r ServerRule, from, to time.Time, known steps) ([]Loss, error) {
+func (s *Server) lost(ctx context.Context, r ServerRule, span Span, known steps) ([]Loss, error) {
+	from, to := span.From, span.To
 	expr, err := promQL.ParseExpr(r.Expr)
 	if err != nil || r.Interval <= 0 || r.Evaluated.Before(from) || !to.After(from) {
 		return nil, nil // a dialect, or nothing to go by
@@ -263,15 +226,73 @@ func (s *Server) lost(ctx context.Context, r ServerRule, from, to time.Time, kno
 	var in []selector
 	for _, sel := range selectors(expr) {
 		if !sel.readsAlerts() {
-			sel.timed = true
 			in = append(in, sel)
 		}
 	}
-	ask := func(query string) ([]present, error) {
-		return known.ask(query, first, step, func() ([]present, error) { return s.steps(ctx, query, first, last, step) })
+	asking := func(first, last time.Time, step time.Duration) func(string) ([]present, error) {
+		return func(query string) ([]present, error) {
+			return known.ask(query, first, step, func() ([]present, error) { return s.steps(ctx, query, first, last, step) })
+		}
 	}
-	out, err := losses(in, last, step, ask)
-	return append(out, numberless(expr, last, ask)...), err
+	out, err := losses(in, last, step, asking(first, last, step))
+	if err != nil {
+		return out, err
+	}
+	whole := cmp.Or(r.Whole, r.Expr)
+	none, err := numberless(whole, last, span.Effect, asking(first, last, step))
+	if err != nil {
+		return out, err
+	}
+	// More often than the rule looks: how old what it reads gets is not known by a few looks.
+	last, step = grid(from, to, min(r.Interval, oftenEnough))
+	old, err := outdated(whole, r.Expr, span.Effect, last, step, asking(from, last, step))
+	return slices.Concat(out, none, old), err
+}
+
+// oftenEnough is how often it is asked how old what rules read is.
+const oftenEnough = 5 * time.Second
+
+// outdated are the times until the last of some steps from whose begin on nothing newer came of what an expression reads, as it did before
+// the effect.
+func outdated(whole, shown string, effect, to time.Time, step time.Duration, ask func(query string) ([]present, error)) ([]Loss, error) {
+	query := Age(whole, false)
+	if query == "" {
+		return nil, nil
+	}
+	series, err := ask(query)
+	switch {
+	case errors.Is(err, errEvaluation):
+		return nil, nil // neither can the rule be evaluated, or its series differ in nothing but their names
+	case err != nil || len(series) == 0:
+		return nil, err
+	}
+	var all, before []Aged
+	for i, at := range series[0].at {
+		all = append(all, Aged{at, max(time.Millisecond, time.Duration(series[0].values[i]*float64(time.Second)))})
+		if at.Before(effect) {
+			before = all
+		}
+	}
+	usual := UsualAge(before)
+	if usual == 0 { // then it counts only where nothing at all came any more
+		if end := all[len(all)-1]; to.Sub(end.At) < step && end.came().Before(effect) {
+			return []Loss{{Gap: Gap{end.came().UTC(), to.UTC()}, Of: shown, Forever: true, Old: true}}, nil
+		}
+		return nil, nil
+	}
+	var out []Loss
+	old := false
+	for _, a := range all {
+		was := old
+		switch old = TooOld(a.Age, usual, step); {
+		case old && !was:
+			out = append(out, Loss{Gap: Gap{a.came().UTC(), to.UTC()}, Of: shown, Forever: true, Old: true})
+		case was && !old:
+			l := &out[len(out)-1]
+			l.To, l.Forever = a.At.UTC(), false
+		}
+	}
+	return out, nil
 }
 
 // steps asks at which steps a query gives something.

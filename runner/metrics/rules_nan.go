@@ -1,6 +1,7 @@
 package metrics
 
 import (
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -10,16 +11,23 @@ import (
 	"github.com/prometheus/prometheus/promql/parser"
 )
 
+// errEvaluation is wrapped by the error of a query that was asked and cannot be evaluated.
+var errEvaluation = errors.New("the query cannot be evaluated")
+
 // compared are the operands of the comparisons in an expression that drop what is false: of a value that is not a number they say
 // nothing, whatever happens.
-func compared(expr parser.Expr) (out []string) {
+func compared(text string) (out []string) {
+	expr, err := promQL.ParseExpr(text)
+	if err != nil {
+		return nil
+	}
 	parser.Inspect(expr, func(node parser.Node, _ []parser.Node) error {
 		n, ok := node.(*parser.BinaryExpr)
 		if !ok || !n.Op.IsComparisonOperator() || n.ReturnBool {
 			return nil
 		}
 		for _, side := range []parser.Expr{n.LHS, n.RHS} {
-			if text := side.String(); side.Type() == parser.ValueTypeVector && !slices.Contains(out, text) {
+			if text := unwrap(side).String(); side.Type() == parser.ValueTypeVector && !slices.Contains(out, text) {
 				out = append(out, text)
 			}
 		}
@@ -28,18 +36,24 @@ func compared(expr parser.Expr) (out []string) {
 	return out
 }
 
-// numberless are the times until the last of some steps, in which what a rule compares was not a number, as the share of failures among no
-// requests is not. A series that never had a number is idle, as long as there is another one that had: nothing of it is lost. ask says at
-// which steps a query gives something; of what it has no answer to, the rule has none either.
-func numberless(expr parser.Expr, to time.Time, ask func(query string) ([]present, error)) (out []Loss) {
-	for _, of := range compared(expr) {
+// numberless are the times until the last of some steps in which what a rule compares was not a number, as the share of failures among no
+// requests is not. A series that was none now and then before the effect already is idle by itself, and so is one that never was a number,
+// as long as there is another one that was: nothing of these is lost. ask says at which steps a query gives something.
+func numberless(text string, to, effect time.Time, ask func(query string) ([]present, error)) (out []Loss, err error) {
+	for _, of := range compared(text) {
 		none, err := ask(fmt.Sprintf("(%[1]s) != (%[1]s)", of))
-		if err != nil || len(none) == 0 {
+		if err == nil && len(none) == 0 {
 			continue
 		}
-		numbers, err := ask(fmt.Sprintf("(%[1]s) == (%[1]s)", of))
+		var numbers []present
+		if err == nil {
+			numbers, err = ask(fmt.Sprintf("(%[1]s) == (%[1]s)", of))
+		}
+		if errors.Is(err, errEvaluation) {
+			continue // neither can the rule, or its series differ in nothing but their names
+		}
 		if err != nil {
-			continue
+			return out, err
 		}
 		had := map[string][]time.Time{}
 		for _, p := range numbers {
@@ -52,18 +66,26 @@ func numberless(expr parser.Expr, to time.Time, ask func(query string) ([]presen
 			if len(set) > 0 {
 				name += " of " + labelText(set)
 			}
-			for _, l := range without(p.at, had[labelText(p.labels)], to, len(numbers) == 0) {
+			were := had[labelText(p.labels)]
+			switch {
+			case len(numbers) == 0:
+				out = append(out, Loss{Gap: Gap{p.at[0].UTC(), to.UTC()}, Of: name, Forever: true, NaN: true, Never: true})
+				continue
+			case len(were) == 0, p.at[0].Before(effect):
+				continue
+			}
+			for _, l := range without(p.at, were, to) {
 				l.Of, l.NaN = name, true
 				out = append(out, l)
 			}
 		}
 	}
-	return out
+	return out, nil
 }
 
-// without are the times from a number on to the next, or to the end, between which there is something that is none; where always is true
-// also those before the first number. Both times are in order.
-func without(none, numbers []time.Time, to time.Time, always bool) (out []Loss) {
+// without are the times from a number on to the next, or to the end, between which there is something that is none. The times of both are
+// in order.
+func without(none, numbers []time.Time, to time.Time) (out []Loss) {
 	for i := 0; i < len(none); {
 		n, _ := slices.BinarySearchFunc(numbers, none[i], time.Time.Compare) // the first number after it
 		l := Loss{Gap: Gap{From: none[i].UTC(), To: to.UTC()}, Forever: n == len(numbers)}
@@ -72,8 +94,6 @@ func without(none, numbers []time.Time, to time.Time, always bool) (out []Loss) 
 		}
 		if n > 0 {
 			l.From = numbers[n-1].UTC()
-		}
-		if n > 0 || always {
 			out = append(out, l)
 		}
 		for i++; i < len(none) && (l.Forever || none[i].Before(l.To)); i++ {

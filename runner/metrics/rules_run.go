@@ -135,7 +135,7 @@ func (e *Embedded) OnAlert(tell func(AlertChange)) {
 }
 
 // Replay replays the engine's own rules over what it scraped, as the function of that name does. It works until Close.
-func (e *Embedded) Replay(ctx context.Context, from, to time.Time) (*Replayed, error) {
+func (e *Embedded) Replay(ctx context.Context, span Span) (*Replayed, error) {
 	e.mu.Lock()
 	if e.state != stateRunning {
 		e.mu.Unlock()
@@ -147,5 +147,5 @@ func (e *Embedded) Replay(ctx context.Context, from, to time.Time) (*Replayed, e
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	defer context.AfterFunc(e.running, cancel)()
-	return Replay(ctx, e.db, ReplayConfig{Rules: e.config.Rules, Evaluation: e.config.Evaluation, From: from, To: to})
+	return Replay(ctx, e.db, ReplayConfig{Rules: e.config.Rules, Evaluation: e.config.Evaluation, Span: span})
 }

@@ -156,10 +156,11 @@ func readsFailed(expr string, failed []recordingRule) string {
 
 func seconds(s float64) time.Duration { return time.Duration(math.Round(s * float64(time.Second))) }
 
-// Recorded is what the server recorded of its alerts between two times: for each rule its spells, in the one phase in which the
+// Recorded is what the server recorded of its alerts in the time of a run: for each rule its spells, in the one phase in which the
 // server evaluates. Rules of one name cannot be told apart in the record, so each of them has the spells of all.
-func (s *Server) Recorded(ctx context.Context, rules []ServerRule, from, to time.Time) (*Replayed, error) {
+func (s *Server) Recorded(ctx context.Context, rules []ServerRule, span Span) (*Replayed, error) {
 	began := time.Now()
+	from, to := span.From, span.To
 	length := to.Sub(from).Truncate(time.Millisecond) + time.Millisecond
 	asked, cancel := context.WithTimeout(ctx, s.config.Timeout)
 	defer cancel()
@@ -222,7 +223,7 @@ func (s *Server) Recorded(ctx context.Context, rules []ServerRule, from, to time
 		if one.Unseen = s.unseen(ctx, r, from, to); len(list) > 0 {
 			one.Unseen = ""
 		}
-		if one.Lost, err = s.lost(ctx, r, from, to, known); err != nil && one.Unseen == "" {
+		if one.Lost, err = s.lost(ctx, r, span, known); err != nil && one.Unseen == "" {
 			one.Unseen = "what the rule reads could not be asked for: " + err.Error()
 		}
 		out.Rules = append(out.Rules, one)

@@ -67,7 +67,7 @@ func TestServerAlerts(t *testing.T) {
 	if list[1].Error != "it broke" || list[2].State != metrics.AlertInactive || !list[2].Evaluated.IsZero() {
 		t.Errorf("%+v", list[1:])
 	}
-	out, err := s.Recorded(t.Context(), list, began, began.Add(5*time.Minute))
+	out, err := s.Recorded(t.Context(), list, metrics.Span{From: began, To: began.Add(5 * time.Minute)})
 	if err != nil || len(out.Rules) != 3 || out.Phases != 1 {
 		t.Fatal(out, err)
 	}
@@ -124,7 +124,7 @@ func TestServerAlertsUnanswered(t *testing.T) {
 		if list, err := s.Rules(t.Context()); err == nil {
 			t.Errorf("%s: %v", name, list)
 		}
-		if out, err := s.Recorded(t.Context(), nil, time.Now().Add(-time.Minute), time.Now()); err == nil {
+		if out, err := s.Recorded(t.Context(), nil, metrics.Span{From: time.Now().Add(-time.Minute), To: time.Now()}); err == nil {
 			t.Errorf("%s: %v", name, out)
 		}
 	}

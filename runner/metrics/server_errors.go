@@ -15,7 +15,10 @@ import (
 )
 
 // A refusal is an error whose text is complete.
-type refusal struct{ text string }
+type refusal struct {
+	text string
+	is   error // what is wrapped; nil: nothing that anybody asks for
+}
 
 func (r *refusal) Error() string { return r.text }
 
@@ -36,25 +39,25 @@ func (s *Server) refused(response *http.Response, a answer, parseErr error, raw 
 	}
 	switch code := response.StatusCode; {
 	case code == http.StatusUnauthorized && s.credential == "":
-		return &refusal{fmt.Sprintf("%s wants credentials (%s): set bearer_token or basic_auth in the prometheus block", s.shown, status)}
+		return &refusal{text: fmt.Sprintf("%s wants credentials (%s): set bearer_token or basic_auth in the prometheus block", s.shown, status)}
 	case code == http.StatusUnauthorized:
-		return &refusal{fmt.Sprintf("%s did not accept the credentials (%s); used was %s", s.shown, status, s.credential)}
+		return &refusal{text: fmt.Sprintf("%s did not accept the credentials (%s); used was %s", s.shown, status, s.credential)}
 	case code == http.StatusForbidden:
 		used := s.credential
 		if used == "" {
 			used = "no credential"
 		}
-		return &refusal{fmt.Sprintf("%s forbids the query (%s); used was %s%s", s.shown, status, used, said)}
+		return &refusal{text: fmt.Sprintf("%s forbids the query (%s); used was %s%s", s.shown, status, used, said)}
 	case parseErr == nil && (a.ErrorType == "bad_data" || a.ErrorType == "execution"):
-		return &refusal{fmt.Sprintf("the server refused the query%s", said)}
+		return &refusal{text: fmt.Sprintf("the server refused the query%s", said), is: errEvaluation}
 	case parseErr == nil && a.ErrorType == "timeout":
-		return &refusal{fmt.Sprintf("the server gave the query up because it took too long%s; make the query cheaper", said)}
+		return &refusal{text: fmt.Sprintf("the server gave the query up because it took too long%s; make the query cheaper", said)}
 	case code == http.StatusNotFound || code == http.StatusMethodNotAllowed:
-		return &refusal{fmt.Sprintf("%s has no Prometheus API (%s): is the path in the url right? It is what precedes /api/v1", s.shown, status)}
+		return &refusal{text: fmt.Sprintf("%s has no Prometheus API (%s): is the path in the url right? It is what precedes /api/v1", s.shown, status)}
 	case code >= 300 && code < 400:
-		return &refusal{fmt.Sprintf("%s redirects elsewhere (%s), and credentials do not follow: put the final address into url", s.shown, status)}
+		return &refusal{text: fmt.Sprintf("%s redirects elsewhere (%s), and credentials do not follow: put the final address into url", s.shown, status)}
 	}
-	return &refusal{fmt.Sprintf("%s answered %s%s", s.shown, status, said)}
+	return &refusal{text: fmt.Sprintf("%s answered %s%s", s.shown, status, said)}
 }
 
 func (s *Server) notPrometheus(raw []byte) error {
@@ -62,7 +65,7 @@ func (s *Server) notPrometheus(raw []byte) error {
 	if found := s.foreignBody(raw); found != "" {
 		text += fmt.Sprintf(" (it says %q)", found)
 	}
-	return &refusal{fmt.Sprintf("%s: %s: is the path in the url right? It is what precedes /api/v1", s.shown, text)}
+	return &refusal{text: fmt.Sprintf("%s: %s: is the path in the url right? It is what precedes /api/v1", s.shown, text)}
 }
 
 // explain turns an error of the connection into words, with what to do. The context is the caller's, without our timeout.
@@ -75,7 +78,7 @@ func (s *Server) explain(ctx context.Context, err error) error {
 		redirect *redirectError
 	)
 	if errors.As(err, &done) {
-		return s.errorf(nil, "%s", done.text)
+		return s.errorf(done.is, "%s", done.text)
 	}
 	if errors.As(err, &urlErr) {
 		// Its text has the whole URL in it.

@@ -65,7 +65,7 @@ var deeds = []deed{
 	{kind: "corrupt", body: "percent = 50", seen: (*target).ruled, ruled: true},
 	{kind: "duplicate", body: "percent = 50", seen: (*target).ruled, ruled: true},
 	{kind: "reorder", body: "percent = 50", seen: (*target).ruled, ruled: true},
-	{kind: "rate", body: `rate = "16kbit"`, seen: (*target).ruled, ruled: true},
+	{kind: "rate", body: `rate = "8kbit"`, seen: (*target).ruled, ruled: true},
 	{kind: "partition", seen: (*target).ruled, ruled: true},
 	{kind: "reject", body: `with = "icmp"`, seen: (*target).ruled, ruled: true},
 	{kind: "disconnect", body: `network = "NETWORK"`, seen: (*target).cutOff},

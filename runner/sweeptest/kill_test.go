@@ -257,7 +257,7 @@ func (v *trial) await() bool {
 		case come && moment.IsZero():
 			moment = time.Now().Add(v.k.late)
 		case over && !come:
-			v.Logf("the run has ended without coming to %s:\n%s", step, v.said())
+			v.Logf("the run has ended without coming to %s:\n%s\n%s", step, v.said(), v.story())
 			return false
 		case over:
 			return false
