@@ -204,7 +204,7 @@ func (b *beside) saw(t *testing.T, file, dir string, rec *journal.Record) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if x.recorded, err = b.server.Recorded(t.Context(), b.known, x.from, x.to); err != nil {
+	if x.recorded, err = b.server.Recorded(t.Context(), b.known, metrics.Span{From: x.from, To: x.to}); err != nil {
 		t.Fatal(err)
 	}
 	b.runs = append(b.runs, x)
@@ -278,7 +278,7 @@ func (b *beside) finish(t *testing.T, total *tallied) {
 func (x besideRun) agrees(t *testing.T, samples storage.Queryable, over string, slack time.Duration, elsewhere bool) (fires int) {
 	t.Helper()
 	replayed, err := metrics.Replay(t.Context(), samples, metrics.ReplayConfig{Rules: []metrics.RuleFile{{Name: "rules.yml", Text: []byte(besideRules)}},
-		Evaluation: besideEvaluation, From: x.from, To: x.to})
+		Evaluation: besideEvaluation, Span: metrics.Span{From: x.from, To: x.to}})
 	if err != nil {
 		t.Fatal(err)
 	}

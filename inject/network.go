@@ -46,9 +46,9 @@ func selectionArgs(direction string) []Arg {
 // netDoc completes what all network kinds say of themselves.
 func netDoc(d Doc, direction string) Doc {
 	d.Family, d.Holds, d.Ahead, d.Follows = Network, DurationRequired, true, true
-	d.Undo = "The rules and queues that it made are removed; a helper that dies takes them with it."
+	d.Undo = "The rules and queues that it made are removed; a helper that dies takes the rules with it, so that no packet comes to a queue."
 	d.Proof = "The kernel lists its rules, and counts packets that met them."
-	d.ByHand = "docker stop gameday-net-ID && docker rm gameday-net-ID"
+	d.ByHand = "docker stop -t 60 gameday-net-ID && docker rm gameday-net-ID"
 	d.Args = append(d.Args, selectionArgs(direction)...)
 	return d
 }
@@ -299,7 +299,7 @@ func (packets) Undo(ctx context.Context, t Tools, u Undo) error {
 // byHand has the sidecar undo what it holds, and go. Of one that is killed the kernel drops the rules with the process, but not the queues.
 func (packets) byHand(u Undo) string {
 	name := netSidecar.container(u.ID)
-	return fmt.Sprintf("docker stop %s && docker rm %[1]s", name)
+	return fmt.Sprintf("docker stop -t 60 %s && docker rm %[1]s", name)
 }
 
 // Gone compares the namespace with what it was before.

@@ -113,6 +113,9 @@ func (c *collector) tell(id string, n news) bool {
 	if f == nil {
 		return c.gone[id]
 	}
+	if n.event.Action == "oom" {
+		f.ooms.Add(1)
+	}
 	select {
 	case f.news <- n:
 	default: // it is busy with so much that it will look anyway

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"strconv"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"gameday/inject/engine"
@@ -27,9 +28,9 @@ type follower struct {
 	news         chan news
 	ready        chan struct{} // closed when there is something of it, or when there will be nothing
 
-	looked  bool // c is more than what the list shows
-	stale   bool // c is to be looked at again
-	ooms    int
+	looked  bool         // c is more than what the list shows
+	stale   bool         // c is to be looked at again
+	ooms    atomic.Int64 // counted as they come: nothing but their events tells of them
 	exit    *int
 	last    time.Time // of the last sample of its use, or its start; zero while it does not run
 	silent  bool      // nothing was heard since last for so long that its series have ended
@@ -130,7 +131,6 @@ func (f *follower) hearNews(ctx context.Context, n news) bool {
 	case "destroy":
 		return false
 	case "oom":
-		f.ooms++
 		return true
 	case "die":
 		f.stops()
@@ -233,7 +233,7 @@ func (f *follower) tellState() {
 	case f.deaf():
 		_ = f.state.Append(time.Now())
 	case f.looked:
-		_ = f.state.Append(time.Now(), stateSamples(f.c, f.ooms, f.exit)...)
+		_ = f.state.Append(time.Now(), stateSamples(f.c, int(f.ooms.Load()), f.exit)...)
 	}
 }
 

@@ -153,15 +153,15 @@ func TestActingTwice(t *testing.T) {
 	first, second := w.acting("x"), w.acting("x")
 	first()
 	w.calls["x"].until = time.Now()
-	if !w.ours("x") {
+	if !w.ours("x", time.Now()) {
 		t.Error("the second call is still under way")
 	}
 	second()
-	if !w.ours("x") || w.ours("y") {
+	if !w.ours("x", time.Now()) || w.ours("y", time.Now()) {
 		t.Error("it is ours for a moment longer, and nothing else is")
 	}
 	w.calls["x"].until = time.Now()
-	if w.ours("x") {
+	if w.ours("x", time.Now()) {
 		t.Error("it is ours for ever")
 	}
 }

@@ -219,12 +219,11 @@ func tryLock(ctx context.Context, s Setup, spec engine.Spec, waited time.Duratio
 		if err == nil {
 			return lease{id, func(ctx context.Context) error {
 				return untilReached(ctx, func() error {
+					var left []error
 					for _, run := range dead { // what their runners had asked for may have come after all
-						if err := sweepDead(ctx, s.Engine, run); errors.Is(err, engine.ErrUnreachable) {
-							return err
-						}
+						left = append(left, sweepDead(ctx, s.Engine, run))
 					}
-					return s.Engine.Remove(ctx, id)
+					return errors.Join(append(left, s.Engine.Remove(ctx, id))...)
 				})
 			}}, nil
 		}
@@ -245,9 +244,7 @@ func tryLock(ctx context.Context, s Setup, spec engine.Spec, waited time.Duratio
 			return l, err
 		}
 		dead = append(dead, h.Run)
-		if err := sweepDead(ctx, s.Engine, h.Run); err != nil {
-			return l, err
-		}
+		_ = sweepDead(ctx, s.Engine, h.Run) // what it cannot remove keeps nobody from a run, and is removed again after it
 	}
 	return l, errors.New("the lock of this Docker engine changes hands too quickly; try again")
 }
@@ -255,7 +252,10 @@ func tryLock(ctx context.Context, s Setup, spec engine.Spec, waited time.Duratio
 // sweepDead removes the helpers of a run that died without leaving a fault open.
 func sweepDead(ctx context.Context, e engine.Engine, run string) error {
 	_, err := guard.Sweep(ctx, e, run, func(engine.Container) bool { return false })
-	return err
+	if err != nil {
+		return fmt.Errorf("helpers of the dead run %s are left: %w; run gameday recover", run, err)
+	}
+	return nil
 }
 
 // untilReached does something again and again while the engine is away, until ctx ends: a daemon that is being restarted is back in

@@ -83,7 +83,11 @@ func Recover(ctx context.Context, s Setup, dir string) (Recovered, error) {
 	}
 	intents := guard.Intents(rec.Events)
 	out.take(guard.UndoAll(ctx, s.Tools, journal.UndoRecover, note, open))
-	err = out.sweep(ctx, s, rec.Started().Run, rec.Events[len(rec.Events)-1].Time)
+	last := time.Now()
+	if e := rec.Ended(); e != nil { // it has swept itself
+		last = time.Time{}
+	}
+	err = out.sweep(ctx, s, rec.Started().Run, last)
 	end := rec.Ended()
 	if end == nil || end.Outcome == journal.OutcomeResidue || len(out.Undone)+len(out.Open) > 0 {
 		outcome, detail := journal.OutcomeInterrupted, "the runner had gone; what it left in force was undone by gameday recover"

@@ -113,6 +113,8 @@ type Result struct {
 	Outcome journal.Outcome
 	Exit    int
 	Detail  string // why, where the outcome alone does not say it
+	// Unsteady says that nothing was injected because the baseline did not hold.
+	Unsteady bool
 }
 
 // Execute rehearses. When ctx ends everything is undone, as with Stop. An error means that the run could not begin, and then
@@ -154,7 +156,7 @@ func (r *Run) Execute(ctx context.Context) (Result, error) {
 	}
 	r.write(&residue)
 	r.write(&journal.RunEnded{Outcome: outcome, ExitCode: ExitCode(outcome), Detail: detail})
-	res.Outcome, res.Exit, res.Detail = outcome, ExitCode(outcome), detail
+	res.Outcome, res.Exit, res.Detail, res.Unsteady = outcome, ExitCode(outcome), detail, outcome == journal.OutcomeNotInjected && len(r.gateFailed) > 0
 
 	r.guard.Load().letGo()
 	if len(residue.Open) == 0 {

@@ -32,8 +32,8 @@ type watcher struct {
 
 // doing is what gameday itself does to a container: so many calls are under way, and the last has an after-effect until then.
 type doing struct {
-	calls int
-	until time.Time
+	calls        int
+	since, until time.Time
 }
 
 // subscribe returns a channel that gets a hint whenever something happens to one of the containers.
@@ -71,7 +71,7 @@ func (w *watcher) acting(id string) (done func()) {
 	}
 	d := w.calls[id]
 	if d == nil {
-		d = &doing{}
+		d = &doing{since: time.Now()}
 		w.calls[id] = d
 	}
 	d.calls++
@@ -83,11 +83,19 @@ func (w *watcher) acting(id string) (done func()) {
 	}
 }
 
-func (w *watcher) ours(id string) bool {
+// ours says whether what happened to a container is gameday's own doing. Of what is told late, all counts as that which came between the
+// first call and the end of the last.
+func (w *watcher) ours(id string, at time.Time) bool {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	d := w.calls[id]
-	return d != nil && (d.calls > 0 || time.Now().Before(d.until))
+	switch {
+	case d == nil:
+		return false
+	case at.Before(w.from):
+		return at.After(d.since) && (d.calls > 0 || at.Before(d.until))
+	}
+	return d.calls > 0 || time.Now().Before(d.until)
 }
 
 // follow reads events until ctx ends, taking them up again when they break off. events is the stream already open. Of what happened
@@ -186,7 +194,7 @@ func (w *watcher) handle(ev engine.Event) {
 	}
 	if change != "" {
 		tc := journal.TargetChanged{Container: journal.Ref{ID: ev.ID, Name: name}, Change: change, At: ev.Time.UTC(),
-			Target: w.target[ev.ID], Ours: w.ours(ev.ID) && change != "healthy" && change != "unhealthy"}
+			Target: w.target[ev.ID], Ours: w.ours(ev.ID, ev.Time) && change != "healthy" && change != "unhealthy"}
 		if code, err := strconv.Atoi(ev.Labels["exitCode"]); err == nil && change == "died" {
 			tc.ExitCode = &code
 		}

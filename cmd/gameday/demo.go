@@ -128,17 +128,24 @@ func (a app) demoRuns(ctx context.Context, in *interrupts, s runner.Setup, dir s
 	}
 	for i, sc := range chosen {
 		fmt.Fprintf(a.stderr, "\nRehearsal %d of %d: %s\n%s\n\n", i+1, len(chosen), sc.Title, a.paragraph(sc.Description))
-		r := a.rehearse(ctx, in, s, ws, sc, demoSeed)
-		for again := 1; again < demoTries && r.Outcome == journal.OutcomeNotInjected && ctx.Err() == nil; again++ {
-			fmt.Fprint(a.stderr, "\nNothing was injected, since the shop was not steady before: this machine was busy with something else. Once more:\n\n")
-			r = a.rehearse(ctx, in, s, ws, sc, demoSeed)
-		}
+		r := a.untilSteady(ctx, func() result { return a.rehearse(ctx, in, s, ws, sc, demoSeed) })
 		results = append(results, r)
 		if ctx.Err() != nil || r.ExitCode == runner.ExitResidue || r.ExitCode == runner.ExitLocked {
 			break
 		}
 	}
 	return results, nil
+}
+
+// untilSteady rehearses again where the baseline did not hold, as far as demoTries allows.
+func (a app) untilSteady(ctx context.Context, rehearse func() result) result {
+	for try := 1; ; try++ {
+		r := rehearse()
+		if !r.unsteady || try == demoTries || ctx.Err() != nil {
+			return r
+		}
+		fmt.Fprint(a.stderr, "\nNothing was injected, since the shop was not steady before: this machine was busy with something else. Once more:\n\n")
+	}
 }
 
 // demoEnd says what there is now, and what to try next.

@@ -84,6 +84,8 @@ type result struct {
 	ExitCode int             `json:"exit_code"`
 	Error    string          `json:"error,omitempty"`
 	Drafts   []string        `json:"drafts,omitempty"`
+
+	unsteady bool // the baseline did not hold
 }
 
 func (a app) run(path string, f runFlags) error {
@@ -246,7 +248,7 @@ func (a app) rehearse(ctx context.Context, in *interrupts, s runner.Setup, ws *s
 	if err != nil && res.Outcome == "" {
 		return fail(err)
 	}
-	out.Run, out.Dir, out.Outcome, out.ExitCode = res.Run, res.Dir, res.Outcome, res.Exit
+	out.Run, out.Dir, out.Outcome, out.ExitCode, out.unsteady = res.Run, res.Dir, res.Outcome, res.Exit, res.Unsteady
 	if err == nil && res.Outcome == journal.OutcomeError {
 		err = errors.New(res.Detail)
 	}

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"os/exec"
-	"regexp"
 	"slices"
 	"strings"
 	"sync"
@@ -53,7 +52,6 @@ func Run(t *testing.T, c Case) {
 		{"healed by somebody else", testHealed},
 		{"undone by another process", testAnotherProcess},
 		{"intent only", testIntentOnly},
-		{"undone by hand", testByHand},
 	}...)
 	if c.Driven && c.Stands {
 		tests = append(tests, []test{
@@ -130,21 +128,6 @@ func testAnotherProcess(v *env) {
 	v.same(v.undoElsewhere(s.Undo))
 }
 
-// A person does what gameday says where it could not do it: then the fault is gone, and gameday finds it so.
-func testByHand(v *env) {
-	c := v.target()
-	s := v.plan(c)
-	v.harm(s)
-	command := inject.ByHand(s.Undo)
-	out, err := exec.CommandContext(enginetest.Context(v.t), "sh", "-c", command).CombinedOutput()
-	if err != nil {
-		v.t.Errorf("%s: %v: %s", command, err, out)
-	}
-	enginetest.Eventually(v.t, v.tools.Engine, c.ID, "life", func(c engine.Container) bool { return c.State.Status == "running" })
-	v.gone(c.ID)
-	v.undo(s.Undo)
-}
-
 // The runner dies right after the intent is in the journal: nothing has happened, and the undo does nothing.
 func testIntentOnly(v *env) {
 	c := v.target()
@@ -204,9 +187,6 @@ func testRenamed(v *env) {
 	Docker(v.t, "rename", c.ID, c.Name)
 }
 
-// queues are the lines in which tc lists them.
-var queues = regexp.MustCompile(`(?m)^qdisc .*$`)
-
 // A person does what ByHand says.
 func testHealed(v *env) {
 	c := v.target()
@@ -221,10 +201,7 @@ func testHealed(v *env) {
 		v.t.Fatalf("%q: %v\n%s", words, err, out)
 	}
 	by := v.runs(c.ID)
-	// The kernel drops the rules of a sidecar that is removed. A queue stays, without packets, until the undo.
-	healed := by
-	healed.Rules = queues.ReplaceAllString(healed.Rules, "")
-	v.showsNot(healed)
+	v.showsNot(by)
 	if ok, why, err := v.c.Kind.Holding(enginetest.Context(v.t), v.tools, s); !v.c.Blind && (ok || why == "") || err != nil {
 		v.t.Errorf("somebody healed it, and Holding returned %v, %q, %v", ok, why, err)
 	}
