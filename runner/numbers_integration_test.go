@@ -56,6 +56,9 @@ func (p *prometheus) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return `"resultType":"vector","result":[` + strings.Join(series, ",") + "]"
 	}
 	all := func(v string) func(int) string { return func(int) string { return v } }
+	if strings.Contains(r.FormValue("query"), "timestamp(") { // how old it is
+		all = func(string) func(int) string { return func(int) string { return "0.05" } }
+	}
 	data := ""
 	switch probe := r.FormValue("query") == "vector(1)"; {
 	case mode == "slow":
