@@ -72,7 +72,7 @@ func (l *ruleLook) doubt(interval time.Duration, recorded []metrics.Spell, h *al
 	begins := h.begins()
 	shown := slices.IndexFunc(l.active, func(at time.Time) bool { return at.After(begins) })
 	if shown >= 0 && !slices.ContainsFunc(recorded, func(s metrics.Spell) bool { return s.Resolved.IsZero() || s.Resolved.After(begins) }) {
-		return fmt.Sprintf("the server showed the alert at %s, and recorded nothing of it", l.active[shown].UTC().Format("15:04:05.000"))
+		return fmt.Sprintf("the server showed the alert at %s, and recorded nothing of it", l.active[shown].UTC().Format("15:04:05.000 UTC"))
 	}
 	// It is asked every two seconds, and tells the last evaluation alone.
 	most := max(interval*5/2, 5*alertsEvery)

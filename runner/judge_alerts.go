@@ -424,7 +424,7 @@ func (s alertSeen) blind(h alertHistory, deadline time.Time) string {
 // lostUntil says what the rules had to read before and had not after the effect; empty: nothing. An alert that does not fire for that is
 // missing, and one that must not fire has not been seen to be quiet.
 func (s alertSeen) lostUntil(h alertHistory, deadline time.Time) string {
-	const clock = "15:04:05.000"
+	const clock = "15:04:05.000 UTC" // whatever the time zone of the draft is
 	for _, l := range s.lost {
 		switch {
 		case !l.From.Before(deadline) || !l.To.After(h.effect()):

@@ -126,7 +126,7 @@ func TestAlertVerdicts(t *testing.T) {
 		"must not, and was pending already": {refuses, 0, nil, [][]metrics.Spell{in(spell(25, 0, 31)), in(spell(25, 0, 31))}, journal.Held, journal.AlertQuiet, ""},
 		"must not, pending before, fires":   {refuses, 0, nil, [][]metrics.Spell{in(spell(25, 40, 70)), in(spell(25, 40, 70))}, journal.Inconclusive, journal.AlertAlready, ""},
 		"must not, and could not see":       {refuses, 0, rule(func(r *metrics.ReplayedRule) { r.Unseen = "no series matched x" }), [][]metrics.Spell{in()}, journal.Inconclusive, journal.AlertUnseen, "no series"},
-		"must not, and what it reads went":  {refuses, 0, lost(40, 50), [][]metrics.Spell{in()}, journal.Inconclusive, journal.AlertUnseen, "no series matched x from 10:00:40.000 to 10:00:50.000"},
+		"must not, and what it reads went":  {refuses, 0, lost(40, 50), [][]metrics.Spell{in()}, journal.Inconclusive, journal.AlertUnseen, "no series matched x from 10:00:40.000 UTC to 10:00:50.000 UTC"},
 		"must not, and it went before":      {refuses, 0, lost(10, 20), [][]metrics.Spell{in()}, journal.Held, journal.AlertQuiet, ""},
 		"must not in time, and it went":     {refuses, 5, lost(40, 50), [][]metrics.Spell{in()}, journal.Held, journal.AlertQuiet, ""},
 		"must, and what it reads went":      {wants, 60, lost(40, 50), [][]metrics.Spell{in()}, journal.Refuted, journal.AlertMissing, ""},
@@ -251,7 +251,7 @@ func TestAlertsUnknown(t *testing.T) {
 		all = append(all, h.see(name, name == "A"))
 	}
 	got := h.sum(claims, all).Unknown
-	if len(got) != 4 || got[3].Why != "no series matched y any more after 10:00:40.000" || strings.Join(got[3].Alerts, " ") != "Vanished" ||
+	if len(got) != 4 || got[3].Why != "no series matched y any more after 10:00:40.000 UTC" || strings.Join(got[3].Alerts, " ") != "Vanished" ||
 		got[1].Why != "the rule looks back 1m, and only 29.9s were recorded before the fault" || strings.Join(got[1].Alerts, " ") != "Farsighted" || got[0].Why != "the rule could not be evaluated: many-to-many matching" || strings.Join(got[0].Alerts, " ") != "Broken" ||
 		got[2].Why != "no series matched x" || strings.Join(got[2].Alerts, " ") != "Gone Lost" {
 		t.Errorf("%+v", got)

@@ -54,7 +54,7 @@ func (v view) outdate(p journal.Phase) {
 	}
 	for i := range v.all {
 		if s := &v.all[i]; v.h.phase(s.At) == p && s.State == journal.Holding {
-			s.State, s.Error = missing(v.q), fmt.Sprintf("what the query reads is from before this phase: the newest is of %s", newest.UTC().Format("15:04:05.000"))
+			s.State, s.Error = missing(v.q), fmt.Sprintf("nothing that the query reads is from this phase: the newest is from %s before it", journal.Duration(from.Sub(newest).Round(time.Millisecond)))
 		}
 	}
 }
