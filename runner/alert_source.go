@@ -51,7 +51,7 @@ func (a *engineAlerts) rules(context.Context) ([]metrics.AlertRule, error) {
 func (*engineAlerts) follow(context.Context) {}
 
 func (a *engineAlerts) fill(ctx context.Context, h *alertHistory) (err error) {
-	if h.replayed, err = a.engine.Replay(ctx, h.span()); err != nil {
+	if h.replayed, err = a.engine.Replay(ctx, h.span(a.source.Interval)); err != nil {
 		return err
 	}
 	h.gaps, err = a.engine.Gaps(ctx, h.Start, h.End, longestGap(a.source))
@@ -112,10 +112,23 @@ func (a *serverAlerts) fill(ctx context.Context, h *alertHistory) error {
 	if err != nil {
 		return err
 	}
-	if h.replayed, err = a.server.Recorded(ctx, states, h.span()); err != nil {
+	// Those of which something is claimed come first, and have time left for their other phases, however many rules there are.
+	claimed := func(r metrics.ServerRule) bool { return slices.Contains(a.claimed, r.Alert) }
+	slices.SortStableFunc(states, func(x, y metrics.ServerRule) int {
+		switch {
+		case claimed(x) == claimed(y):
+			return 0
+		case claimed(x):
+			return -1
+		}
+		return 1
+	})
+	first, enough := context.WithTimeout(ctx, replayLimit*2/3)
+	defer enough()
+	if h.replayed, err = a.server.Recorded(first, states, h.span(0)); err != nil {
 		return err
 	}
 	a.doubt(h)
-	a.server.Replay(ctx, h.replayed, slices.DeleteFunc(states, func(r metrics.ServerRule) bool { return !slices.Contains(a.claimed, r.Alert) }), h.Start, h.End)
+	a.server.Replay(ctx, h.replayed, slices.DeleteFunc(states, func(r metrics.ServerRule) bool { return !claimed(r) }), h.Start, h.End)
 	return nil
 }

@@ -26,9 +26,9 @@ type alertHistory struct {
 func (h alertHistory) effect() time.Time  { return h.History.effect().latest }
 func (h alertHistory) soonest() time.Time { return h.History.effect().earliest }
 
-// span is the time of the run. The effect is as early as it may have been: whatever the rules had until then is what they usually have.
-func (h alertHistory) span() metrics.Span {
-	s := metrics.Span{From: h.Start, To: h.End}
+// span is the time of a run whose source scrapes at an interval; 0: it has samples from before. The effect is as early as it may have been: whatever the rules had until then is what they usually have.
+func (h alertHistory) span(interval time.Duration) metrics.Span {
+	s := metrics.Span{From: h.Start, To: h.End, Interval: interval}
 	if !h.FaultStart.IsZero() {
 		s.Effect = h.soonest()
 	}

@@ -40,7 +40,8 @@ func look(q PlannedQuery, h History) view {
 	return v
 }
 
-// outdate makes what holds in a phase missing data, if nothing that is from this phase was read in it: all of it is from before.
+// outdate makes what a phase shows missing data, if not all that is read was renewed in it: then it is from before. What one of several
+// series violates, it violates: it need not be the one that is old.
 func (v view) outdate(p journal.Phase) {
 	from, _ := v.h.window(p)
 	var newest time.Time
@@ -53,8 +54,9 @@ func (v view) outdate(p journal.Phase) {
 		return
 	}
 	for i := range v.all {
-		if s := &v.all[i]; v.h.phase(s.At) == p && s.State == journal.Holding {
-			s.State, s.Error = missing(v.q), fmt.Sprintf("nothing that the query reads is from this phase: the newest is from %s before it", journal.Duration(from.Sub(newest).Round(time.Millisecond)))
+		s := &v.all[i]
+		if v.h.phase(s.At) == p && s.Age != 0 && (s.State == journal.Holding || s.State == journal.Violated && len(s.Series) == 1) {
+			s.State, s.Error = missing(v.q), fmt.Sprintf("what the query reads was not renewed in this phase: it is from %s before", journal.Duration(from.Sub(newest).Round(time.Millisecond)))
 		}
 	}
 }

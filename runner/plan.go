@@ -344,6 +344,9 @@ func (p *Plan) planQueries(refuse, warn report) {
 		if inFault && fault > 0 && fault < q.Every {
 			warn(h.Range, block, "the faults last %s and it is sampled every %s: nothing may be seen of them", fault, q.Every)
 		}
+		if inFault && fault > 0 && fault < q.Lookback {
+			warn(h.Range, block, "the query looks back %s, and the faults last %s: what it shows of them is mixed with what was before", q.Lookback, fault)
+		}
 		if inRecovery && sc.Recovery > 0 && sc.Recovery < q.Lookback+2*q.Every {
 			warn(h.Range, block, "the recovery of %s is hardly longer than what the query looks back on (%s): it will still see the fault at the end", sc.Recovery, q.Lookback)
 		}

@@ -53,7 +53,7 @@ func Recover(ctx context.Context, s Setup, dir string) (Recovered, error) {
 			return out, fmt.Errorf("%s speaks of faults, but cannot be read from its beginning: look at each container that it names (docker ps -a), put it back by hand, then remove the run directory and the lock (docker rm -f %s)",
 				filepath.Join(abs, journal.FileName), s.lockName())
 		}
-		return out, out.sweep(ctx, s, out.Run, time.Now())
+		return out, out.sweep(ctx, s, out.Run, true)
 	}
 	for _, d := range rec.Damage {
 		out.Damage = append(out.Damage, fmt.Sprintf("%s:%d: %s", d.File, d.Line, d.What))
@@ -83,11 +83,7 @@ func Recover(ctx context.Context, s Setup, dir string) (Recovered, error) {
 	}
 	intents := guard.Intents(rec.Events)
 	out.take(guard.UndoAll(ctx, s.Tools, journal.UndoRecover, note, open))
-	last := time.Now()
-	if e := rec.Ended(); e != nil { // it has swept itself
-		last = time.Time{}
-	}
-	err = out.sweep(ctx, s, rec.Started().Run, last)
+	err = out.sweep(ctx, s, rec.Started().Run, rec.Ended() == nil)
 	end := rec.Ended()
 	if end == nil || end.Outcome == journal.OutcomeResidue || len(out.Undone)+len(out.Open) > 0 {
 		outcome, detail := journal.OutcomeInterrupted, "the runner had gone; what it left in force was undone by gameday recover"
@@ -122,11 +118,14 @@ func (r *Recovered) take(u guard.Undone) {
 const lastMoments = 2 * time.Second
 
 // sweep removes the containers that gameday made for itself in a run, and counts what is left of them. The lock is among them unless
-// something is open: over that it keeps the next run from starting. What the run had asked the engine for in its last moments may come
-// only now.
-func (r *Recovered) sweep(ctx context.Context, s Setup, run string, last time.Time) (err error) {
+// something is open: over that it keeps the next run from starting. What a run that was cut off had asked the engine for in its last
+// moments may come only now.
+func (r *Recovered) sweep(ctx context.Context, s Setup, run string, cutOff bool) (err error) {
 	keepLock := len(r.Open) > 0
-	underWay := min(lastMoments, lastMoments-time.Since(last))
+	underWay := time.Duration(0)
+	if cutOff {
+		underWay = lastMoments
+	}
 	r.Helpers, err = guard.NoHelpers(ctx, s.Engine, run, underWay, func(ctx context.Context) error {
 		removed, err := guard.Sweep(ctx, s.Engine, run, func(c engine.Container) bool { return keepLock && c.Labels[engine.RoleLabel] == guard.RoleLock })
 		r.Removed = append(r.Removed, removed...)

@@ -67,11 +67,7 @@ func RecoverRun(ctx context.Context, s Setup, run string) (Recovered, error) {
 			return out, err
 		}
 	}
-	var last time.Time // not known; but with a lock somebody may just have died
-	if lock != nil {
-		last = time.Now()
-	}
-	err = out.sweep(ctx, s, run, last)
+	err = out.sweep(ctx, s, run, lock != nil)
 	if err == nil && lock == nil && len(out.Removed) == 0 {
 		err = ErrNoTrace
 	}

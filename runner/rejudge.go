@@ -281,6 +281,8 @@ func (re *rejudging) samples(ctx context.Context) error {
 			re.changes[q.ID] = []string{"it was not in the run"}
 		}
 		switch {
+		case there && was.query == q.Text && was.every == q.Every && was.age != q.Age && slices.ContainsFunc(recorded[was.id], func(s journal.Sample) bool { return s.Age != 0 }):
+			problems = append(problems, re.refusal(*q, was, there))
 		case there && was.query == q.Text && was.every == q.Every:
 			re.h.Samples[q.ID] = recorded[was.id]
 			q.Lookback = was.lookback
@@ -340,6 +342,7 @@ type asked struct {
 	id, query       string
 	every, lookback time.Duration
 	arguments       [][2]string
+	age             string // the query for how old it is, of a server
 }
 
 func askedBy(h journal.Hypothesis) asked {
@@ -349,12 +352,12 @@ func askedBy(h journal.Hypothesis) asked {
 	}
 	return asked{h.QueryID, h.Query, time.Duration(h.Every), time.Duration(h.Lookback), [][2]string{
 		{"query", oneLine(h.Query)}, {"expect", oneLine(h.Expect)}, {"phases", strings.Join(in, ", ")}, {"every", h.Every.String()}, {"tolerate", h.Tolerate.String()},
-		{"within", h.Within.String()}, {"match", h.Match}, {"no_data", h.NoData}}}
+		{"within", h.Within.String()}, {"match", h.Match}, {"no_data", h.NoData}}, metrics.Age(h.Query, h.Match == "any")}
 }
 
 func askedOf(g journal.Guardrail) asked {
 	return asked{g.QueryID, g.Query, time.Duration(g.Every), time.Duration(0), [][2]string{
-		{"query", oneLine(g.Query)}, {"abort_when", oneLine(g.AbortWhen)}, {"for", g.For.String()}, {"every", g.Every.String()}, {"no_data", g.NoData}}}
+		{"query", oneLine(g.Query)}, {"abort_when", oneLine(g.AbortWhen)}, {"for", g.For.String()}, {"every", g.Every.String()}, {"no_data", g.NoData}}, metrics.Age(g.Query, true)}
 }
 
 func oneLine(s string) string { return strings.Join(strings.Fields(s), " ") }
@@ -398,6 +401,8 @@ func (re *rejudging) refusal(q PlannedQuery, was asked, there bool) Problem {
 	switch {
 	case !there:
 		p.Message = only + "; nothing is known of this one: leave it out, or run the scenario again"
+	case was.query == q.Text && was.every == q.Every:
+		p.Message = only + "; it was asked how old that is of all series together, or of the newest alone, by match: put the old match back, or run the scenario again"
 	case was.query != q.Text:
 		p.Message = only + "; the query was changed: put the old one back, or run the scenario again. It was " + oneLine(was.query)
 	default:

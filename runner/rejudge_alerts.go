@@ -146,7 +146,7 @@ func (re *rejudging) replay(ctx context.Context, h *alertHistory) error {
 		return errors.New("the rules can be replayed over recorded series alone")
 	}
 	s := re.plan.Scenario.Source
-	h.replayed, err = metrics.Replay(ctx, series, metrics.ReplayConfig{Rules: ruleFiles(s), Evaluation: s.EvaluationInterval, Span: h.span()})
+	h.replayed, err = metrics.Replay(ctx, series, metrics.ReplayConfig{Rules: ruleFiles(s), Evaluation: s.EvaluationInterval, Span: h.span(s.Interval)})
 	if err == nil {
 		h.gaps, err = metrics.Gaps(ctx, series, h.Start, h.End, longestGap(s))
 	}

@@ -28,11 +28,16 @@ func ask(ctx context.Context, src metrics.Source, q PlannedQuery, at time.Time, 
 		s.State, s.Error = missing(q), err.Error()
 		return s
 	}
-	s.Age = journal.Duration(<-age)
 	for _, r := range res.Series {
 		s.Series = append(s.Series, journal.SeriesValue{Labels: r.Labels, Value: journal.Number(r.Value)})
 	}
 	sort.SliceStable(s.Series, func(i, j int) bool { return seriesKey(s.Series[i].Labels) < seriesKey(s.Series[j].Labels) })
+	if q.Guardrail != nil {
+		if hold(q, &s, u); s.State == journal.Violated {
+			return s // nobody waits for more
+		}
+	}
+	s.Age = journal.Duration(<-age)
 	hold(q, &s, u)
 	return s
 }
@@ -70,7 +75,8 @@ func seriesKey(labels map[string]string) string {
 // hold holds every series of a sample against the condition and sets its state. For a hypothesis OK means that expect is true,
 // for a guardrail that abort_when is false; one series that is not OK makes the sample violated (with match = "any": all).
 // A series without a number, or without the baseline that the condition needs, is missing, and so is one that the baseline always
-// had and the answer has not; that counts as the file says. An answer that is too old holds nothing, but what it violates, it violates. The sample's Error says why something is missing, if its state hangs on that. The error is that of a condition which could not be
+// had and the answer has not; that counts as the file says. An answer that is too old holds nothing; what one of several series violates, it
+// violates: it need not be the one that is old. The sample's Error says why something is missing, if its state hangs on that. The error is that of a condition which could not be
 // evaluated: whatever the file says of missing data, that is never a pass.
 func hold(q PlannedQuery, s *journal.Sample, u usual) error {
 	if s.Error != "" && len(s.Series) == 0 {
@@ -131,6 +137,9 @@ func hold(q PlannedQuery, s *journal.Sample, u usual) error {
 		why = tellLost(lost)
 	}
 	stale := u.stale(s)
+	if q.Hypothesis == nil && s.Age < 0 {
+		stale = "" // one answer that got lost makes no guardrail blind
+	}
 	if stale != "" {
 		why = stale
 	}
@@ -139,6 +148,8 @@ func hold(q PlannedQuery, s *journal.Sample, u usual) error {
 	}
 	any := q.Hypothesis != nil && q.Hypothesis.MatchAny
 	switch n := len(s.Series); {
+	case stale != "" && q.Hypothesis != nil && n == 1:
+		s.State, s.Error = missing(q), why
 	case stale == "" && (any && good > 0 || n > 0 && good == n && len(lost) == 0):
 		s.State = journal.Holding
 	case any && n > 0 && bad == n, !any && bad > 0:

@@ -139,14 +139,44 @@ func TestWhatIsOldIsNoData(t *testing.T) {
 	}
 }
 
-// What is old and violates, violates: it was so when it was new.
-func TestWhatIsOldViolates(t *testing.T) {
-	q := hypothesis(t, "")
-	h := answers(q, "a/1=1;a/1=1;a/1=1;a/1=1|a/1=1;a/1=9;a/1=9|a/1=1")
-	for i := range h.Samples[q.ID] {
-		h.Samples[q.ID][i].Age = journal.Duration(300 * time.Millisecond)
+// What is old does not go on violating, unless it need not be the one that is old; what is asked of nothing is not old.
+func TestWhatIsOldAndViolates(t *testing.T) {
+	const before = "a/1=1;a/1=1;a/1=1;a/1=1|"
+	for _, x := range []struct {
+		says, arguments, answers string
+		ages                     []float64 // in seconds
+		want                     string
+	}{
+		{"it did when it was new", "", before + "a/1=1;a/1=9;a/1=9|a/1=1", []float64{.3, .3, .3, .3, .3, .3, 9, .3}, "refuted: violated in fault"},
+		{"tolerated when it was new", "tolerate = \"2500ms\"", before + "a/1=9;a/1=9;a/1=9;a/1=9|a/1=1", []float64{.3, .3, .3, .3, .3, 3, 4, 5, .3}, "inconclusive: uncertain in fault"},
+		{"one of two", "", strings.ReplaceAll(before, "a/1=1", "a/1=1 b/2=1") + "a/1=1 b/2=1;a/1=1 b/2=9|a/1=1 b/2=1", []float64{.3, .3, .3, .3, .3, 9, .3}, "refuted: violated in fault"},
+		{"the recovery shows the fault", "phases = [\"recovery\"]", before + "a/1=1;a/1=9|a/1=9;a/1=9", []float64{3, 1, 2, .3, .3, .3, 1.3, 2.3}, "inconclusive: no data in recovery"},
+		{"nothing to read is not old", "phases = [\"recovery\"]", before + "a/1=1;a/1=1|a/1=9;a/1=1;a/1=1", []float64{.3, .3, .3, .3, .3, .3, .9, 0, 0}, "held"},
+	} {
+		t.Run(x.says, func(t *testing.T) {
+			q := hypothesis(t, x.arguments)
+			h := answers(q, x.answers)
+			for i, age := range x.ages {
+				h.Samples[q.ID][i].Age = journal.Duration(age * float64(time.Second))
+			}
+			_, h.Usual = gate([]PlannedQuery{q}, h)
+			check(t, judge(q, h), x.want)
+		})
 	}
-	h.Samples[q.ID][6].Age = journal.Duration(9 * time.Second)
-	_, h.Usual = gate([]PlannedQuery{q}, h)
-	check(t, judge(q, h), "refuted: violated in fault")
+}
+
+// A guardrail whose answers are old is blind, but not by one of which nobody said how old it is; what has tripped it does not wait for that.
+func TestWhatIsOldBlindsAGuardrail(t *testing.T) {
+	q := guardrail(t, "")
+	u := usual{oldest: 300 * time.Millisecond, every: time.Second}
+	for _, x := range []struct {
+		value float64
+		age   time.Duration
+		want  journal.State
+	}{{1, 300 * time.Millisecond, journal.Holding}, {1, 9 * time.Second, journal.NoData}, {1, -1, journal.Holding}, {9, 9 * time.Second, journal.Violated}} {
+		s := journal.Sample{Phase: journal.Fault, Age: journal.Duration(x.age), Series: []journal.SeriesValue{{Value: journal.Number(x.value)}}}
+		if hold(q, &s, u); s.State != x.want {
+			t.Errorf("%v, %s old, is %s, want %s", x.value, x.age, s.State, x.want)
+		}
+	}
 }

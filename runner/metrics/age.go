@@ -11,8 +11,8 @@ import (
 
 // Age is a query for the age in seconds of what another one reads as it is now: the oldest of the newest samples of its series, or, where
 // one series is enough, the newest of each selector. A server goes on to answer with the last sample of a series for five minutes, unless
-// it knows that it has ended; to which an exporter gives times of its own, of those it does not. Ranges are empty by themselves. It is
-// empty where nothing is read as it is now, and where the query asks for times itself.
+// it knows that it has ended; to which an exporter gives times of its own, of those it does not. Ranges go on over what they have for as
+// long as they are long. It is empty where nothing is read as it is now, and where the query asks for times itself.
 func Age(query string, oneIsEnough bool) string {
 	expr, err := parse(query)
 	if err != nil {
@@ -66,21 +66,33 @@ type Aged struct {
 // came is when the newest sample came, of the series that was behind all others.
 func (a Aged) came() time.Time { return a.At.Add(-a.Age) }
 
-// UsualAge is how old what a query reads was at most, by looks in the order of their times. It is known only if everything that was read
-// was renewed between the first and the last of them; otherwise it is 0.
-func UsualAge(looks []Aged) (most time.Duration) {
-	var known []Aged
-	for _, l := range looks {
-		if l.Age > 0 {
-			known, most = append(known, l), max(most, l.Age)
+// UsualAge is how old what a query reads was at most, by looks in the order of their times. It is known by the last of them if everything
+// that was read was renewed between these, and for as long as they go back so; otherwise it is 0. What a server forgets in the middle of
+// a baseline, after five minutes, is not usual.
+func UsualAge(looks []Aged) (usual time.Duration) {
+	var last time.Time
+	var most time.Duration
+	known := 0
+	for _, l := range slices.Backward(looks) {
+		if l.Age <= 0 {
+			continue
+		}
+		if known++; known == 1 {
+			last = l.At
+		}
+		// What was not renewed is at least as old at the last look as that is after the first.
+		switch most = max(most, l.Age); {
+		case known >= fewestLooks && most < last.Sub(l.At):
+			usual = most
+		case usual > 0:
+			return usual
 		}
 	}
-	// What was not renewed is at least as old at the last look as that is after the first.
-	if len(known) == 0 || most >= known[len(known)-1].At.Sub(known[0].At) {
-		return 0
-	}
-	return most
+	return usual
 }
+
+// fewestLooks tell how old something gets.
+const fewestLooks = 3
 
 // TooOld says whether something is older than it usually gets, by half of that: not every clock beats evenly. Between two looks of the
 // baseline, so far apart, it may have been older than at either.

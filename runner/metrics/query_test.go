@@ -212,6 +212,7 @@ func TestUsualAge(t *testing.T) {
 		{"renewed, but not seen for as long as it is old", 5, []float64{14, 4, 9}, 0},
 		{"the faster of two was renewed alone", 5, []float64{14, 6, 11, 16, 21, 26}, 0},
 		{"renewed between all looks", 1, []float64{0.3, 0.2, 0.3}, 300 * time.Millisecond},
+		{"one that was forgotten after five minutes", 30, []float64{240, 270, 300, 12, 7, 11, 9}, 12 * time.Second},
 		{"one was not told", 5, []float64{4, 0, 14, 4, 9, 14}, 14 * time.Second},
 		{"none was told", 5, []float64{0, 0, 0}, 0},
 	} {
@@ -284,11 +285,12 @@ func TestNumberless(t *testing.T) {
 		want          string
 	}{
 		{"always numbers", nil, []present{{labels: a, at: at(0, 5, 10, 15)}}, nil, ""},
-		{"none after the effect", []present{{labels: a, at: at(11, 15)}}, []present{{labels: a, at: at(0, 5, 9)}}, nil, "a / b of {n=\"1\"} 9 to 20"},
-		{"none for a while", []present{{labels: a, at: at(11)}}, []present{{labels: a, at: at(0, 5, 9, 13)}}, nil, "a / b of {n=\"1\"} 9 to 13"},
+		{"none after the effect", []present{{labels: a, at: at(11, 15)}}, []present{{labels: a, at: at(0, 5, 9)}}, nil, "a / rate(b[3s]) of {n=\"1\"} 9 to 20"},
+		{"none for a while", []present{{labels: a, at: at(11)}}, []present{{labels: a, at: at(0, 5, 9, 13)}}, nil, "a / rate(b[3s]) of {n=\"1\"} 9 to 13"},
 		{"none now and then before", []present{{labels: a, at: at(5, 11)}}, []present{{labels: a, at: at(0, 9, 13)}}, nil, ""},
+		{"none before everything was recorded", []present{{labels: a, at: at(2, 3, 11)}}, []present{{labels: a, at: at(5, 9, 13)}}, nil, "a / rate(b[3s]) of {n=\"1\"} 9 to 13"},
 		{"one is idle", []present{{labels: b, at: at(0, 5, 9, 11)}}, []present{{labels: a, at: at(0, 5, 9, 11)}}, nil, ""},
-		{"never", []present{{at: at(0, 5, 9, 11)}}, nil, nil, "a / b 0 to 20 never"},
+		{"never", []present{{at: at(0, 5, 9, 11)}}, nil, nil, "a / rate(b[3s]) 0 to 20 never"},
 		{"refused", nil, nil, errEvaluation, ""},
 		{"no answer", nil, nil, errors.New("timeout"), "timeout"},
 	} {
@@ -301,7 +303,7 @@ func TestNumberless(t *testing.T) {
 		if x.says == "always numbers" || x.err != nil {
 			x.numbers = nil
 		}
-		out, err := numberless("(a / b) > 5", at(20)[0], at(10)[0], ask)
+		out, err := numberless("(a / rate(b[3s])) > 5", Span{From: at(0)[0], To: at(20)[0], Effect: at(10)[0], Interval: time.Second}, at(20)[0], ask)
 		var got []string
 		for _, l := range out {
 			text := fmt.Sprintf("%s %.0f to %.0f", l.Of, l.From.Sub(at(0)[0]).Seconds(), l.To.Sub(at(0)[0]).Seconds())

@@ -35,8 +35,9 @@ type ReplayConfig struct {
 
 // A Span is the time of a run.
 type Span struct {
-	From, To time.Time // from the start of the samples to their end
-	Effect   time.Time // when the first fault began at the earliest; zero: none did
+	From, To time.Time     // from the start of the samples to their end
+	Effect   time.Time     // when the first fault began at the earliest; zero: none did
+	Interval time.Duration // of the scrapes: the first sample comes within it; 0: there are samples from before
 }
 
 // A Replayed is what rules say of recorded samples.
@@ -93,6 +94,8 @@ func Replay(ctx context.Context, db storage.Queryable, c ReplayConfig) (*Replaye
 	engine := newEngine(evaluation, logger(nil), nil)
 	defer engine.Close()
 	from, to := c.From.Truncate(time.Millisecond), c.To.Truncate(time.Millisecond)
+	span := c.Span
+	span.From, span.To = from, to
 	out := &Replayed{Phases: phasesFor(groups, to.Sub(from), c.Phases)}
 	phases := make([]replayedPhase, out.Phases)
 	g, each := errgroup.WithContext(ctx)
@@ -126,7 +129,7 @@ func Replay(ctx context.Context, db storage.Queryable, c ReplayConfig) (*Replaye
 			if one.Unseen, err = unseen(ctx, db, groups, r, from, to); err != nil {
 				return nil, err
 			}
-			if one.Lost, err = lostIn(ctx, db, engine, groups, r, Span{from, to, c.Effect}, out.Phases, known); err != nil {
+			if one.Lost, err = lostIn(ctx, db, engine, groups, r, span, out.Phases, known); err != nil {
 				return nil, err
 			}
 			out.Rules = append(out.Rules, one)

@@ -176,10 +176,10 @@ func lostIn(ctx context.Context, db storage.Queryable, engine *promql.Engine, gr
 		defer q.Close()
 		matrix, err := q.Exec(ctx).Matrix()
 		switch {
-		case err != nil && ctx.Err() == nil:
+		case err != nil && mismatched(err.Error()):
 			return nil, fmt.Errorf("whether the rules had something to read cannot be told: %w: %w", errEvaluation, err)
 		case err != nil:
-			return nil, err
+			return nil, fmt.Errorf("whether the rules had something to read cannot be told: %w", err)
 		}
 		for _, series := range matrix {
 			one := present{labels: series.Metric.Map()}
@@ -200,7 +200,8 @@ func lostIn(ctx context.Context, db storage.Queryable, engine *promql.Engine, gr
 	if err != nil {
 		return out, err
 	}
-	// What live rules wrote is not read: a recording rule may be another one by now.
+	// What live rules wrote is read only where an expression asks for a range or another time of it: a recording rule may be another one
+	// by now.
 	var written recordings
 	for _, g := range groups {
 		for _, w := range g.rules {
@@ -209,8 +210,8 @@ func lostIn(ctx context.Context, db storage.Queryable, engine *promql.Engine, gr
 			}
 		}
 	}
-	whole, _ := written.reads(r.text, r.alert.Interval, nil)
-	none, err := numberless(whole, last, span.Effect, ask)
+	whole, _ := written.reads(r.text, math.MaxInt64, nil)
+	none, err := numberless(whole, span, last, ask)
 	return append(out, none...), err
 }
 
@@ -239,7 +240,7 @@ func (s *Server) lost(ctx context.Context, r ServerRule, span Span, known steps)
 		return out, err
 	}
 	whole := cmp.Or(r.Whole, r.Expr)
-	none, err := numberless(whole, last, span.Effect, asking(first, last, step))
+	none, err := numberless(whole, span, last, asking(first, last, step))
 	if err != nil {
 		return out, err
 	}
@@ -327,7 +328,9 @@ func (s *Server) steps(ctx context.Context, query string, first, last time.Time,
 			}
 			one.at, one.values = append(one.at, time.UnixMilli(int64(math.Round(at*1000)))), append(one.values, n)
 		}
-		out = append(out, one)
+		if len(one.at) > 0 {
+			out = append(out, one)
+		}
 	}
 	return out, nil
 }

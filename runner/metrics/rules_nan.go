@@ -5,14 +5,20 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/prometheus/common/model"
 	"github.com/prometheus/prometheus/promql/parser"
 )
 
-// errEvaluation is wrapped by the error of a query that was asked and cannot be evaluated.
+// errEvaluation is wrapped by the error of a query whose series do not fit together: for that it cannot be evaluated, however often.
 var errEvaluation = errors.New("the query cannot be evaluated")
+
+// mismatched says by the words of an error that series do not fit together.
+func mismatched(text string) bool {
+	return slices.ContainsFunc([]string{"labelset", "duplicate", "many-to-"}, func(word string) bool { return strings.Contains(text, word) })
+}
 
 // compared are the operands of the comparisons in an expression that drop what is false: of a value that is not a number they say
 // nothing, whatever happens.
@@ -38,9 +44,15 @@ func compared(text string) (out []string) {
 
 // numberless are the times until the last of some steps in which what a rule compares was not a number, as the share of failures among no
 // requests is not. A series that was none now and then before the effect already is idle by itself, and so is one that never was a number,
-// as long as there is another one that was: nothing of these is lost. ask says at which steps a query gives something.
-func numberless(text string, to, effect time.Time, ask func(query string) ([]present, error)) (out []Loss, err error) {
+// as long as there is another one that was: nothing of these is lost. For as long as an expression looks back nothing was recorded before
+// the span, so that nobody is idle by that. ask says at which steps a query gives something.
+func numberless(text string, span Span, to time.Time, ask func(query string) ([]present, error)) (out []Loss, err error) {
 	for _, of := range compared(text) {
+		back, err := Lookback(of)
+		if err != nil {
+			continue // a dialect
+		}
+		ready := span.From.Add(back + span.Interval)
 		none, err := ask(fmt.Sprintf("(%[1]s) != (%[1]s)", of))
 		if err == nil && len(none) == 0 {
 			continue
@@ -71,7 +83,7 @@ func numberless(text string, to, effect time.Time, ask func(query string) ([]pre
 			case len(numbers) == 0:
 				out = append(out, Loss{Gap: Gap{p.at[0].UTC(), to.UTC()}, Of: name, Forever: true, NaN: true, Never: true})
 				continue
-			case len(were) == 0, p.at[0].Before(effect):
+			case len(were) == 0, slices.ContainsFunc(p.at, func(at time.Time) bool { return at.After(ready) && at.Before(span.Effect) }):
 				continue
 			}
 			for _, l := range without(p.at, were, to) {

@@ -49,7 +49,11 @@ func (s *Server) refused(response *http.Response, a answer, parseErr error, raw 
 		}
 		return &refusal{text: fmt.Sprintf("%s forbids the query (%s); used was %s%s", s.shown, status, used, said)}
 	case parseErr == nil && (a.ErrorType == "bad_data" || a.ErrorType == "execution"):
-		return &refusal{text: fmt.Sprintf("the server refused the query%s", said), is: errEvaluation}
+		r := &refusal{text: fmt.Sprintf("the server refused the query%s", said)}
+		if mismatched(a.Error) {
+			r.is = errEvaluation
+		}
+		return r
 	case parseErr == nil && a.ErrorType == "timeout":
 		return &refusal{text: fmt.Sprintf("the server gave the query up because it took too long%s; make the query cheaper", said)}
 	case code == http.StatusNotFound || code == http.StatusMethodNotAllowed:
