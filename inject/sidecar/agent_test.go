@@ -8,6 +8,7 @@ import (
 	"io"
 	"os"
 	"strings"
+	"sync"
 	"syscall"
 	"testing"
 	"testing/synctest"
@@ -16,6 +17,7 @@ import (
 
 // scripted is a role that remembers what was done.
 type scripted struct {
+	mu      sync.Mutex
 	inForce map[string]bool
 	stuck   map[string]bool // cannot be undone
 	closed  bool
@@ -41,17 +43,27 @@ func (r *scripted) dump(kind string, _ json.RawMessage) ([]string, error) {
 }
 func (r *scripted) close() error { r.closed = true; return nil }
 
+func (r *scripted) holds(id string) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.inForce[id]
+}
+
 func (e *scriptedEffect) apply() (time.Time, error) {
+	e.r.mu.Lock()
+	defer e.r.mu.Unlock()
 	e.r.inForce[e.id] = true
 	return time.Now(), nil
 }
 func (e *scriptedEffect) look() (Look, error) {
-	return Look{InForce: e.r.inForce[e.id], Seen: "3 packets were dropped", Met: 3, Hit: 3}, nil
+	return Look{InForce: e.r.holds(e.id), Seen: "3 packets were dropped", Met: 3, Hit: 3}, nil
 }
 func (e *scriptedEffect) undo() error {
 	if e.r.stuck[e.id] {
 		return errors.New("the kernel does not let it go")
 	}
+	e.r.mu.Lock()
+	defer e.r.mu.Unlock()
 	delete(e.r.inForce, e.id)
 	e.r.made--
 	return nil
@@ -171,20 +183,20 @@ func TestAgentLife(t *testing.T) {
 		if a := r.ask(Request{Op: OpApply, ID: "x"}); !a.Untouched {
 			t.Errorf("apply without prepare: %+v", a)
 		}
-		if a := r.ask(Request{Op: OpPrepare, ID: "x", Kind: "loss"}); a.Error != "" || r.role.inForce["x"] {
+		if a := r.ask(Request{Op: OpPrepare, ID: "x", Kind: "loss"}); a.Error != "" || r.role.holds("x") {
 			t.Errorf("prepare: %+v", a)
 		}
 		if a := r.ask(Request{Op: OpPrepare, ID: "x", Kind: "loss"}); !a.Untouched {
 			t.Errorf("prepare again: %+v", a)
 		}
-		if a := r.ask(Request{Op: OpApply, ID: "x"}); a.Error != "" || a.At == 0 || !r.role.inForce["x"] {
+		if a := r.ask(Request{Op: OpApply, ID: "x"}); a.Error != "" || a.At == 0 || !r.role.holds("x") {
 			t.Errorf("apply: %+v", a)
 		}
 		if a := r.ask(Request{Op: OpLook, ID: "x"}); a.Look == nil || !a.Look.InForce || a.Look.Met != 3 || a.Look.At == 0 {
 			t.Errorf("look: %+v", a.Look)
 		}
 		for range 2 {
-			if a := r.ask(Request{Op: OpUndo, ID: "x"}); a.Error != "" || a.Look == nil || a.Look.InForce || a.Look.Hit != 3 || r.role.inForce["x"] {
+			if a := r.ask(Request{Op: OpUndo, ID: "x"}); a.Error != "" || a.Look == nil || a.Look.InForce || a.Look.Hit != 3 || r.role.holds("x") {
 				t.Errorf("undo: %+v", a)
 			}
 		}
@@ -228,10 +240,10 @@ func TestAgentEnds(t *testing.T) {
 				r.send(Request{Op: OpApply, ID: "later", At: time.Now().Add(time.Hour).UnixNano()})
 				tt.end(r)
 				l, code := r.last()
-				if !strings.Contains(l.Last, tt.why) || (code == ExitLeft) != tt.left || (len(l.Left) > 0) != tt.left || r.role.inForce["later"] {
+				if !strings.Contains(l.Last, tt.why) || (code == ExitLeft) != tt.left || (len(l.Left) > 0) != tt.left || r.role.holds("later") {
 					t.Errorf("%+v, exit code %d", l, code)
 				}
-				if r.role.inForce["x"] != tt.left {
+				if r.role.holds("x") != tt.left {
 					t.Errorf("in force: %v", r.role.inForce)
 				}
 			})
@@ -252,12 +264,12 @@ func TestAgentDeadline(t *testing.T) {
 			time.Sleep(500 * time.Millisecond)
 			r.ask(Request{Op: OpPing})
 		}
-		if !r.role.inForce["x"] {
+		if !r.role.holds("x") {
 			t.Error("it was undone before its deadline")
 		}
 		time.Sleep(500 * time.Millisecond)
 		synctest.Wait()
-		if r.role.inForce["x"] {
+		if r.role.holds("x") {
 			t.Error("it is in force after its deadline")
 		}
 		r.in.Close()
@@ -286,7 +298,7 @@ func TestAgentTakenBack(t *testing.T) {
 			}
 		}
 		time.Sleep(700 * time.Millisecond)
-		if r.role.inForce["x"] {
+		if r.role.holds("x") {
 			t.Error("it came after it was taken back")
 		}
 		r.in.Close()
