@@ -119,6 +119,10 @@ func TestGuardUndoesAHungRun(t *testing.T) {
 	text = strings.Replace(text, steady, steady+"  fault \"pause\" \"later\" {\n    target   = target.d\n    start    = \"5s\"\n    duration = \"60s\"\n  }\n", 1)
 	cmd, dir := s.childRun(text, "fault.verified")
 	s.until("all are down", func() bool { return s.allDown(cs) })
+	s.until("the record says so", func() bool { // what the engine has not answered yet when the runner hangs, the runner never hears
+		rec, err := journal.Read(dir)
+		return err == nil && len(events[*journal.FaultVerified](rec)) == len(cs)
+	})
 	stopped := time.Now()
 	cmd.Process.Signal(syscall.SIGSTOP)
 	s.until("all run again", func() bool { return s.allRun(cs) })
