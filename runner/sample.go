@@ -20,8 +20,11 @@ func ask(ctx context.Context, src metrics.Source, q PlannedQuery, at time.Time, 
 	began := time.Now()
 	aging, enough := context.WithCancel(ctx)
 	defer enough()
-	age := make(chan time.Duration, 1)
-	go func() { age <- askAge(aging, src, q, at) }()
+	var age chan time.Duration
+	if q.Age != "" {
+		age = make(chan time.Duration, 1)
+		go func() { age <- askAge(aging, src, q, at) }()
+	}
 	res, err := src.Query(ctx, q.Text, at)
 	s := journal.Sample{At: at.UTC().Round(0), Took: journal.Duration(time.Since(began))}
 	if err != nil {
@@ -32,21 +35,20 @@ func ask(ctx context.Context, src metrics.Source, q PlannedQuery, at time.Time, 
 		s.Series = append(s.Series, journal.SeriesValue{Labels: r.Labels, Value: journal.Number(r.Value)})
 	}
 	sort.SliceStable(s.Series, func(i, j int) bool { return seriesKey(s.Series[i].Labels) < seriesKey(s.Series[j].Labels) })
-	if q.Guardrail != nil {
-		if hold(q, &s, u); s.State == journal.Violated {
-			return s // nobody waits for more
+	if age != nil {
+		if q.Guardrail != nil {
+			if hold(q, &s, u); s.State == journal.Violated {
+				return s // nobody waits for more
+			}
 		}
+		s.Age = journal.Duration(<-age)
 	}
-	s.Age = journal.Duration(<-age)
 	hold(q, &s, u)
 	return s
 }
 
-// askAge is how old what a query reads is at one time: 0 where that does not matter or there is nothing, less where it was not told.
+// askAge is how old what a query reads is at one time: 0 where there is nothing, less where it was not told.
 func askAge(ctx context.Context, src metrics.Source, q PlannedQuery, at time.Time) time.Duration {
-	if q.Age == "" {
-		return 0
-	}
 	res, err := src.Query(ctx, q.Age, at)
 	switch {
 	case err != nil:

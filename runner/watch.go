@@ -101,6 +101,7 @@ func (w *watcher) ours(id string, at time.Time) bool {
 // follow reads events until ctx ends, taking them up again when they break off. events is the stream already open. Of what happened
 // in between, how everything is by now tells: but for a kill for want of memory, of which nothing else does.
 func (w *watcher) follow(ctx context.Context, events <-chan engine.Event) {
+	past := false // what comes now is from before the stream was taken up; the engine's clock may be set back at any time
 	for {
 		opened := time.Now()
 		for ev := range events {
@@ -110,7 +111,8 @@ func (w *watcher) follow(ctx context.Context, events <-chan engine.Event) {
 				}
 				continue
 			}
-			if w.last = ev.Time; ev.Action == "oom" || !ev.Time.Before(w.from) {
+			past = past && ev.Time.Before(w.from)
+			if w.last = ev.Time; !past || ev.Action == "oom" {
 				w.handle(ev)
 			}
 		}
@@ -127,7 +129,7 @@ func (w *watcher) follow(ctx context.Context, events <-chan engine.Event) {
 			opened = time.Now()
 			again, from, err := w.engine.Events(ctx, w.last)
 			if err == nil {
-				events, w.from = again, from
+				events, w.from, past = again, from, true
 				// Whatever happened meanwhile was not seen.
 				w.hintAll()
 				w.started("")
