@@ -86,10 +86,20 @@ func (a app) importChat(args []string, f noteFlags) error {
 			}
 			return nil, fmt.Errorf("%s: %w", f.chat.file, err)
 		}
-		have := map[string]bool{}
+		have := map[string]string{}
+		var words []string
 		for _, e := range r.People {
-			if n, ok := e.Payload.(*journal.Note); ok && n.From == o.Format {
-				have[n.Key] = true
+			n, ok := e.Payload.(*journal.Note)
+			if ok && n.From != "" {
+				words = append(words, e.Role(), n.Text)
+			}
+			if ok && n.From == o.Format {
+				have[n.Key] = e.Role()
+			}
+		}
+		if o.Participants = chat.Participants(got, have, words); o.Participants > 0 {
+			if got, err = read(o); err != nil {
+				return nil, fmt.Errorf("%s: %w", f.chat.file, err)
 			}
 		}
 		var out []journal.Said
@@ -99,7 +109,7 @@ func (a app) importChat(args []string, f noteFlags) error {
 				vents++
 				continue
 			}
-			if have[m.Key] {
+			if _, ok := have[m.Key]; ok {
 				continue
 			}
 			if len(m.Text) > longestNote {
@@ -131,6 +141,9 @@ func (a app) importChat(args []string, f noteFlags) error {
 	}
 	fmt.Fprintf(a.stderr, "%s imported into %s; %d imported before, %d of another time, %d that no person wrote.\n", plural(len(said), "message"), dir,
 		len(got.Messages)-vents-len(said), got.Outside, got.Skipped)
+	if o.Participants > 0 && len(said) > 0 {
+		fmt.Fprintf(a.stderr, "Its participants are numbered from %d on, because those before are of another chat; with --roles the same person has the same role in both.\n", o.Participants+1)
+	}
 	if vents > 0 {
 		fmt.Fprintf(a.stderr, "%s with !%s left out: what is vented belongs into no run.\n", plural(vents, "message"), journal.Vent)
 	}

@@ -34,6 +34,8 @@ type Options struct {
 	Day      time.Time      // near which times without a date are, such as the start of the run
 	Zone     *time.Location // of times without one; nil: UTC
 	From, To time.Time      // only what was written between these; zero: all
+
+	Participants int // so many have a number from other chats already
 }
 
 // A raw message is one as it stands in the chat.
@@ -51,12 +53,12 @@ type Result struct {
 }
 
 // Read reads a chat. The roles participant-1, participant-2 and so on are given out over the whole of it, so that a longer export of the same chat
-// gives the same person the same one.
+// gives the same person the same one; see Participants for other chats.
 func Read(b []byte, o Options) (Result, error) {
 	if o.Zone == nil {
 		o.Zone = time.UTC
 	}
-	all := newPeople(o.Roles)
+	all := newPeople(o)
 	var skipped int
 	var messages []raw
 	var err error

@@ -108,7 +108,7 @@ func ReadExport(export fs.FS, within string, o Options) (Result, error) {
 		return Result{}, err
 	}
 	left := int64(mostExport)
-	all := newPeople(o.Roles)
+	all := newPeople(o)
 	users, err := readPart(root, usersFile, &left)
 	if err != nil {
 		return Result{}, err

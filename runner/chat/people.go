@@ -69,10 +69,10 @@ type people struct {
 	participants int
 }
 
-func newPeople(roles Roles) *people {
-	all := &people{roles: roles, byName: map[string]*person{}, parts: map[string]*person{}}
-	names := make([]string, 0, len(roles))
-	for name := range roles {
+func newPeople(o Options) *people {
+	all := &people{roles: o.Roles, byName: map[string]*person{}, parts: map[string]*person{}, participants: o.Participants}
+	names := make([]string, 0, len(o.Roles))
+	for name := range o.Roles {
 		names = append(names, name)
 	}
 	slices.Sort(names)
