@@ -267,6 +267,10 @@ func (b *beside) finish(t *testing.T, total *tallied) {
 				t.Logf("%s is not compared over what the run scraped: the scrapes saw other things for %s, and were %s late", x.file, apart, late)
 				return
 			}
+			if differ := x.sawOtherSteps(t, theirs, own); differ != "" {
+				t.Logf("%s is not compared over what the run scraped: %s", x.file, differ)
+				return
+			}
 			x.agrees(t, own, "over what the run scraped", phase+3*besideScrape+late, true)
 			total.own++
 		}()
@@ -516,6 +520,39 @@ func (x besideRun) seenApart(t *testing.T, a, b storage.Queryable) time.Duration
 		}
 	}
 	return longest
+}
+
+// steps are the values of a metric during a run as they follow one another, by job and instance: what is the same twice is told once,
+// and a stretch without samples is told, too.
+func (x besideRun) steps(t *testing.T, from storage.Queryable, metric string) map[string]string {
+	t.Helper()
+	out := map[string]string{}
+	for k, s := range x.samplesOf(t, from, metric) {
+		for i, l := range s {
+			switch {
+			case i > 0 && l.at.Sub(s[i-1].at) > besideScrape*5/2:
+				out[k] += fmt.Sprint(" away ", l.value)
+			case i == 0 || l.value != s[i-1].value:
+				out[k] += fmt.Sprint(" ", l.value)
+			}
+		}
+	}
+	return out
+}
+
+// sawOtherSteps says of which series that seldom change the run saw other changes than the server: a process that is thawed may answer with what
+// it knew before, to who happens to ask first.
+func (x besideRun) sawOtherSteps(t *testing.T, a, b storage.Queryable) string {
+	t.Helper()
+	for _, metric := range []string{"etcd_server_is_leader", "etcd_server_leader_changes_seen_total"} {
+		theirs, ours := x.steps(t, a, metric), x.steps(t, b, metric)
+		for k, s := range theirs {
+			if s != ours[k] {
+				return fmt.Sprintf("of %s of %s the server saw%s, and the run%s", metric, k, s, ours[k])
+			}
+		}
+	}
+	return ""
 }
 
 // The comparison finds what does not agree.
