@@ -31,7 +31,7 @@ var vocabulary = func() *strings.Replacer {
 		`|game\s+masters?|(?:raid|guild|community|floor|bed|stage|theatre|practice|branch|back-office)\s+(?:leads?|managers?)|(?:baggage|cargo|claims)\s+handlers?` +
 		`|(?:incident|conference)\s+(?:bridge|call)|bridge\s+call|(?:war|situation|control)\s+room|(?:back|registrar's|registry|election|front|booking|dispatch)[\s-]office|pairs?\s+of\s+eyes|whoever(?:\s+[\w'-]+){0,5}?|@[a-z][\w-]*)`
 	named := `(?-i:Alice|Bob|Carol|Dave|David|Eve|John|Jane|Mary|Mike|Michael|Sarah|Tom|Anna|Peter|Maria|Priya|Wei|Susan|James|Robert|Emma|Olivia|Liam|Noah|Ahmed|Fatima|Yuki|Raj|Kevin|Laura|Paul|Steve|Steven|Chris|Karen|Linda|Daniel|Sam|Alex|Ben|Kate|Lisa|Nina|Omar|Ravi)`
-	head := `(?:(?:` + det + `\s+)?(?:` + adjective + `\s+){0,4}(?:` + compound + `|` + role + `)|` + named + `)`
+	head := `(?:(?:` + det + `\s+)?(?:(?:two|three|four|five|six|\d+)\s+)?(?:` + adjective + `\s+){0,4}(?:` + compound + `|` + role + `)|` + named + `)`
 	some := `(?:(?:members?|one|some|none|most|all|several|each|both|any|many|half|no\s+one|nobody|someone|anyone|everyone|two|three)\s+(?:of|on|in|from)\s+)?`
 	after := `(?:\s+\([^()]{1,40}\))?(?:\s+(?:on|at|in|from|of|for|behind|under|with)\s+(?:` + det + `\s+)?[\w-]+(?:\s+[\w-]+){0,2}?)?(?:,?\s+who(?:\s+[\w'-]+){1,8}?,?)?`
 	noun := some + head

@@ -122,11 +122,16 @@ func (c *compiledClause) find(sentence string) []span {
 	return out
 }
 
+// inName: what goes on like this is the name of a machine or a version, such as careless-whisper-02.
+var inName = regexp.MustCompile(`^[-_.][\w.-]*\d`)
+
 func (c *compiledClause) admits(sentence string, start, end int) bool {
 	if start == end {
 		return false
 	}
 	switch {
+	case inName.MatchString(sentence[end:]):
+		return false
 	case c.notBefore != nil && c.notBefore.MatchString(sentence[:start]),
 		c.notAfter != nil && c.notAfter.MatchString(sentence[end:]),
 		c.notIn != nil && c.notIn.MatchString(sentence[start:end]),

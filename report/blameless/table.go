@@ -359,5 +359,5 @@ var ruleData = []rule{
 		hides: "It puts the finding aside along with the occasion.", ask: "Which realism was missing: load, data, surprise?",
 		clauses: []clause{{match: `(?:only|just|merely|simply)\s+an?\s+(?:[\w-]+\s+){0,2}?(?:test|drill|rehearsal|exercise|game\s?day|simulation|experiment|dry\s+run)`,
 			notBefore: `\b(?:not|n't|more than|isn't|wasn't|than)\s+`, notIn: `\b(?:smoke|unit|integration|load|regression|litmus|contract|acceptance|end-to-end|fuzz)\s+test$`,
-			notAfter: `\s+(?:[a-z]+\s+)?(?:container|cluster|environment|account|database|user|client|tenant|file|suite|case|server|image|region|system|host|network|volume|instance|stack|service|node|group|mode|run|page|double|bed|rig|harness)s?\b`}}},
+			notAfter: `-down\b|\s+(?:[a-z]+\s+)?(?:container|cluster|environment|account|database|user|client|tenant|file|suite|case|server|image|region|system|host|network|volume|instance|stack|service|node|group|mode|run|page|double|bed|rig|harness)s?\b`}}},
 }
