@@ -70,12 +70,12 @@ func TestExecDoesNotEnd(t *testing.T) {
 		t.Fatalf("%+v", theirs)
 	}
 	s, err := inject.Prepare(enginetest.Context(t), tools,
-		execFault(t, map[string]any{"run": "/workload sleep", "undo": "/workload exit 0", "timeout": 300 * time.Millisecond}), c.ID, inject.Host{})
+		execFault(t, map[string]any{"run": "/workload sleep", "undo": "/workload exit 0", "timeout": 2 * time.Second}), c.ID, inject.Host{})
 	if err != nil {
 		t.Fatal(err)
 	}
 	err = kind(t, "exec").Inject(enginetest.Context(t), tools, s)
-	if err == nil || errors.Is(err, inject.ErrUntouched) || !strings.Contains(err.Error(), "did not end within 300ms") {
+	if err == nil || errors.Is(err, inject.ErrUntouched) || !strings.Contains(err.Error(), "did not end within 2s") {
 		t.Errorf("Inject returned %v", err)
 	}
 	if p, err := inject.Perform(enginetest.Context(t), injecttest.Tools(t), s.Undo); err != nil || len(p.Differences) > 0 {

@@ -49,8 +49,13 @@ func TestOOMOfALostRun(t *testing.T) {
 			lowered++
 		}
 	}
-	if err := os.WriteFile(score, []byte("1000"), 0); err != nil || lowered == 0 {
-		t.Fatalf("%d limits are lowered; %v", lowered, err)
+	if lowered == 0 {
+		t.Fatal("no limit is lowered")
+	}
+	if _, v1 := before.Group["memory.limit_in_bytes"]; v1 { // with control groups of version 2 the fault needs no scores
+		if err := os.WriteFile(score, []byte("1000"), 0); err != nil {
+			t.Fatal(err)
+		}
 	}
 	if _, err := inject.Perform(enginetest.Context(t), tools, u); err != nil {
 		t.Fatal(err)
