@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"net/http"
 	"net/url"
 	"strconv"
@@ -233,6 +234,11 @@ func (s *Server) Close() error {
 func (s *Server) get(ctx context.Context, endpoint string, values url.Values) (answer, error) {
 	if s.closed.Load() {
 		return answer{}, &refusal{text: "the source was closed"}
+	}
+	if strings.HasPrefix(endpoint, "query") {
+		// VictoriaMetrics answers what it knew half a minute before unless it is told so; to others it means nothing.
+		values = maps.Clone(values)
+		values.Set("nocache", "1")
 	}
 	u := s.base.JoinPath("api", "v1", endpoint)
 	method, body := http.MethodGet, ""
