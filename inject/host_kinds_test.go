@@ -254,16 +254,22 @@ func TestFillOfAStoppedTarget(t *testing.T) {
 	}
 }
 
-// A volume outlives its container, and the file must not.
+// A volume outlives its container, and the file must not; nor where the host has the volume in memory.
 func TestFillOfARemovedTarget(t *testing.T) {
 	t.Parallel()
-	dir := t.TempDir()
-	tools, c := onHost(t, enginetest.With(func(s *engine.Spec) { s.Binds = []string{dir + ":/data"} }))
-	s := do(t, tools, "fill", map[string]any{"path": "/data", "size": int64(8 << 20)}, c.ID)
-	injecttest.Docker(t, "rm", "-f", c.ID)
-	perform(t, s)
-	if left, err := os.ReadDir(dir); err != nil || len(left) > 0 {
-		t.Errorf("the volume holds %v, %v", left, err)
+	memory, err := os.MkdirTemp("/dev/shm", "gameday-test-")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer os.RemoveAll(memory)
+	for _, dir := range []string{t.TempDir(), memory} {
+		tools, c := onHost(t, enginetest.With(func(s *engine.Spec) { s.Binds = []string{dir + ":/data"} }))
+		s := do(t, tools, "fill", map[string]any{"path": "/data", "size": int64(8 << 20)}, c.ID)
+		injecttest.Docker(t, "rm", "-f", c.ID)
+		perform(t, s)
+		if left, err := os.ReadDir(dir); err != nil || len(left) > 0 {
+			t.Errorf("the volume %s holds %v, %v", dir, left, err)
+		}
 	}
 }
 

@@ -25,7 +25,7 @@ type FillSpec struct {
 	Bytes int64 `json:"bytes,omitempty"`
 	// Base and Below, of a survey, are where the engine's host has the directory, so that the file can be removed while the
 	// container does not run: a directory, and the path below it. Empty: nowhere, and the file goes with the container's stop, if
-	// Memory, or can be reached only while it runs.
+	// Memory, or can be reached only while it runs. A directory in memory that is the host's, such as one of /run, outlives the container.
 	Base   string `json:"base,omitempty"`
 	Below  string `json:"below,omitempty"`
 	Memory bool   `json:"memory,omitempty"` // the file system is in memory
@@ -235,9 +235,6 @@ func outside(dir string, own, engine []mount) (base, below string) {
 		return "", ""
 	}
 	below = strings.TrimPrefix(strings.TrimPrefix(dir, m.point), "/")
-	if m.fs == "tmpfs" {
-		return "", ""
-	}
 	if upper := option(m.options, "upperdir"); m.fs == "overlay" && strings.HasPrefix(upper, "/") {
 		return upper, below
 	}

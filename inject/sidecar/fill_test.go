@@ -65,10 +65,12 @@ func TestOutside(t *testing.T) {
 32 30 0:60 / /mem rw - tmpfs tmpfs rw
 33 30 8:9 /x /far rw - ext4 /dev/sdb rw
 34 30 8:3 / /disk rw - xfs /dev/sdc rw
+35 30 0:26 /shop /run/shop rw - tmpfs tmpfs rw
 `)
 	engine := parseMounts(`1 0 8:1 / / rw - ext4 /dev/sda1 rw
 2 1 8:3 / /srv/disk rw - xfs /dev/sdc rw
 3 1 0:70 / /var/lib/docker/fuse-overlayfs/y/merged rw - fuse.fuse-overlayfs fuse-overlayfs rw
+4 1 0:26 / /run rw - tmpfs tmpfs rw
 `)
 	for dir, want := range map[string][2]string{
 		"/etc/x":   {"/var/lib/docker/overlay2/x/diff", "etc/x"},
@@ -78,6 +80,8 @@ func TestOutside(t *testing.T) {
 		"/mem/a":   {"", ""},
 		"/far":     {"", ""},
 		"/disk/db": {"/srv/disk", "db"},
+
+		"/run/shop/a": {"/run/shop", "a"},
 	} {
 		if base, below := outside(dir, own, engine); base != want[0] || below != want[1] {
 			t.Errorf("%s is %q below %q, want %q", dir, below, base, want)
