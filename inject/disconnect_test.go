@@ -63,7 +63,7 @@ func disconnected(t *testing.T, tools inject.Tools, network, id string) inject.S
 			want = at
 		}
 	}
-	for end := time.Now().Add(20 * time.Second); ; time.Sleep(20 * time.Millisecond) {
+	for end := time.Now().Add(time.Minute); ; time.Sleep(20 * time.Millisecond) {
 		for _, h := range holders(t, want.NetworkID) {
 			c, err := tools.Engine.Container(enginetest.Context(t), h)
 			if err == nil && len(c.Networks) == 1 && c.Networks[0].IPv4 == want.IPv4 {
