@@ -235,11 +235,15 @@ func (execute) Undo(ctx context.Context, t Tools, u Undo) error {
 	if err != nil {
 		return err
 	}
-	err = untilActed(ctx, t, u, settle, func(c engine.Container) (bool, error) {
+	limit := settle
+	if u.Seen {
+		limit = 0
+	}
+	err = untilActed(ctx, t, u, limit, func(c engine.Container) (bool, error) {
 		if e.Unseen {
 			return false, e.ended(ctx, t, u)
 		}
-		return false, e.end(ctx, t, u, c, e.Run) // it may still be on its way
+		return false, e.end(ctx, t, u, c, e.Run) // unless it was seen to end it may still be on its way
 	})
 	if err != nil {
 		return err

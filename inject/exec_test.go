@@ -11,6 +11,7 @@ import (
 	"gameday/inject"
 	"gameday/inject/engine"
 	"gameday/inject/engine/enginetest"
+	"gameday/inject/engine/fake"
 	"gameday/inject/injecttest"
 )
 
@@ -129,6 +130,28 @@ func TestExecTargetDoesNotRun(t *testing.T) {
 		injecttest.Docker(t, x.back, c.ID)
 		if _, err := inject.Perform(enginetest.Context(t), tools, s.Undo); err != nil {
 			t.Errorf("%s: %v", x.back, err)
+		}
+	}
+}
+
+// A command that was seen to end is not waited for: the undo command runs at once. Of one that was not, nobody knows whether it is on its way.
+func TestExecSeenIsUndoneAtOnce(t *testing.T) {
+	for _, seen := range []bool{false, true} {
+		f := fake.New()
+		c := f.AddContainer(engine.Container{Name: "shop", State: engine.State{Status: "running", Running: true, StartedAt: time.Now()}})
+		s, err := kind(t, "exec").Plan(execFault(t, map[string]any{"run": "/workload exit 0", "undo": "/workload exit 0"}), c, inject.Host{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		looks, undone := 0, 0
+		f.Hook("Execs", func(string) { looks++ })
+		f.Hook("Exec", func(string) { undone++ })
+		s.Undo.Seen = seen
+		if err := kind(t, "exec").Undo(enginetest.Context(t), inject.Tools{Engine: f}, s.Undo); err != nil || undone != 1 {
+			t.Errorf("the undo command ran %d times, %v", undone, err)
+		}
+		if (looks == 1) != seen {
+			t.Errorf("seen %t: it was looked %d times for the command", seen, looks)
 		}
 	}
 }

@@ -184,6 +184,8 @@ type Undo struct {
 	Name   string          `json:"name"`
 	Before State           `json:"before"`
 	Extra  json.RawMessage `json:"extra,omitempty"` // what a kind needs beyond that
+	// Seen: the effect was seen, so that nothing of the fault is on its way any more. What undoes from a record takes it from there.
+	Seen bool `json:"-"`
 }
 
 // State is what of a container is compared before and after.

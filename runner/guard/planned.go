@@ -43,20 +43,20 @@ func PlannedUndos(lock engine.Container) ([]Planned, error) {
 }
 
 // Intent is the planned undo as UndoAll takes it.
-func (p Planned) Intent() *journal.FaultIntent {
+func (p Planned) Intent() journal.OpenIntent {
 	b, err := json.Marshal(p.Undo)
 	if err != nil { // it was read from JSON
 		b = nil
 	}
-	return &journal.FaultIntent{Fault: p.Undo.Fault, FaultKind: p.Undo.Kind, Container: journal.Ref{ID: p.Undo.ID, Name: p.Undo.Name},
-		UndoWords: p.Words, Undo: b}
+	return journal.OpenIntent{FaultIntent: &journal.FaultIntent{Fault: p.Undo.Fault, FaultKind: p.Undo.Kind, Container: journal.Ref{ID: p.Undo.ID, Name: p.Undo.Name},
+		UndoWords: p.Words, Undo: b}}
 }
 
 // Suspects returns what may have been done by the run that made a lock, newest first, as far as that can be told without its
 // journal, and says in words what is left alone and why. An undo of what was never done could undo what somebody else did: most
 // undos see for themselves that the container lives another life than the one that was harmed, and one that ended before the
 // fault was due was not ended by it.
-func Suspects(ctx context.Context, e engine.Engine, lock engine.Container) (open []*journal.FaultIntent, spared []string, err error) {
+func Suspects(ctx context.Context, e engine.Engine, lock engine.Container) (open []journal.OpenIntent, spared []string, err error) {
 	all, err := PlannedUndos(lock)
 	if err != nil {
 		return nil, nil, err

@@ -80,7 +80,7 @@ func (g *Guard) hasRead(rec *journal.Record) {
 }
 
 // open is what is to be undone: what the journal holds open, or, when it is lost, everything that the run had planned.
-func (g *Guard) open(ctx context.Context) ([]*journal.FaultIntent, *journal.Record) {
+func (g *Guard) open(ctx context.Context) ([]journal.OpenIntent, *journal.Record) {
 	rec, err := journal.ReadEvents(g.Dir)
 	if err == nil {
 		g.hasRead(rec)
@@ -96,7 +96,7 @@ func (g *Guard) open(ctx context.Context) ([]*journal.FaultIntent, *journal.Reco
 	for _, s := range spared {
 		fmt.Fprintln(g.Log, s)
 	}
-	var open []*journal.FaultIntent
+	var open []journal.OpenIntent
 	for _, in := range planned {
 		if !g.closed[key(in.Fault, in.Container)] {
 			open = append(open, in)

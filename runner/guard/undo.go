@@ -26,7 +26,7 @@ type Undone struct {
 // UndoAll undoes what is open: each container's faults in the order given, the containers side by side, so that none stays
 // broken for as long as another one takes. Each undo has a time limit of its own. Note is called from several goroutines;
 // whether it can write must not decide whether anything is done.
-func UndoAll(ctx context.Context, t inject.Tools, why journal.UndoWhy, note func(journal.Payload) error, open []*journal.FaultIntent) Undone {
+func UndoAll(ctx context.Context, t inject.Tools, why journal.UndoWhy, note func(journal.Payload) error, open []journal.OpenIntent) Undone {
 	results := make([]Undone, len(open))
 	before := map[string]chan struct{}{} // by container: closed when the undo before has been tried
 	var wg sync.WaitGroup
@@ -51,12 +51,13 @@ func UndoAll(ctx context.Context, t inject.Tools, why journal.UndoWhy, note func
 	return out
 }
 
-func undo(ctx context.Context, t inject.Tools, why journal.UndoWhy, note func(journal.Payload) error, in *journal.FaultIntent) (out Undone) {
+func undo(ctx context.Context, t inject.Tools, why journal.UndoWhy, note func(journal.Payload) error, in journal.OpenIntent) (out Undone) {
 	what := fmt.Sprintf("fault.%s on %s", in.Fault, in.Container.Name)
 	var u inject.Undo
 	proof := inject.Proof{}
 	err := json.Unmarshal(in.Undo, &u)
 	if err == nil {
+		u.Seen = in.Verified
 		_ = note(&journal.UndoStarted{Fault: in.Fault, Container: in.Container, Why: why})
 		limit, cancel := context.WithTimeout(ctx, inject.UndoLimit(u))
 		proof, err = inject.Perform(limit, t, u)

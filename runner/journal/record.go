@@ -257,11 +257,17 @@ func Intended(dir string) bool {
 // Started returns the first event's payload.
 func (r *Record) Started() *RunStarted { return r.Events[0].Payload.(*RunStarted) }
 
+// An OpenIntent is one whose undo was not seen.
+type OpenIntent struct {
+	*FaultIntent
+	Verified bool // its effect was seen
+}
+
 // OpenIntents returns the intents whose undo was not seen, newest first: what may still be in force.
-func OpenIntents(events []Event) []*FaultIntent {
+func OpenIntents(events []Event) []OpenIntent {
 	type intent struct {
 		seq int
-		p   *FaultIntent
+		p   OpenIntent
 	}
 	var open []intent
 	// close takes out the intents for a fault on a container; what the guard had not read, it has not undone.
@@ -274,12 +280,18 @@ func OpenIntents(events []Event) []*FaultIntent {
 		switch p := e.Payload.(type) {
 		case *FaultIntent:
 			close(p.Fault, p.Container.ID, e)
-			open = append(open, intent{e.Seq, p})
+			open = append(open, intent{e.Seq, OpenIntent{FaultIntent: p}})
+		case *FaultVerified:
+			for i := range open {
+				if in := &open[i].p; in.Fault == p.Fault && in.Container.ID == p.Container.ID {
+					in.Verified = true
+				}
+			}
 		case *UndoVerified:
 			close(p.Fault, p.Container.ID, e)
 		}
 	}
-	var out []*FaultIntent
+	var out []OpenIntent
 	for _, in := range slices.Backward(open) {
 		out = append(out, in.p)
 	}

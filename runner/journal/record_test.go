@@ -240,6 +240,7 @@ func TestSamplesAreOrderedByTime(t *testing.T) {
 
 func TestOpenIntents(t *testing.T) {
 	intent := func(f, id string) Event { return Event{Payload: &FaultIntent{Fault: f, Container: Ref{ID: id}}} }
+	seen := func(f, id string) Event { return Event{Payload: &FaultVerified{Fault: f, Container: Ref{ID: id}}} }
 	undone := func(f, id string) Event { return Event{Payload: &UndoVerified{Fault: f, Container: Ref{ID: id}}} }
 	for name, tt := range map[string]struct {
 		events []Event
@@ -251,11 +252,17 @@ func TestOpenIntents(t *testing.T) {
 		"a failed undo is open":   {[]Event{intent("a", "1"), {Payload: &UndoFailed{Fault: "a", Container: Ref{ID: "1"}}}}, "a1"},
 		"another fault's undo":    {[]Event{intent("a", "1"), undone("b", "1")}, "a1"},
 		"undone, then done again": {[]Event{intent("a", "1"), undone("a", "1"), intent("a", "1")}, "a1"},
+		"its effect was seen":     {[]Event{intent("a", "1"), intent("b", "1"), intent("a", "2"), seen("a", "1")}, "a2 b1 a1!"},
+		"seen in an earlier life": {[]Event{intent("a", "1"), seen("a", "1"), intent("a", "1")}, "a1"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			var got []string
 			for _, p := range OpenIntents(tt.events) {
-				got = append(got, p.Fault+p.Container.ID)
+				text := p.Fault + p.Container.ID
+				if p.Verified {
+					text += "!"
+				}
+				got = append(got, text)
 			}
 			if strings.Join(got, " ") != tt.want {
 				t.Errorf("open are %v", got)
