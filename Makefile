@@ -7,7 +7,7 @@ BINARY  := bin/gameday
 # The tests judge gameday against servers of others; .ci/tools sees that they are there.
 export PATH := $(CURDIR)/bin/tools/usr/bin:$(PATH)
 
-.PHONY: build demo test vmtest crashsweep race bench tools clean
+.PHONY: build demo test vmtest vmengine crashsweep race bench tools clean
 
 # The binary is static, because it is also what runs inside helper containers that hold nothing else.
 build:
@@ -30,6 +30,11 @@ test: tools
 vmtest:
 	@./.ci/vm
 	@./.ci/vm ./inject/sidecar -test.run 'Kernel|StressEnds'
+
+# Every kind of fault, and the guard, on a real Docker engine in that machine: what most users have, and many build machines do not.
+vmengine:
+	@VM_SECONDS=3600 ./.ci/vm --engine ./inject -test.run TestConformance -test.parallel 3
+	@./.ci/vm --engine ./runner -test.run TestGuardUndoes -test.parallel 2
 
 # N kills of gameday, its guard and the Docker daemon, over all faults and steps, with a table of how long it took until everything was undone. The 30 of
 # `make test` are the same. What is known of a kill that left something behind is kept, and its place printed.
