@@ -34,7 +34,7 @@ vmtest:
 # Every kind of fault, and the guard, on a real Docker engine in that machine: what most users have, and many build machines do not.
 vmengine:
 	@VM_SECONDS=3600 ./.ci/vm --engine ./inject -test.run TestConformance -test.parallel 3
-	@./.ci/vm --engine ./runner -test.run TestGuardUndoes -test.parallel 2
+	@./.ci/vm --engine ./runner -test.run TestGuardUndoes -test.parallel 1
 
 # N kills of gameday, its guard and the Docker daemon, over all faults and steps, with a table of how long it took until everything was undone. The 30 of
 # `make test` are the same. What is known of a kill that left something behind is kept, and its place printed.
