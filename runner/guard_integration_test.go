@@ -310,20 +310,30 @@ func TestGuardAndRunnerAreEndedByHand(t *testing.T) {
 	s.clean(e, cs...)
 }
 
-// A fault in a target's network is gone, and its helper with it, when the runner is killed or hangs.
+// Faults in the targets' networks, by rules and by a queue, are gone, and their helpers with them, when the runner is killed or hangs.
 func TestGuardUndoesANetworkFault(t *testing.T) {
 	t.Parallel()
 	for name, sig := range map[string]syscall.Signal{"killed": syscall.SIGKILL, "stopped": syscall.SIGSTOP} {
 		t.Run(name, func(t *testing.T) {
 			s := realStage(t)
 			api, store, _ := s.couple()
-			cmd, dir := s.childRun(s.embedded(target("api", api)+target("store", store), steady+`
+			other, far, _ := s.couple()
+			cmd, dir := s.childRun(s.embedded(target("api", api)+target("store", store)+target("other", other), steady+`
   fault "partition" "split" {
     target   = target.api
     peers    = [target.store]
     duration = "60s"
   }
+  fault "latency" "slow" {
+    target   = target.other
+    delay    = "20ms"
+    duration = "60s"
+  }
 `), "fault.verified")
+			s.until("both faults are verified", func() bool {
+				rec, err := journal.Read(dir)
+				return err == nil && len(events[*journal.FaultVerified](rec)) == 2
+			})
 			cmd.Process.Signal(sig)
 			s.until("its guard is through", func() bool {
 				events, _ := journal.GuardEvents(dir)
@@ -333,12 +343,17 @@ func TestGuardUndoesANetworkFault(t *testing.T) {
 			s.until("its guard has left", s.noLock)
 			e := s.recorded(dir)
 			s.cameTo(e, journal.OutcomeInterrupted, runner.ExitInterrupted)
-			s.clean(e, api, store)
-			pid := strings.TrimSpace(injecttest.Docker(t, "inspect", "--format", "{{.State.Pid}}", api.ID))
-			if out, err := exec.Command("nsenter", "-t", pid, "-n", "nft", "list", "ruleset").CombinedOutput(); err != nil {
-				t.Logf("nft: %v: %s", err, out)
-			} else if strings.Contains(string(out), "gameday") {
-				t.Errorf("rules are left:\n%s", out)
+			s.clean(e, api, store, other, far)
+			for _, c := range []engine.Container{api, other} {
+				pid := strings.TrimSpace(injecttest.Docker(t, "inspect", "--format", "{{.State.Pid}}", c.ID))
+				for mark, list := range map[string][]string{"gameday": {"nft", "list", "ruleset"}, " 6764:": {"tc", "qdisc", "show"}} {
+					out, err := exec.Command("nsenter", append([]string{"-t", pid, "-n"}, list...)...).CombinedOutput()
+					if err != nil {
+						t.Logf("%s: %v: %s", list[0], err, out)
+					} else if strings.Contains(string(out), mark) {
+						t.Errorf("%s still has:\n%s", c.Name, out)
+					}
+				}
 			}
 		})
 	}
