@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"slices"
 	"strings"
 	"time"
 
@@ -86,7 +87,7 @@ func (a app) importChat(args []string, f noteFlags) error {
 			}
 			return nil, fmt.Errorf("%s: %w", f.chat.file, err)
 		}
-		have := map[string]string{}
+		have := map[string]string{} // what was imported, with its role
 		var words []string
 		for _, e := range r.People {
 			n, ok := e.Payload.(*journal.Note)
@@ -94,7 +95,7 @@ func (a app) importChat(args []string, f noteFlags) error {
 				words = append(words, e.Role(), n.Text)
 			}
 			if ok && n.From == o.Format {
-				have[n.Key] = e.Role()
+				have[n.Key] = e.Role() + " " + n.Text
 			}
 		}
 		if o.Participants = chat.Participants(got, have, words); o.Participants > 0 {
@@ -141,7 +142,9 @@ func (a app) importChat(args []string, f noteFlags) error {
 	}
 	fmt.Fprintf(a.stderr, "%s imported into %s; %d imported before, %d of another time, %d that no person wrote.\n", plural(len(said), "message"), dir,
 		len(got.Messages)-vents-len(said), got.Outside, got.Skipped)
-	if o.Participants > 0 && len(said) > 0 {
+	if o.Participants > 0 && slices.ContainsFunc(said, func(e journal.Event) bool {
+		return chat.LastParticipant(e.Role()+" "+e.Payload.(*journal.Note).Text) > o.Participants
+	}) {
 		fmt.Fprintf(a.stderr, "Its participants are numbered from %d on, because those before are of another chat; with --roles the same person has the same role in both.\n", o.Participants+1)
 	}
 	if vents > 0 {

@@ -5,41 +5,40 @@ import (
 	"strconv"
 )
 
-var participant = regexp.MustCompile(`\bparticipant-(\d+)\b`)
+var participant = regexp.MustCompile(`\bparticipant-(\d{1,5})\b`)
 
-// Participants is for Options.Participants: with it a chat that was read is told apart from those of which something was imported before, and
-// is numbered as before if it is one of them. imported has the roles of their messages by Key, words are all the roles and texts.
+// Participants is for Options.Participants: with it a chat that was read gets the numbers that it had, if something of it was imported before,
+// or else such that nobody else has. imported has the role and the text of each message of the same format that was, by its Key; words are
+// all the roles and texts.
 func Participants(read Result, imported map[string]string, words []string) int {
-	again := false
 	for _, m := range read.Messages {
-		before, ok := imported[m.Key]
-		if !ok {
-			continue
+		before, is := numbers(imported[m.Key]), numbers(m.Role+" "+m.Text)
+		if len(is) > 0 && len(before) == len(is) && before[0] >= is[0] {
+			return before[0] - is[0]
 		}
-		again = true
-		if was, is := number(before), number(m.Role); was >= is && is > 0 {
-			return was - is
-		}
-	}
-	if again {
-		return 0
 	}
 	most := 0
 	for _, w := range words {
-		for _, m := range participant.FindAllStringSubmatch(w, -1) {
-			n, _ := strconv.Atoi(m[1])
-			most = max(most, n)
-		}
+		most = max(most, LastParticipant(w))
 	}
 	return most
 }
 
-// number is that of a participant, or 0 for another role.
-func number(role string) int {
-	m := participant.FindStringSubmatch(role)
-	if m == nil || m[0] != role {
-		return 0
+// LastParticipant is the highest number of a participant that a text names; 0: it names none.
+func LastParticipant(text string) int {
+	most := 0
+	for _, n := range numbers(text) {
+		most = max(most, n)
 	}
-	n, _ := strconv.Atoi(m[1])
-	return n
+	return most
+}
+
+// numbers are those of the participants that a text names, in their order.
+func numbers(text string) (out []int) {
+	for _, m := range participant.FindAllStringSubmatch(text, -1) {
+		if n, err := strconv.Atoi(m[1]); err == nil {
+			out = append(out, n)
+		}
+	}
+	return out
 }
