@@ -233,11 +233,15 @@ func TestSignalToOneProcess(t *testing.T) {
 	}
 }
 
-// A file in the container's own layer goes whether or not the container runs, and one in memory with its stop.
+// A file in the container's own layer goes whether or not the container runs, so does one that the host has in memory, and one in the
+// container's own memory goes with its stop.
 func TestFillOfAStoppedTarget(t *testing.T) {
 	t.Parallel()
-	for _, path := range []string{"/tmp", "/mem"} {
-		tools, c := onHost(t, enginetest.With(func(s *engine.Spec) { s.Tmpfs = map[string]string{"/mem": "size=64m"} }))
+	for _, path := range []string{"/tmp", "/mem", "/data"} {
+		memory := inMemory(t)
+		tools, c := onHost(t, enginetest.With(func(s *engine.Spec) {
+			s.Tmpfs, s.Binds = map[string]string{"/mem": "size=64m"}, []string{memory + ":/data"}
+		}))
 		s := do(t, tools, "fill", map[string]any{"path": path, "size": int64(8 << 20)}, c.ID)
 		if now := injecttest.Outside(t, c.ID); !now.Filled(path) {
 			t.Errorf("%s is not filled", path)
@@ -254,15 +258,21 @@ func TestFillOfAStoppedTarget(t *testing.T) {
 	}
 }
 
-// A volume outlives its container, and the file must not; nor where the host has the volume in memory.
-func TestFillOfARemovedTarget(t *testing.T) {
-	t.Parallel()
-	memory, err := os.MkdirTemp("/dev/shm", "gameday-test-")
+// inMemory is a directory that the host has in memory.
+func inMemory(t *testing.T) string {
+	t.Helper()
+	dir, err := os.MkdirTemp("/dev/shm", "gameday-test-")
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer os.RemoveAll(memory)
-	for _, dir := range []string{t.TempDir(), memory} {
+	t.Cleanup(func() { os.RemoveAll(dir) })
+	return dir
+}
+
+// A volume outlives its container, and the file must not; nor where the host has the volume in memory.
+func TestFillOfARemovedTarget(t *testing.T) {
+	t.Parallel()
+	for _, dir := range []string{t.TempDir(), inMemory(t)} {
 		tools, c := onHost(t, enginetest.With(func(s *engine.Spec) { s.Binds = []string{dir + ":/data"} }))
 		s := do(t, tools, "fill", map[string]any{"path": "/data", "size": int64(8 << 20)}, c.ID)
 		injecttest.Docker(t, "rm", "-f", c.ID)

@@ -25,10 +25,10 @@ type FillSpec struct {
 	Bytes int64 `json:"bytes,omitempty"`
 	// Base and Below, of a survey, are where the engine's host has the directory, so that the file can be removed while the
 	// container does not run: a directory, and the path below it. Empty: nowhere, and the file goes with the container's stop, if
-	// Memory, or can be reached only while it runs. A directory in memory that is the host's, such as one of /run, outlives the container.
+	// Memory, or can be reached only while it runs.
 	Base   string `json:"base,omitempty"`
 	Below  string `json:"below,omitempty"`
-	Memory bool   `json:"memory,omitempty"` // the file system is in memory
+	Memory bool   `json:"memory,omitempty"` // the file system is in memory, and the container's own
 }
 
 var fillKind = hostKind{
@@ -132,15 +132,17 @@ func (h *host) surveyFill(s FillSpec) (FillSpec, error) {
 	}
 	if sp.memory {
 		err = h.spare(s.Bytes)
-	} else if keep := sp.spare(); shared && sp.free-s.Bytes < keep {
-		err = fmt.Errorf("%s is on a disk that the engine's host needs itself: of its %s free, %s are left to it, so that %s are too much; ask for less, or choose a volume on a disk of its own",
+	}
+	if keep := sp.spare(); err == nil && shared && sp.free-s.Bytes < keep {
+		err = fmt.Errorf("%s is on a file system that the engine's host needs itself: of its %s free, %s are left to it, so that %s are too much; ask for less, or choose a volume on a disk of its own",
 			s.Path, Bytes(sp.free), Bytes(keep), Bytes(s.Bytes))
 	}
 	if err != nil {
 		return s, err
 	}
-	s.Memory = sp.memory
-	s.Base, s.Below = h.outside(fd)
+	var own bool
+	s.Base, s.Below, own = h.outside(fd)
+	s.Memory = sp.memory && own
 	return s, nil
 }
 
@@ -163,20 +165,21 @@ var needed = []string{"/", "/boot", "/etc", "/home", "/opt", "/root", "/run", "/
 // shared says whether others than the container need the file system that a directory is on. It does so unless it is sure that
 // nobody does.
 func (h *host) shared(fd int, sp space) (bool, error) {
-	if sp.memory {
-		return false, nil
-	}
 	var st unix.Stat_t
 	if err := unix.Fstat(fd, &st); err != nil {
 		return false, err
 	}
 	dev := deviceName(st.Dev)
-	if strings.HasPrefix(dev, "0:") {
+	if strings.HasPrefix(dev, "0:") && !sp.memory {
 		return true, nil // the container's own layer, or a file system whose disk the kernel does not tell
 	}
 	own, engine, err := h.mounts()
 	if err != nil {
 		return false, err
+	}
+	isNeeded := slices.ContainsFunc(engine, func(m mount) bool { return m.dev == dev && slices.Contains(needed, m.point) })
+	if sp.memory {
+		return isNeeded, nil
 	}
 	root, ok := covering(own, "/")
 	if !ok || root.dev == dev {
@@ -185,7 +188,7 @@ func (h *host) shared(fd int, sp space) (bool, error) {
 	if under, ok := covering(engine, option(root.options, "upperdir")); ok && under.dev == dev {
 		return true, nil
 	}
-	return slices.ContainsFunc(engine, func(m mount) bool { return m.dev == dev && slices.Contains(needed, m.point) }), nil
+	return isNeeded, nil
 }
 
 func deviceName(dev uint64) string { return fmt.Sprintf("%d:%d", unix.Major(dev), unix.Minor(dev)) }
@@ -201,26 +204,38 @@ func (h *host) mounts() (own, engine []mount, err error) {
 }
 
 // outside finds where the engine's host has a directory of the container: a base, and the path below it. Both are empty if that
-// cannot be told.
-func (h *host) outside(fd int) (base, below string) {
-	own, engine, err := h.mounts()
+// cannot be told. own says that it is on a file system of which the host knows nothing.
+func (h *host) outside(fd int) (base, below string, own bool) {
+	ours, engine, err := h.mounts()
 	if err != nil {
-		return "", ""
+		return "", "", false
 	}
 	dir, err := readlink(fd)
 	if err != nil {
-		return "", ""
+		return "", "", false
 	}
-	base, below = outside(dir, own, engine)
+	var want unix.Stat_t
+	if err := unix.Fstat(fd, &want); err != nil {
+		return "", "", false
+	}
+	base, below, own = outside(dir, ours, engine, func(path string) bool {
+		there, err := within(h.outer(), path)
+		if err != nil {
+			return false
+		}
+		defer unix.Close(there)
+		var st unix.Stat_t
+		return unix.Fstat(there, &st) == nil && st.Dev == want.Dev && st.Ino == want.Ino
+	})
 	if base == "" {
-		return "", ""
+		return "", "", own
 	}
 	there, err := within(h.outer(), base)
 	if err != nil {
-		return "", ""
+		return "", "", false
 	}
 	unix.Close(there)
-	return base, below
+	return base, below, own
 }
 
 func readlink(fd int) (string, error) {
@@ -229,31 +244,34 @@ func readlink(fd int) (string, error) {
 	return string(buf[:max(n, 0)]), err
 }
 
-func outside(dir string, own, engine []mount) (base, below string) {
-	m, ok := covering(own, dir)
+// outside is the above without the kernel. same says whether a path of the host is the directory itself: something else may be mounted there.
+func outside(dir string, ours, engine []mount, same func(path string) bool) (base, below string, own bool) {
+	m, ok := covering(ours, dir)
 	if !ok {
-		return "", ""
+		return "", "", false
 	}
 	below = strings.TrimPrefix(strings.TrimPrefix(dir, m.point), "/")
 	if upper := option(m.options, "upperdir"); m.fs == "overlay" && strings.HasPrefix(upper, "/") {
-		return upper, below
+		return upper, below, false
 	}
+	own = true
 	best := ""
 	for _, e := range engine {
 		if e.dev != m.dev {
 			continue
 		}
+		own = false
 		if layer, ok := strings.CutSuffix(e.point, "/merged"); ok && e.root == m.root {
-			return layer + "/diff", below // the engine's own overlay, whatever its file system
+			return layer + "/diff", below, false // the engine's own overlay, whatever its file system
 		}
-		if rest, ok := strings.CutPrefix(m.root+"/", strings.TrimSuffix(e.root, "/")+"/"); ok && best == "" {
+		if rest, ok := strings.CutPrefix(m.root+"/", strings.TrimSuffix(e.root, "/")+"/"); ok && best == "" && same(path.Join(e.point, rest, below)) {
 			best = path.Join(e.point, rest)
 		}
 	}
 	if best == "" {
-		return "", ""
+		return "", "", own
 	}
-	return best, below
+	return best, below, false
 }
 
 // reach opens the directory of a fault: in the container while it runs, or else where the host has it. Nowhere is no error:

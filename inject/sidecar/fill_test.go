@@ -72,6 +72,7 @@ func TestOutside(t *testing.T) {
 3 1 0:70 / /var/lib/docker/fuse-overlayfs/y/merged rw - fuse.fuse-overlayfs fuse-overlayfs rw
 4 1 0:26 / /run rw - tmpfs tmpfs rw
 `)
+	always := func(string) bool { return true }
 	for dir, want := range map[string][2]string{
 		"/etc/x":   {"/var/lib/docker/overlay2/x/diff", "etc/x"},
 		"/":        {"/var/lib/docker/overlay2/x/diff", ""},
@@ -83,12 +84,16 @@ func TestOutside(t *testing.T) {
 
 		"/run/shop/a": {"/run/shop", "a"},
 	} {
-		if base, below := outside(dir, own, engine); base != want[0] || below != want[1] {
-			t.Errorf("%s is %q below %q, want %q", dir, below, base, want)
+		base, below, itsOwn := outside(dir, own, engine, always)
+		if base != want[0] || below != want[1] || itsOwn != (want[0] == "") {
+			t.Errorf("%s is %q below %q, want %q; the container's own: %t", dir, below, base, want, itsOwn)
 		}
 	}
 	fuse := parseMounts("30 1 0:70 / / rw - fuse.fuse-overlayfs fuse-overlayfs rw\n")
-	if base, below := outside("/tmp", fuse, engine); base != "/var/lib/docker/fuse-overlayfs/y/diff" || below != "tmp" {
+	if base, below, own := outside("/data/a", own, engine, func(string) bool { return false }); base != "" || own {
+		t.Errorf("under another mount it is %q below %q; the container's own: %t", below, base, own)
+	}
+	if base, below, _ := outside("/tmp", fuse, engine, always); base != "/var/lib/docker/fuse-overlayfs/y/diff" || below != "tmp" {
 		t.Errorf("with fuse-overlayfs it is %q below %q", below, base)
 	}
 }
