@@ -8,6 +8,7 @@ import (
 	"maps"
 	"net/http"
 	"net/url"
+	"regexp"
 	"strconv"
 	"strings"
 	"sync/atomic"
@@ -59,6 +60,7 @@ type Server struct {
 	maxAnswer  int64
 	version    atomic.Value // string
 	closed     atomic.Bool
+	strict     atomic.Bool // it refuses parameters that it does not know
 }
 
 var _ Source = (*Server)(nil)
@@ -235,11 +237,28 @@ func (s *Server) get(ctx context.Context, endpoint string, values url.Values) (a
 	if s.closed.Load() {
 		return answer{}, &refusal{text: "the source was closed"}
 	}
-	if strings.HasPrefix(endpoint, "query") {
-		// VictoriaMetrics answers what it knew half a minute before unless it is told so; to others it means nothing.
-		values = maps.Clone(values)
-		values.Set("nocache", "1")
+	if !strings.HasPrefix(endpoint, "query") || s.strict.Load() {
+		return s.ask(ctx, endpoint, values)
 	}
+	// VictoriaMetrics answers what it knew half a minute before unless it is told not to. Most others do not look at it.
+	now := maps.Clone(values)
+	now.Set(noCache, "1")
+	a, err := s.ask(ctx, endpoint, now)
+	if errors.Is(err, errUnknownParameter) {
+		s.strict.Store(true)
+		return s.ask(ctx, endpoint, values)
+	}
+	return a, err
+}
+
+const noCache = "nocache"
+
+// errUnknownParameter is of a server, such as Google's, that refuses what it does not know.
+var errUnknownParameter = errors.New("the server refuses a parameter that it does not know")
+
+var unknownParameter = regexp.MustCompile(`(?i)(?:unknown|unrecogni[sz]ed|unsupported)[^\n]*` + noCache)
+
+func (s *Server) ask(ctx context.Context, endpoint string, values url.Values) (answer, error) {
 	u := s.base.JoinPath("api", "v1", endpoint)
 	method, body := http.MethodGet, ""
 	if encoded := values.Encode(); len(encoded) > longestGet {
@@ -250,6 +269,9 @@ func (s *Server) get(ctx context.Context, endpoint string, values url.Values) (a
 	response, raw, err := s.fetch(ctx, u, method, body)
 	if err != nil {
 		return answer{}, err
+	}
+	if response.StatusCode == http.StatusBadRequest && values.Has(noCache) && unknownParameter.Match(raw) {
+		return answer{}, errUnknownParameter
 	}
 	a, err := parseAnswer(raw)
 	if response.StatusCode != http.StatusOK || (err == nil && a.Status == "error") {

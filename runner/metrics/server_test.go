@@ -49,6 +49,38 @@ func open(t *testing.T, c ServerConfig) *Server {
 	return s
 }
 
+// Queries ask for what the server knows now, as VictoriaMetrics must be told, whether they go by GET or by POST. A server that refuses what it
+// does not know is asked without it from then on.
+func TestServerIsAskedForNow(t *testing.T) {
+	for _, strict := range []bool{false, true} {
+		var asked []string
+		server := serve(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			r.ParseForm()
+			asked = append(asked, r.Method+" "+r.URL.Path+" "+r.Form.Get("nocache"))
+			if strict && r.Form.Has("nocache") {
+				w.WriteHeader(http.StatusBadRequest)
+				fmt.Fprint(w, `{"error":{"code":400,"message":"Invalid JSON payload received. Unknown name \"nocache\": Cannot bind query parameter."}}`)
+				return
+			}
+			fmt.Fprint(w, oneSeries)
+		}))
+		s := open(t, ServerConfig{URL: server.URL})
+		if err := s.Start(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := s.Query(t.Context(), "up"+strings.Repeat(" ", 10_000), time.Now()); err != nil {
+			t.Fatal(err)
+		}
+		want := "GET /api/v1/query 1, GET /api/v1/status/buildinfo , POST /api/v1/query 1"
+		if strict {
+			want = "GET /api/v1/query 1, GET /api/v1/query , GET /api/v1/status/buildinfo , POST /api/v1/query "
+		}
+		if got := strings.Join(asked, ", "); got != want {
+			t.Errorf("strict %t: it was asked %s, want %s", strict, got, want)
+		}
+	}
+}
+
 func TestServerAnswers(t *testing.T) {
 	hundred := make([]string, 100)
 	for i := range hundred {
