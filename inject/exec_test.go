@@ -146,11 +146,11 @@ func TestExecSeenIsUndoneAtOnce(t *testing.T) {
 		looks, undone := 0, 0
 		f.Hook("Execs", func(string) { looks++ })
 		f.Hook("Exec", func(string) { undone++ })
-		s.Undo.Seen = seen
+		s.Undo.EffectSeen = seen
 		if err := kind(t, "exec").Undo(enginetest.Context(t), inject.Tools{Engine: f}, s.Undo); err != nil || undone != 1 {
 			t.Errorf("the undo command ran %d times, %v", undone, err)
 		}
-		if (looks == 1) != seen {
+		if (looks == 0) != seen {
 			t.Errorf("seen %t: it was looked %d times for the command", seen, looks)
 		}
 	}

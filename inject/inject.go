@@ -184,8 +184,9 @@ type Undo struct {
 	Name   string          `json:"name"`
 	Before State           `json:"before"`
 	Extra  json.RawMessage `json:"extra,omitempty"` // what a kind needs beyond that
-	// Seen: the effect was seen, so that nothing of the fault is on its way any more. What undoes from a record takes it from there.
-	Seen bool `json:"-"`
+	// EffectSeen: the effect was seen in the life that the fault was planned for, so that no call for it is on its way. What undoes from
+	// a record takes it from there.
+	EffectSeen bool `json:"-"`
 }
 
 // State is what of a container is compared before and after.

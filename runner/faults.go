@@ -312,7 +312,7 @@ func (l *life) inject(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	l.step.Undo.Seen = true
+	l.step.Undo.EffectSeen = true
 	l.r.write(&journal.FaultVerified{Fault: l.name(), Container: l.ref(), Seen: proof.Seen, Effect: proof.At.UTC()})
 	// A stop takes its grace time until it is in force: the duration is that of the effect.
 	l.postpone(proof.At)

@@ -57,7 +57,7 @@ func undo(ctx context.Context, t inject.Tools, why journal.UndoWhy, note func(jo
 	proof := inject.Proof{}
 	err := json.Unmarshal(in.Undo, &u)
 	if err == nil {
-		u.Seen = in.Verified
+		u.EffectSeen = in.EffectSeen
 		_ = note(&journal.UndoStarted{Fault: in.Fault, Container: in.Container, Why: why})
 		limit, cancel := context.WithTimeout(ctx, inject.UndoLimit(u))
 		proof, err = inject.Perform(limit, t, u)

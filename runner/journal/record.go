@@ -260,7 +260,7 @@ func (r *Record) Started() *RunStarted { return r.Events[0].Payload.(*RunStarted
 // An OpenIntent is one whose undo was not seen.
 type OpenIntent struct {
 	*FaultIntent
-	Verified bool // its effect was seen
+	EffectSeen bool // since the intent; of a fault that follows its target, in its first life at least
 }
 
 // OpenIntents returns the intents whose undo was not seen, newest first: what may still be in force.
@@ -284,7 +284,7 @@ func OpenIntents(events []Event) []OpenIntent {
 		case *FaultVerified:
 			for i := range open {
 				if in := &open[i].p; in.Fault == p.Fault && in.Container.ID == p.Container.ID {
-					in.Verified = true
+					in.EffectSeen = true
 				}
 			}
 		case *UndoVerified:

@@ -259,7 +259,7 @@ func TestOpenIntents(t *testing.T) {
 			var got []string
 			for _, p := range OpenIntents(tt.events) {
 				text := p.Fault + p.Container.ID
-				if p.Verified {
+				if p.EffectSeen {
 					text += "!"
 				}
 				got = append(got, text)
