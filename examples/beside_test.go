@@ -546,10 +546,8 @@ func (x besideRun) sawOtherSteps(t *testing.T, a, b storage.Queryable) string {
 	t.Helper()
 	for _, metric := range []string{"etcd_server_is_leader", "etcd_server_leader_changes_seen_total"} {
 		theirs, ours := x.steps(t, a, metric), x.steps(t, b, metric)
-		for k, s := range theirs {
-			if s != ours[k] {
-				return fmt.Sprintf("of %s of %s the server saw%s, and the run%s", metric, k, s, ours[k])
-			}
+		if !maps.Equal(theirs, ours) {
+			return fmt.Sprintf("of %s the server saw %v, and the run %v", metric, theirs, ours)
 		}
 	}
 	return ""

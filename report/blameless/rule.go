@@ -122,7 +122,7 @@ func (c *compiledClause) find(sentence string) []span {
 	return out
 }
 
-// inName: what goes on like this is the name of a machine or a version, such as careless-whisper-02.
+// inName: a word that goes on like this is part of the name of a machine, such as careless-whisper-02.
 var inName = regexp.MustCompile(`^[-_.][\w.-]*\d`)
 
 func (c *compiledClause) admits(sentence string, start, end int) bool {
@@ -130,7 +130,7 @@ func (c *compiledClause) admits(sentence string, start, end int) bool {
 		return false
 	}
 	switch {
-	case inName.MatchString(sentence[end:]):
+	case !strings.ContainsAny(sentence[start:end], " \t\n") && inName.MatchString(sentence[end:]):
 		return false
 	case c.notBefore != nil && c.notBefore.MatchString(sentence[:start]),
 		c.notAfter != nil && c.notAfter.MatchString(sentence[end:]),
