@@ -236,15 +236,15 @@ func (execute) Undo(ctx context.Context, t Tools, u Undo) error {
 		return err
 	}
 	if !u.EffectSeen { // or else it has ended, and what runs of these words is somebody else's
-		err = untilActed(ctx, t, u, settle, func(c engine.Container) (bool, error) {
+		err := untilActed(ctx, t, u, settle, func(c engine.Container) (bool, error) {
 			if e.Unseen {
 				return false, e.ended(ctx, t, u)
 			}
 			return false, e.end(ctx, t, u, c, e.Run) // it may still be on its way
 		})
-	}
-	if err != nil {
-		return err
+		if err != nil {
+			return err
+		}
 	}
 	c, err := inspect(ctx, t, u.ID)
 	switch {
@@ -304,8 +304,6 @@ func (e execExtra) end(ctx context.Context, t Tools, u Undo, c engine.Container,
 	return nil
 }
 
-const undoneWords = "the undo command ended with exit code 0"
-
 // Gone says what Undo has seen: it returned no error. It waits until nothing of the command runs.
 func (execute) Gone(ctx context.Context, t Tools, u Undo) (Proof, error) {
 	e, err := readExec(u)
@@ -317,13 +315,12 @@ func (execute) Gone(ctx context.Context, t Tools, u Undo) (Proof, error) {
 		if now = c; c == nil {
 			return goneWords, nil
 		}
-		if u.EffectSeen {
-			return undoneWords, nil
+		if !u.EffectSeen {
+			if left, err := e.executions(ctx, t, u.ID); err != nil || len(left) > 0 {
+				return "", nil
+			}
 		}
-		if left, err := e.executions(ctx, t, u.ID); err != nil || len(left) > 0 {
-			return "", nil
-		}
-		return undoneWords, nil
+		return "the undo command ended with exit code 0", nil
 	})
 	if err != nil {
 		return Proof{}, err

@@ -36,7 +36,7 @@ type jsonStep struct {
 	Begun        *time.Time        `json:"begun"`     // null: it was not begun
 	Confirmed    *time.Time        `json:"confirmed"` // null: it was not confirmed
 	By           string            `json:"by,omitempty"`
-	Said         string            `json:"said,omitempty"` // with the confirmation, verbatim
+	Said         string            `json:"said,omitempty"` // with the confirmation, as the audience reads it
 	Took         *journal.Duration `json:"took"`
 	TimedOut     bool              `json:"timed_out"`
 	Evidence     []string          `json:"evidence"`
@@ -81,10 +81,8 @@ func (f *facts) jsonSteps() []jsonStep {
 		}
 		if s.confirmed != nil {
 			at := s.confirmed.p.At.UTC()
-			j.Confirmed, j.By, j.Took, ids = &at, s.confirmed.p.By, &s.confirmed.p.Took, append(ids, s.confirmed.id)
-			if said := s.confirmed.p.Said; f.index.Has(said) {
-				j.Said, ids = f.confirmations[said], append(ids, said)
-			}
+			said, words := f.saidWith(s.confirmed.p)
+			j.Confirmed, j.By, j.Said, j.Took, ids = &at, s.confirmed.p.By, words, &s.confirmed.p.Took, append(ids, s.confirmed.id, said)
 		}
 		if s.timedOut != nil {
 			ids = append(ids, s.timedOut.id)

@@ -90,12 +90,11 @@ func (f *facts) stepTable() Table {
 				confirmed = words("by {} at {}", Name(s.confirmed.p.By), At(s.confirmed.p.At))
 			}
 			took = words("{}", Dur(s.confirmed.p.Took))
-			if said := s.confirmed.p.Said; f.index.Has(said) {
-				ids = append(ids, said)
-				if text := f.confirmations[said]; text != "" && f.audience != journal.AudiencePublic {
-					confirmed.Template += ": {}"
-					confirmed.Args = append(confirmed.Args, Quote(text))
-				}
+			said, text := f.saidWith(s.confirmed.p)
+			ids = append(ids, said)
+			if text != "" && f.audience != journal.AudiencePublic {
+				confirmed.Template += ": {}"
+				confirmed.Args = append(confirmed.Args, Quote(text))
 			}
 		case s.timedOut != nil:
 			ids = append(ids, s.timedOut.id)
@@ -109,6 +108,14 @@ func (f *facts) stepTable() Table {
 		t.Rows = append(t.Rows, row(ids, words("{}: {}", Name(s.Name), Prose(s.Instructions)), who, due, confirmed, took))
 	}
 	return t
+}
+
+// saidWith is the evidence of what was said with a confirmation, and its words; empty: the record has none.
+func (f *facts) saidWith(c *journal.StepConfirmed) (id, text string) {
+	if !f.index.Has(c.Said) {
+		return "", ""
+	}
+	return c.Said, f.confirmations[c.Said]
 }
 
 // unconfirmed is the step that the injection waited for in vain; nil: there is none.

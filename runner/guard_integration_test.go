@@ -40,6 +40,24 @@ func (s *stage) until(what string, ok func() bool) {
 	}
 }
 
+// untilVerified waits until so many faults are verified in a run's record.
+func (s *stage) untilVerified(dir string, faults int) {
+	s.t.Helper()
+	s.until(fmt.Sprintf("%d faults are verified", faults), func() bool {
+		rec, err := journal.Read(dir)
+		return err == nil && len(events[*journal.FaultVerified](rec)) == faults
+	})
+}
+
+// untilGuarded waits until the guard of a run is through.
+func (s *stage) untilGuarded(dir string) {
+	s.t.Helper()
+	s.until("the guard is through", func() bool {
+		events, _ := journal.GuardEvents(dir)
+		return slices.ContainsFunc(events, func(e journal.Event) bool { return e.Payload.Kind() == "run.ended" })
+	})
+}
+
 func (s *stage) allRun(cs []engine.Container) bool {
 	return !slices.ContainsFunc(cs, func(c engine.Container) bool { return s.status(c) != "running" })
 }
@@ -119,17 +137,11 @@ func TestGuardUndoesAHungRun(t *testing.T) {
 	text = strings.Replace(text, steady, steady+"  fault \"pause\" \"later\" {\n    target   = target.d\n    start    = \"5s\"\n    duration = \"60s\"\n  }\n", 1)
 	cmd, dir := s.childRun(text, "fault.verified")
 	s.until("all are down", func() bool { return s.allDown(cs) })
-	s.until("the record says so", func() bool { // what the engine has not answered yet when the runner hangs, the runner never hears
-		rec, err := journal.Read(dir)
-		return err == nil && len(events[*journal.FaultVerified](rec)) == len(cs)
-	})
+	s.untilVerified(dir, len(cs)) // what the engine has not answered yet when the runner hangs, the runner never hears
 	stopped := time.Now()
 	cmd.Process.Signal(syscall.SIGSTOP)
 	s.until("all run again", func() bool { return s.allRun(cs) })
-	s.until("the guard is through", func() bool {
-		events, _ := journal.GuardEvents(dir)
-		return slices.ContainsFunc(events, func(e journal.Event) bool { return e.Payload.Kind() == "run.ended" })
-	})
+	s.untilGuarded(dir)
 	h, err := runner.LockedAt(t.Context(), s.setup.Engine, s.setup.Lock)
 	if err != nil || h == nil || !h.Alive || h.Guard != runner.GuardUp || h.Fired == "" {
 		t.Errorf("the holder: %+v, %v", h, err)
@@ -330,15 +342,9 @@ func TestGuardUndoesANetworkFault(t *testing.T) {
     duration = "60s"
   }
 `), "fault.verified")
-			s.until("both faults are verified", func() bool {
-				rec, err := journal.Read(dir)
-				return err == nil && len(events[*journal.FaultVerified](rec)) == 2
-			})
+			s.untilVerified(dir, 2)
 			cmd.Process.Signal(sig)
-			s.until("its guard is through", func() bool {
-				events, _ := journal.GuardEvents(dir)
-				return slices.ContainsFunc(events, func(e journal.Event) bool { return e.Payload.Kind() == "run.ended" })
-			})
+			s.untilGuarded(dir)
 			cmd.Process.Kill()
 			s.until("its guard has left", s.noLock)
 			e := s.recorded(dir)

@@ -87,15 +87,17 @@ func (a app) importChat(args []string, f noteFlags) error {
 			}
 			return nil, fmt.Errorf("%s: %w", f.chat.file, err)
 		}
-		have := map[string]string{} // what was imported, with its role
+		have := map[string]string{} // of this format, by key
 		var words []string
 		for _, e := range r.People {
 			n, ok := e.Payload.(*journal.Note)
-			if ok && n.From != "" {
-				words = append(words, e.Role(), n.Text)
+			if !ok || n.From == "" {
+				continue
 			}
-			if ok && n.From == o.Format {
-				have[n.Key] = e.Role() + " " + n.Text
+			text := withRole(e)
+			words = append(words, text)
+			if n.From == o.Format {
+				have[n.Key] = text
 			}
 		}
 		if o.Participants = chat.Participants(got, have, words); o.Participants > 0 {
@@ -143,7 +145,7 @@ func (a app) importChat(args []string, f noteFlags) error {
 	fmt.Fprintf(a.stderr, "%s imported into %s; %d imported before, %d of another time, %d that no person wrote.\n", plural(len(said), "message"), dir,
 		len(got.Messages)-vents-len(said), got.Outside, got.Skipped)
 	if o.Participants > 0 && slices.ContainsFunc(said, func(e journal.Event) bool {
-		return chat.LastParticipant(e.Role()+" "+e.Payload.(*journal.Note).Text) > o.Participants
+		return chat.LastParticipant(withRole(e)) > o.Participants
 	}) {
 		fmt.Fprintf(a.stderr, "Its participants are numbered from %d on, because those before are of another chat; with --roles the same person has the same role in both.\n", o.Participants+1)
 	}
@@ -157,6 +159,11 @@ func (a app) importChat(args []string, f noteFlags) error {
 		return errors.New("no message is of the time of this run; is it the right run, and --zone the chat's time zone?")
 	}
 	return nil
+}
+
+// withRole is a note's text after the role of who wrote it.
+func withRole(note journal.Event) string {
+	return note.Role() + " " + note.Payload.(*journal.Note).Text
 }
 
 // openChat is how the chat is to be read, and what is to be done after that.

@@ -34,10 +34,10 @@ the draft, such as E17, and it stands right under that. An action that takes bac
 
 --import takes the messages of a chat as notes: those from the time of the run and --margin around it. Each name becomes the role that --roles
 has for it, a file of lines "name<tab>role", or else participant-1, participant-2 and so on, in the order in which they appear in the file, after
-those of other chats that were imported; also where a name is mentioned in a text. Names never reach the run. What was imported already is not imported again, and a message that begins with
-"!vent" is left out. The formats are slack, a Slack export, and text, lines of "time nick text", where times without a date are of the day of
-the run, in --zone. Of a Slack export FILE is the zip as Slack gives it out, its directory, that of one channel or one file of messages in it; its
-users.json tells the names. Of a whole export with several channels say which one, with --channel.
+those of other chats that were imported; also where a name is mentioned in a text. Names never reach the run. What was imported already is not
+imported again, and a message that begins with "!vent" is left out. The formats are slack, a Slack export, and text, lines of "time nick text",
+where times without a date are of the day of the run, in --zone. Of a Slack export FILE is the zip as Slack gives it out, its directory, that of
+one channel or one file of messages in it; its users.json tells the names. Of a whole export with several channels say which one, with --channel.
 
 --vent is for what has to be said and is nobody's business: it is kept in your own state directory, and reaches no run and no report. --vents
 prints what is there.`,

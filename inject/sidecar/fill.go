@@ -244,7 +244,7 @@ func readlink(fd int) (string, error) {
 	return string(buf[:max(n, 0)]), err
 }
 
-// outside is the above without the kernel. same says whether a path of the host is the directory itself: something else may be mounted there.
+// outside is the method of that name without the kernel. same says whether a path of the host is the directory itself: something else may be mounted there.
 func outside(dir string, ours, engine []mount, same func(path string) bool) (base, below string, own bool) {
 	m, ok := covering(ours, dir)
 	if !ok {

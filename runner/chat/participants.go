@@ -8,8 +8,8 @@ import (
 var participant = regexp.MustCompile(`\bparticipant-(\d{1,5})\b`)
 
 // Participants is for Options.Participants: with it a chat that was read gets the numbers that it had, if something of it was imported before,
-// or else such that nobody else has. imported has the role and the text of each message of the same format that was, by its Key; words are
-// all the roles and texts.
+// or else such that nobody else has. imported has the role and the text of each message of the same format that was, by its Key; words has
+// them of all formats.
 func Participants(read Result, imported map[string]string, words []string) int {
 	for _, m := range read.Messages {
 		before, is := numbers(imported[m.Key]), numbers(m.Role+" "+m.Text)

@@ -258,6 +258,7 @@ var errUnknownParameter = errors.New("the server refuses a parameter that it doe
 
 var unknownParameter = regexp.MustCompile(`(?i)(?:unknown|unrecogni[sz]ed|unsupported)[^\n]*` + noCache)
 
+// ask sends one request of get's.
 func (s *Server) ask(ctx context.Context, endpoint string, values url.Values) (answer, error) {
 	u := s.base.JoinPath("api", "v1", endpoint)
 	method, body := http.MethodGet, ""
